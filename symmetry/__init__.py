@@ -1,0 +1,61 @@
+"""The symmetry of neural network weights: weight spaces, their permutation groups, all equivariant linear maps.
+
+    specification ─▶ WeightSpace ─▶ EquivariantMaps
+
+Nothing in this package imports torch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from symmetry.elements import GroupElement, element, generators, group_order, identity, random_element
+from symmetry.errors import SpecificationError
+from symmetry.indices import FreeIndex, Index, PositionalIndex, SetIndex
+from symmetry.maps import Block, EquivariantMaps
+from symmetry.specification import dumps, load, parse
+from symmetry.weight_space import SCALAR, Tensor, WeightSpace
+
+if TYPE_CHECKING:
+    from symmetry.orbits import orbit_count
+    from symmetry.verification.report import VerificationError, verify
+
+__all__ = [
+    "SCALAR",
+    "Block",
+    "EquivariantMaps",
+    "FreeIndex",
+    "GroupElement",
+    "Index",
+    "PositionalIndex",
+    "SetIndex",
+    "SpecificationError",
+    "Tensor",
+    "VerificationError",
+    "WeightSpace",
+    "dumps",
+    "element",
+    "generators",
+    "group_order",
+    "identity",
+    "load",
+    "orbit_count",
+    "parse",
+    "random_element",
+    "verify",
+]
+
+LAZY = {
+    "orbit_count": "symmetry.orbits",
+    "verify": "symmetry.verification.report",
+    "VerificationError": "symmetry.verification.report",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names whose modules import heavy libraries, fetched at first use."""
+    if name not in LAZY:
+        raise AttributeError(f"module 'symmetry' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(LAZY[name]), name)

@@ -1,0 +1,210 @@
+"""Group elements: a permutation for each set, for a nested set one for each element of its parents.
+
+An element moves the entry at index `i` to index `g·i`. A nested set's part has one row for each element of the
+parent: `part[h, u]` is where the unit `u` of head `h` goes within the head that `h` goes to; together with the
+parent's part that is an element of the wreath product.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from symmetry.errors import SpecificationError
+from symmetry.indices import PositionalIndex
+from symmetry.layout import Piece, take_apart
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["GroupElement", "element", "generators", "group_order", "identity", "random_element"]
+
+Indices = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupElement:
+    """An element of a weight space's symmetry group, acting on its tensors.
+
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 1})
+    >>> g = element(space, {"h": [1, 2, 0]})                       # 0 goes to 1, 1 to 2, 2 to 0
+    >>> g.act({"b": np.array([10, 20, 30])})["b"].tolist()
+    [30, 10, 20]
+    >>> g @ g.inverse() == identity(space)
+    True
+    """
+
+    space: WeightSpace
+    parts: Mapping[str, Indices]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GroupElement) or self.space != other.space:
+            return NotImplemented if not isinstance(other, GroupElement) else False
+        return all(np.array_equal(part, other.parts[name]) for name, part in self.parts.items())
+
+    def __hash__(self) -> int:
+        return hash(tuple((name, part.tobytes()) for name, part in self.parts.items()))
+
+    def __repr__(self) -> str:
+        moved = {name: part.tolist() for name, part in self.parts.items() if name in self.moved}
+        return f"element(space, {moved})"
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """The sets that the element does not leave as they are."""
+        still = {name: np.broadcast_to(np.arange(part.shape[-1]), part.shape) for name, part in self.parts.items()}
+        return tuple(name for name, part in self.parts.items() if not np.array_equal(part, still[name]))
+
+    def images(self, name: str) -> tuple[Indices, ...]:
+        """Where each element of a set goes: one array of coordinates for each parent and for the set itself."""
+        chain = lineage(self.space, name)
+        grid = np.indices(self.parts[name].shape)
+        return tuple(self.parts[ancestor][tuple(grid[: depth + 1])] for depth, ancestor in enumerate(chain))
+
+    def inverse(self) -> GroupElement:
+        """The element that undoes this one."""
+        parts = {}
+        for name, part in self.parts.items():
+            parts[name] = np.empty_like(part)
+            parts[name][self.images(name)] = np.broadcast_to(np.arange(part.shape[-1]), part.shape)
+        return GroupElement(self.space, frozen(parts))
+
+    def __matmul__(self, other: GroupElement) -> GroupElement:
+        """First `other`, then this element."""
+        if self.space != other.space:
+            raise SpecificationError("elements of two different weight spaces cannot be composed")
+        return GroupElement(self.space, frozen({n: part[other.images(n)] for n, part in self.parts.items()}))
+
+    def on(self, space: WeightSpace) -> GroupElement:
+        """The same permutations acting on another weight space that shares sets; its own sets stay still."""
+        shared = {name: part for name, part in self.parts.items() if name in {index.name for index in space.indices}}
+        return element(space, shared)
+
+    def tensor_index(self, name: str) -> Indices:
+        """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one."""
+        tensor, undo = self.space[name], self.inverse()
+        flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
+        moved = np.empty_like(flat)
+        for (piece, old), (_, new) in zip(
+            take_apart(tensor.layout, flat), take_apart(tensor.layout, flat.copy()), strict=True
+        ):
+            moved.ravel()[new.ravel()] = old[undo.piece_index(piece)].ravel()
+        return moved.ravel()
+
+    def piece_index(self, piece: Piece) -> tuple[Indices, ...]:
+        """For each position of a piece, where its coordinate goes, over the grid of all index values."""
+        grid = np.indices(piece.shape)
+        found = []
+        for place, position in enumerate(piece.positions):
+            chain, above = [place], position.parent
+            while above is not None:
+                chain.insert(0, above)
+                above = piece.positions[above].parent
+            moved = position.index.permuted
+            found.append(self.parts[position.index.name][tuple(grid[p] for p in chain)] if moved else grid[place])
+        return tuple(found)
+
+    def act(self, arrays: Mapping[str, Any], *, channels: bool = False) -> dict[str, Any]:
+        """Move the entries of some tensors: `(*axes)`, or with `channels` features `(batch, *axes, channels)`.
+
+        Arrays may be numpy arrays or torch tensors; what comes back is of the same sort. Raises
+        `SpecificationError` for a name or a shape that is not the weight space's.
+        """
+        return {name: self._act(name, array, channels) for name, array in arrays.items()}
+
+    def _act(self, name: str, array: Any, channels: bool) -> Any:
+        shape = self.space[name].shape
+        axes = tuple(array.shape[1:-1] if channels else array.shape)
+        if axes != shape or (channels and array.ndim != len(shape) + 2):
+            kind = "features (batch, *axes, channels)" if channels else "an array"
+            raise SpecificationError(
+                f"{kind} of shape {tuple(array.shape)} given", part=f'tensor "{name}"', remedy=f"its axes are {shape}"
+            )
+        index = self.tensor_index(name)
+        if not channels:
+            return array.reshape(-1)[index].reshape(array.shape)
+        return array.reshape(array.shape[0], index.size, array.shape[-1])[:, index].reshape(array.shape)
+
+
+def frozen(parts: Mapping[str, Indices]) -> dict[str, Indices]:
+    """The arrays, made read-only."""
+    for part in parts.values():
+        part.flags.writeable = False
+    return dict(parts)
+
+
+def lineage(space: WeightSpace, name: str) -> list[str]:
+    """A set with its parents, outermost first."""
+    chain = [name]
+    while (parent := space.index(chain[0]).parent) is not None:
+        chain.insert(0, parent)
+    return chain
+
+
+def identity(space: WeightSpace) -> GroupElement:
+    """The element that moves nothing."""
+    return element(space, {})
+
+
+def element(space: WeightSpace, parts: Mapping[str, ArrayLike]) -> GroupElement:
+    """The element with the given permutations; sets that are not given stay still.
+
+    A part has the shape `(*sizes of parents, size)`. Raises `SpecificationError` if one is not a permutation.
+    """
+    for name in parts:
+        if not space.index(name).permuted:
+            raise SpecificationError(f"{name!r} is free: nothing permutes it")
+    whole = {}
+    for index in (index for index in space.indices if index.permuted):
+        sizes = tuple(space.index(name).size for name in lineage(space, index.name))
+        part = np.asarray(parts.get(index.name, np.broadcast_to(np.arange(index.size), sizes)))
+        if part.shape != sizes or not np.array_equal(
+            np.sort(part, axis=-1), np.broadcast_to(np.arange(index.size), sizes)
+        ):
+            raise SpecificationError(
+                f"the part for {index.name!r} is not a permutation",
+                remedy=f"give an array of shape {sizes} whose rows are permutations of 0…{index.size - 1}",
+            )
+        whole[index.name] = part.astype(np.intp)
+    return GroupElement(space, frozen(whole))
+
+
+def random_element(space: WeightSpace, rng: np.random.Generator, *, positional: bool = False) -> GroupElement:
+    """A uniformly random element; positional indices move only if asked to."""
+    parts = {}
+    for index in (index for index in space.indices if index.permuted):
+        if positional or not isinstance(index, PositionalIndex):
+            sizes = tuple(space.index(name).size for name in lineage(space, index.name))
+            parts[index.name] = rng.permuted(np.broadcast_to(np.arange(index.size), sizes), axis=-1)
+    return element(space, parts)
+
+
+def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
+    """Elements that generate the group: for each set a transposition and a cycle.
+
+    For a nested set they act within the first element of its parents: the parents' permutations carry them to
+    the others.
+    """
+    for index in (index for index in space.indices if index.permuted):
+        if index.size < 2 or (isinstance(index, PositionalIndex) and not positional):
+            continue
+        still = np.arange(index.size)
+        moves = [np.r_[1, 0, still[2:]]] + ([np.roll(still, -1)] if index.size > 2 else [])
+        for move in moves:
+            sizes = tuple(space.index(name).size for name in lineage(space, index.name))
+            part = np.broadcast_to(still, sizes).copy()
+            part[(0,) * (len(sizes) - 1)] = move
+            yield element(space, {index.name: part})
+
+
+def group_order(space: WeightSpace, *, positional: bool = False) -> int:
+    """The number of elements: a factorial for each set, for a nested one its power to the number of parents."""
+    order = 1
+    for index in (index for index in space.indices if index.permuted):
+        if positional or not isinstance(index, PositionalIndex):
+            copies = math.prod(space.index(name).size for name in lineage(space, index.name)[:-1])
+            order *= math.factorial(index.size) ** copies
+    return order

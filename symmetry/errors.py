@@ -1,0 +1,58 @@
+"""The one error of the specification language: what was given, where, and what would be right."""
+
+from __future__ import annotations
+
+__all__ = ["SpecificationError"]
+
+
+class SpecificationError(ValueError):
+    """A specification that cannot be used, with the place of the fault and a remedy.
+
+    `text` is the line the fault is in, `start` and `end` the offsets of the offending token in it; the
+    message then shows the line with carets under the token. `place` names the file, `part` the tensor or
+    the section.
+
+    >>> print(SpecificationError("'h3' is not declared", part='tensor "2.weight"', text="h3 h1", start=0, end=2,
+    ...                          remedy="declare it: [sets] h3 = 32"))
+    tensor "2.weight": 'h3' is not declared
+        h3 h1
+        ^^
+    declare it: [sets] h3 = 32
+    """
+
+    def __init__(
+        self,
+        fault: str,
+        *,
+        place: str | None = None,
+        part: str | None = None,
+        text: str | None = None,
+        start: int = 0,
+        end: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        self.fault, self.place, self.part, self.remedy = fault, place, part, remedy
+        self.text, self.start, self.end = text, start, end
+        super().__init__(fault)
+
+    def __str__(self) -> str:
+        head = ": ".join(part for part in (self.place, self.part, self.fault) if part)
+        lines = [head]
+        if self.text is not None:
+            width = max(1, (self.end if self.end is not None else self.start + 1) - self.start)
+            lines += ["    " + self.text.replace("\t", " "), "    " + " " * self.start + "^" * width]
+        if self.remedy:
+            lines.append(self.remedy)
+        return "\n".join(lines)
+
+    def located(self, *, place: str | None = None, part: str | None = None) -> SpecificationError:
+        """The same error with the file or the part it came from filled in where it was not yet known."""
+        return SpecificationError(
+            self.fault,
+            place=self.place or place,
+            part=self.part or part,
+            text=self.text,
+            start=self.start,
+            end=self.end,
+            remedy=self.remedy,
+        )

@@ -1,0 +1,135 @@
+"""The kinds of index: one small class each, with its section of the language and its declaration.
+
+A kind says how it is declared and whether permutations move it; what its diagrams are is said once, in
+`symmetry.diagrams`, and how many there are in `symmetry.counting`.
+"""
+
+from __future__ import annotations
+
+import keyword
+import unicodedata
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from symmetry.errors import SpecificationError
+
+__all__ = ["KINDS", "FreeIndex", "Index", "PositionalIndex", "SetIndex", "check_name"]
+
+
+def check_name(name: Any) -> str:
+    """Return `name` if it may name an index, else raise `SpecificationError`.
+
+    >>> check_name("h1")
+    'h1'
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise SpecificationError(
+            f"{name!r} is not a name", remedy="an index is named by a Python identifier, such as h1 or c_out"
+        )
+    if keyword.iskeyword(name) or name.startswith("__"):
+        raise SpecificationError(
+            f"{name!r} is reserved in Python", remedy=f"choose another name, such as {name.strip('_')}_ or h1"
+        )
+    if unicodedata.normalize("NFKC", name) != name:
+        raise SpecificationError(
+            f"{name!r} is not in the normal form (NFKC) in which Python reads identifiers",
+            remedy=f"write {unicodedata.normalize('NFKC', name)!r}",
+        )
+    return name
+
+
+def check_size(name: str, size: Any) -> int:
+    """Return `size` if it is an integer of at least 1, else raise `SpecificationError`."""
+    if isinstance(size, bool) or not isinstance(size, int):
+        raise SpecificationError(
+            f"the size of {name!r} is {size!r}, which is not an integer", remedy=f"write {name} = 32"
+        )
+    if size < 1:
+        raise SpecificationError(f"the size of {name!r} is {size}", remedy="sizes are integers of at least 1")
+    return size
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """A named index of a given size. Subclasses are the kinds."""
+
+    name: str
+    size: int
+
+    section: ClassVar[str]
+    """Section of the specification in which the kind is declared."""
+    permuted: ClassVar[bool]
+    """Whether the symmetric group of its size acts on it in the derivation."""
+
+    @property
+    def parent(self) -> str | None:
+        """Name of the set that this index is nested in, if any."""
+        return None
+
+    @classmethod
+    def declared(cls, name: str, declaration: Any) -> Index:
+        """The index that `name = declaration` declares in the kind's section."""
+        return cls(name, check_size(name, declaration))
+
+    def declaration(self) -> str:
+        """The right-hand side of the declaration, as TOML."""
+        return str(self.size)
+
+
+@dataclass(frozen=True, slots=True)
+class SetIndex(Index):
+    """An index that the symmetric group permutes: the neurons of a layer, the channels, the heads.
+
+    With `within`, a nested set: every element of the parent has its own set of `size` elements and its own
+    symmetric group; parent and children together are moved by the wreath product S_size ≀ S_parent.
+
+    >>> SetIndex("dk", 16, within="head").declaration()
+    '{ size = 16, within = "head" }'
+    """
+
+    within: str | None = None
+
+    section: ClassVar[str] = "sets"
+    permuted: ClassVar[bool] = True
+
+    @property
+    def parent(self) -> str | None:
+        return self.within
+
+    @classmethod
+    def declared(cls, name: str, declaration: Any) -> SetIndex:
+        if not isinstance(declaration, dict):
+            return cls(name, check_size(name, declaration))
+        unknown = sorted(set(declaration) - {"size", "within"}, key=str)
+        if unknown or "size" not in declaration:
+            fault = f"unknown key {unknown[0]!r}" if unknown else "no size"
+            raise SpecificationError(
+                f"{fault} in the declaration of {name!r}", remedy=f'write {name} = {{ size = 16, within = "head" }}'
+            )
+        within = declaration.get("within")
+        return cls(name, check_size(name, declaration["size"]), None if within is None else check_name(within))
+
+    def declaration(self) -> str:
+        return str(self.size) if self.within is None else f'{{ size = {self.size}, within = "{self.within}" }}'
+
+
+@dataclass(frozen=True, slots=True)
+class FreeIndex(Index):
+    """An index nothing acts on: every value has its own parameters. Anonymous ones have the name ''."""
+
+    section: ClassVar[str] = "free"
+    permuted: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class PositionalIndex(Index):
+    """An index whose values share parameters and are told apart by a learned embedding.
+
+    The derivation treats it as a set; the embedding, added at a metanetwork's input, breaks that symmetry.
+    """
+
+    section: ClassVar[str] = "positional"
+    permuted: ClassVar[bool] = True
+
+
+KINDS: tuple[type[Index], ...] = (SetIndex, FreeIndex, PositionalIndex)

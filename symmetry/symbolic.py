@@ -1,0 +1,35 @@
+"""Dimensions as expressions in the free sizes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import sympy
+
+from symmetry.counting import block_count
+from symmetry.layout import Piece
+from symmetry.maps import EquivariantMaps
+
+__all__ = ["symbolic_dimension"]
+
+
+def symbolic_dimension(maps: EquivariantMaps) -> sympy.Expr:
+    """Σ over blocks of (diagrams, every set large) × (free sizes as symbols, anonymous ones as numbers)."""
+    monomials: Counter[tuple[tuple[str, ...], int]] = Counter()
+    for block in maps.blocks:
+        for target, source in block.piece_pairs:
+            names, constant = free_part((target, source))
+            monomials[names, constant] += block_count((target, source), bounded=False)
+    total = sympy.Integer(0)
+    for (names, constant), times in monomials.items():
+        symbols = (sympy.Symbol(name, integer=True, positive=True) for name in names)
+        total += times * constant * sympy.prod(symbols)
+    return total
+
+
+def free_part(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], int]:
+    """The names of the free indices of some pieces, and the product of the anonymous sizes."""
+    free = [piece.positions[place].index for piece in pieces for place in piece.free]
+    names = tuple(sorted(index.name for index in free if index.name))
+    return names, math.prod(index.size for index in free if not index.name)

@@ -1,0 +1,1 @@
+"""Dimensions proved by other routes than the formula; no module here shares code with `symmetry.counting`."""

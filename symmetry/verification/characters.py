@@ -1,0 +1,141 @@
+"""The character average: dim Hom_G(V, U) = (1/|G|) Σ_g tr ρ_U(g) tr ρ_V(g), exact in rationals.
+
+A permutation representation's trace counts fixed points, so cycle types with equally many fixed points are
+collected: S_n has C(n, m) D(n-m) elements with exactly m, D the derangement numbers. For a nested set the trace of
+a position is a sum over the fixed elements of the parent of the fixed points below each, whose own permutations are
+independent; an exponential generating function in one variable a position turns the average of a product of
+such sums into a power of one polynomial.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from symmetry.layout import Piece
+from symmetry.weight_space import Tensor
+
+__all__ = ["MOST", "character_average"]
+
+MOST = 2048
+"""Sets larger than this are not averaged over: the integers grow to tens of thousands of digits."""
+
+Polynomial = dict[tuple[int, ...], Fraction]
+Trace = tuple[str, int, tuple[Any, ...]]
+"""The trace of one position: its set, the set's size, the traces nested below it."""
+
+
+def character_average(target: Tensor, source: Tensor) -> int | None:
+    """Dimension of the maps from `source` to `target` by averaging characters.
+
+    None where a set is larger than `MOST`.
+    """
+    indices = [p.index for tensor in (target, source) for piece in tensor.pieces for p in piece.positions]
+    if any(index.permuted and index.size > MOST for index in indices):
+        return None
+    total = sum((average((t, s)) for t in target.pieces for s in source.pieces), Fraction(0))
+    if total.denominator != 1:
+        raise ArithmeticError(f"the character average of {target.name!r} <- {source.name!r} is {total}, no integer")
+    return int(total)
+
+
+def average(pieces: tuple[Piece, ...]) -> Fraction:
+    """Mean over the group of the product of the pieces' characters."""
+    found: list[Trace] = []
+    free = 1
+    for piece in pieces:
+        for place, position in enumerate(piece.positions):
+            if not position.index.permuted:
+                free *= position.index.size
+            elif position.parent is None:
+                found.append(hanging(piece, place))
+    return free * mean(tuple(sorted(found)))
+
+
+def hanging(piece: Piece, place: int) -> Trace:
+    """A position's set, its size, and the positions nested below it."""
+    index = piece.positions[place].index
+    nested = (other for other, position in enumerate(piece.positions) if position.parent == place)
+    return index.name, index.size, tuple(sorted(hanging(piece, other) for other in nested))
+
+
+@cache
+def mean(traces: tuple[Trace, ...]) -> Fraction:
+    """Mean of a product of traces; the symmetric groups of different sets are independent."""
+    result = Fraction(1)
+    for name in {trace[0] for trace in traces}:
+        result *= mean_of_set(tuple(trace for trace in traces if trace[0] == name))
+    return result
+
+
+def mean_of_set(traces: tuple[Trace, ...]) -> Fraction:
+    """Mean over one symmetric group, and those nested in its elements, of a product of traces.
+
+    Each trace is Σ_{e fixed} X(e). With P = Σ_S t^S/S! E[Π_S X(e)] for one element, the mean is the coefficient of
+    t^all in Σ_m Pr(m fixed) P^m, times factorials, and P^m = Σ_j C(m, j) (P - 1)^j is a finite sum there.
+    """
+    size = traces[0][1]
+    sorts = Counter(traces)
+    whole = tuple(sorts.values())
+    one = one_element(tuple(sorts), whole)
+    power: Polynomial = {(0,) * len(whole): Fraction(1)}
+    total = Fraction(0)
+    for j in range(sum(whole) + 1):
+        if whole in power:
+            total += power[whole] * mean_choices(size, j)
+        power = times(power, one, whole)
+    return total * math.prod(math.factorial(n) for n in whole)
+
+
+def one_element(sorts: tuple[Trace, ...], whole: tuple[int, ...]) -> Polynomial:
+    """P - 1: for each choice of traces the mean of their product at one fixed element, over factorials."""
+    found: Polynomial = {}
+    for number in range(1, math.prod(n + 1 for n in whole)):
+        exponents = []
+        for n in whole:
+            number, digit = divmod(number, n + 1)
+            exponents.append(digit)
+        below = sorted(child for sort, n in zip(sorts, exponents, strict=True) for child in sort[2] * n)
+        found[tuple(exponents)] = mean(tuple(below)) / math.prod(math.factorial(n) for n in exponents)
+    return found
+
+
+def times(left: Polynomial, right: Polynomial, most: tuple[int, ...]) -> Polynomial:
+    """The product of two polynomials, exponents above `most` dropped."""
+    found: Polynomial = {}
+    for a, x in left.items():
+        for b, y in right.items():
+            exponents = tuple(i + j for i, j in zip(a, b, strict=True))
+            if all(e <= m for e, m in zip(exponents, most, strict=True)):
+                found[exponents] = found.get(exponents, Fraction(0)) + x * y
+    return found
+
+
+@cache
+def mean_choices(size: int, chosen: int) -> Fraction:
+    """Mean over S_size of the number of ways to choose `chosen` of an element's fixed points."""
+    total = sum(
+        math.comb(size, fixed) * derangements(size - fixed) * math.comb(fixed, chosen)
+        for fixed in range(chosen, size + 1)
+    )
+    return Fraction(total, math.factorial(size))
+
+
+@cache
+def derangement_numbers(most: int) -> tuple[int, ...]:
+    """Permutations without fixed points of 0, 1, …, most elements.
+
+    >>> derangement_numbers(5)
+    (1, 0, 1, 2, 9, 44)
+    """
+    found = [1, 0]
+    for n in range(2, most + 1):
+        found.append((n - 1) * (found[-1] + found[-2]))
+    return tuple(found[: most + 1])
+
+
+def derangements(n: int) -> int:
+    return derangement_numbers(MOST)[n]

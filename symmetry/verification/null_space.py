@@ -1,0 +1,92 @@
+"""The null space of the generators' constraints: ρ_U(g) M = M ρ_V(g) for every generator g (Finzi et al. 2021).
+
+Solved numerically, generator by generator, on the permuted positions of a pair of pieces (free positions only
+multiply the dimension). Where the sets are too large, they are cut down to a size at which the equations fit,
+and the formula is held to that size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.elements import generators
+from symmetry.layout import Piece, Position
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["UNKNOWNS", "null_space_dimension", "small_sizes"]
+
+UNKNOWNS = 700
+"""The largest number of unknowns for which the equations are solved."""
+TOLERANCE = 1e-9
+"""Singular values below this count as zero; those of a difference of permutations restricted to an invariant
+subspace are either zero or of order one."""
+
+
+@dataclass(frozen=True, slots=True)
+class JointTensor:
+    """Target and source positions as the axes of one tensor: maps are its entries."""
+
+    axes: str
+    sets: tuple[tuple[str, int, str | None], ...]
+
+    def space(self) -> WeightSpace:
+        """A weight space with that one tensor."""
+        declared = {
+            name: size if within is None else {"size": size, "within": within} for name, size, within in self.sets
+        }
+        return WeightSpace({"map": self.axes}, sets=declared)
+
+
+def null_space_dimension(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> int:
+    """Dimension of the maps between two pieces, their sets cut down to `sizes`."""
+    free = math.prod(piece.free_size for piece in pieces)
+    positions: list[tuple[Position, ...]] = [piece.positions for piece in pieces]
+    return free * solve(joint(positions[0], positions[1], sizes))
+
+
+def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
+    """The sets' sizes, cut down evenly until the unknowns fit; None if not even pairs fit."""
+    used = [p.index for piece in pieces for p in piece.positions if p.index.permuted]
+    for most in (max((index.size for index in used), default=1), 8, 6, 5, 4, 3, 2):
+        sizes = {index.name: min(index.size, most) for index in used}
+        if math.prod(sizes[index.name] for index in used) <= UNKNOWNS:
+            return sizes
+    return None
+
+
+def joint(target: tuple[Position, ...], source: tuple[Position, ...], sizes: dict[str, int]) -> JointTensor:
+    """The joint tensor of the permuted positions. Each parent comes right before what is nested in it."""
+    words: list[str] = []
+    sets: dict[str, tuple[str, int, str | None]] = {}
+
+    def place(positions: tuple[Position, ...], parent: int | None) -> None:
+        for number, position in enumerate(positions):
+            index = position.index
+            if index.permuted and position.parent == parent:
+                words.append(index.name)
+                sets[index.name] = (index.name, sizes[index.name], index.parent)
+                place(positions, number)
+
+    place(target, None)
+    place(source, None)
+    return JointTensor(" ".join(words), tuple(sorted(sets.values())))
+
+
+@cache
+def solve(joint: JointTensor) -> int:
+    """The number of independent maps that every generator leaves as they are."""
+    if not joint.axes:
+        return 1
+    space = joint.space()
+    basis: NDArray[np.float64] = np.eye(math.prod(space["map"].shape))
+    for generator in generators(space):
+        moved = basis[generator.tensor_index("map")]
+        _, singular, rows = np.linalg.svd(moved - basis, full_matrices=True)
+        rank = int((singular > TOLERANCE).sum())
+        basis = basis @ rows[rank:].T
+    return basis.shape[1]

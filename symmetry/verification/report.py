@@ -1,0 +1,124 @@
+"""Every proof that applies, block by block; an error when two disagree."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from symmetry.counting import block_count
+from symmetry.layout import Piece, Position
+from symmetry.maps import Block, EquivariantMaps
+from symmetry.verification.characters import character_average
+from symmetry.verification.null_space import null_space_dimension, small_sizes
+
+__all__ = ["PROOFS", "Finding", "Proof", "Report", "VerificationError", "by_characters", "by_null_space", "verify"]
+
+
+class VerificationError(ArithmeticError):
+    """Two proofs of a dimension disagree: a fault in this library, never in a specification."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one proof says of one block: the dimension it found and the one it should find.
+
+    `found` is None where the proof does not apply; `note` then says why, or at which sizes it was run.
+    """
+
+    proof: str
+    block: Block
+    found: int | None
+    expected: int
+    note: str = ""
+
+    @property
+    def agrees(self) -> bool:
+        return self.found is None or self.found == self.expected
+
+
+Proof = Callable[[EquivariantMaps, Sequence[Block]], list[Finding]]
+"""A proof takes the maps and their blocks (biases included) and gives a finding for each block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The findings of all proofs that ran."""
+
+    maps: EquivariantMaps
+    findings: tuple[Finding, ...]
+
+    @property
+    def proofs(self) -> tuple[str, ...]:
+        """Names of the proofs, in the order in which they ran."""
+        return tuple(dict.fromkeys(finding.proof for finding in self.findings))
+
+    def of(self, block: Block) -> dict[str, Finding]:
+        """The findings on one block by proof."""
+        return {finding.proof: finding for finding in self.findings if finding.block == block}
+
+
+def by_characters(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
+    """The character average at the declared sizes; nested sets included."""
+    found = [(block, character_average(block.target, block.source)) for block in blocks]
+    note = "a set too large for exact characters"
+    return [Finding("characters", b, n, b.dimension, "" if n is not None else note) for b, n in found]
+
+
+def by_null_space(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
+    """The null space of the generators' constraints, at the declared sizes where they are small, else cut down."""
+    return [null_space_finding(block) for block in blocks]
+
+
+def null_space_finding(block: Block) -> Finding:
+    found = expected = 0
+    cut: dict[str, int] = {}
+    for pair in block.piece_pairs:
+        sizes = small_sizes(pair)
+        if sizes is None:
+            return Finding("null space", block, None, block.dimension, "too many unknowns")
+        found += null_space_dimension(pair, sizes)
+        small = tuple(resized(piece, sizes) for piece in pair)
+        expected += block_count(small) * small[0].free_size * small[1].free_size
+        cut |= {p.index.name: sizes[p.index.name] for piece in pair for p in piece.positions if shrunk(p, sizes)}
+    at = ", ".join(f"{name}={size}" for name, size in cut.items())
+    return Finding("null space", block, found, expected, f"at {at}" if at else "")
+
+
+def shrunk(position: Position, sizes: dict[str, int]) -> bool:
+    return position.index.permuted and sizes[position.index.name] < position.index.size
+
+
+def resized(piece: Piece, sizes: dict[str, int]) -> Piece:
+    """The piece with its sets cut down."""
+    return replace(
+        piece,
+        positions=tuple(
+            replace(p, index=replace(p.index, size=sizes[p.index.name])) if p.index.permuted else p
+            for p in piece.positions
+        ),
+    )
+
+
+PROOFS: tuple[Proof, ...] = (by_characters, by_null_space)
+
+
+def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report:
+    """Prove every block's dimension, and every bias's, by each of `proofs`; raise when one disagrees.
+
+    Raises `VerificationError` naming the block, the proof and both numbers.
+
+    >>> from symmetry import WeightSpace
+    >>> report = verify(EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 3})))
+    >>> report.proofs, sum(finding.found for finding in report.findings if finding.proof == "characters")
+    (('characters', 'null space'), 29)
+    """
+    blocks = [*maps.blocks, *maps.bias_blocks]
+    findings = [finding for proof in proofs for finding in proof(maps, blocks)]
+    for finding in findings:
+        if not finding.agrees:
+            note = f" ({finding.note})" if finding.note else ""
+            raise VerificationError(
+                f"the block {finding.block} has dimension {finding.found} by {finding.proof}{note}, "
+                f"{finding.expected} by the formula"
+            )
+    return Report(maps, tuple(findings))

@@ -1,0 +1,249 @@
+"""A weight space: a named family of tensors over indices, the one value that everything is derived from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symmetry.axes import Atom, Expression, Product, parse_axes, print_axes
+from symmetry.errors import SpecificationError
+from symmetry.indices import KINDS, FreeIndex, Index, PositionalIndex, SetIndex, check_name
+from symmetry.layout import Layout, Piece, expression_size, leaves, make_layout
+
+__all__ = ["SCALAR", "Tensor", "WeightSpace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of a weight space: its name, its axes, and the pieces it is made of."""
+
+    name: str
+    axes: tuple[Expression, ...]
+    shape: tuple[int, ...]
+    layout: Layout = field(repr=False)
+    pieces: tuple[Piece, ...] = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.name}[{print_axes(self.axes)}]"
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class WeightSpace:
+    """The weights of an architecture, with the symmetry of its neurons.
+
+    `tensors` maps each `state_dict` key to its axes; `sets`, `free` and `positional` declare the indices.
+    A nested set is declared by a mapping with `size` and `within`. Raises `SpecificationError` when anything
+    is malformed, undeclared or unused.
+
+    >>> space = WeightSpace(
+    ...     {"q.weight": "(head dk) d", "o.weight": "d (head dk)"},
+    ...     sets={"d": 8, "head": 2, "dk": {"size": 4, "within": "head"}},
+    ... )
+    >>> space["q.weight"].shape
+    (8, 8)
+    >>> from symmetry import parse
+    >>> parse(str(space)) == space
+    True
+    """
+
+    indices: tuple[Index, ...]
+    tensors: tuple[Tensor, ...]
+
+    def __init__(
+        self,
+        tensors: Mapping[str, str],
+        *,
+        sets: Mapping[str, Any] | None = None,
+        free: Mapping[str, int] | None = None,
+        positional: Mapping[str, int] | None = None,
+    ) -> None:
+        sections = {SetIndex: sets, FreeIndex: free, PositionalIndex: positional}
+        indices = declared_indices(sections)
+        built = tuple(make_tensor(name, axes, indices) for name, axes in check_tensors(tensors).items())
+        check_used(indices, built)
+        object.__setattr__(self, "indices", tuple(indices.values()))
+        object.__setattr__(self, "tensors", built)
+
+    def __getitem__(self, name: str) -> Tensor:
+        for tensor in self.tensors:
+            if tensor.name == name:
+                return tensor
+        raise SpecificationError(f"there is no tensor {name!r}", remedy=f"tensors: {', '.join(self.names)}")
+
+    def __repr__(self) -> str:
+        return f"parse({str(self)!r})"
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+    def __str__(self) -> str:
+        """The canonical specification, as TOML."""
+        lines = []
+        for kind in KINDS:
+            declared = [index for index in self.indices if type(index) is kind]
+            if declared:
+                lines.append(f"[{kind.section}]")
+                lines += [f"{toml_key(index.name)} = {index.declaration()}" for index in declared]
+        lines.append("[tensors]")
+        lines += [f'{toml_string(tensor.name)} = "{print_axes(tensor.axes)}"' for tensor in self.tensors]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the tensors, in the specification's order."""
+        return tuple(tensor.name for tensor in self.tensors)
+
+    @property
+    def pieces(self) -> tuple[Piece, ...]:
+        """Every piece of every tensor."""
+        return tuple(piece for tensor in self.tensors for piece in tensor.pieces)
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each tensor by name."""
+        return {tensor.name: tensor.shape for tensor in self.tensors}
+
+    def index(self, name: str) -> Index:
+        """The index of that name."""
+        for index in self.indices:
+            if index.name == name:
+                return index
+        known = ", ".join(index.name for index in self.indices) or "none"
+        raise SpecificationError(f"there is no index {name!r}", remedy=f"indices: {known}")
+
+    def resized(self, sizes: Mapping[str, int]) -> WeightSpace:
+        """The same space with other sizes for some of its indices.
+
+        >>> WeightSpace({"b": "h"}, sets={"h": 8}).resized({"h": 3})["b"].shape
+        (3,)
+        """
+        for name in sizes:
+            self.index(name)
+        sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
+        for index in self.indices:
+            size = sizes.get(index.name, index.size)
+            nested = {"size": size, "within": index.parent}
+            sections[index.section][index.name] = size if index.parent is None else nested
+        return WeightSpace({tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, **sections)
+
+
+def declared_indices(sections: Mapping[type[Index], Mapping[str, Any] | None]) -> dict[str, Index]:
+    """Every declared index by name; raises for a bad declaration, a name declared twice, a bad parent."""
+    found: dict[str, Index] = {}
+    for kind, declarations in sections.items():
+        if not isinstance(declarations or {}, Mapping):
+            raise SpecificationError(
+                f"{declarations!r} is not a table of sizes", part=f"[{kind.section}]", remedy="write name = size"
+            )
+        for name, declaration in (declarations or {}).items():
+            try:
+                index = kind.declared(check_name(name), declaration)
+            except SpecificationError as error:
+                raise error.located(part=f"[{kind.section}]") from None
+            if name in found:
+                raise SpecificationError(
+                    f"{name!r} is already declared in [{found[name].section}]",
+                    part=f"[{kind.section}]",
+                    remedy="an index is of one kind",
+                )
+            found[name] = index
+    check_parents(found)
+    return found
+
+
+def check_parents(indices: Mapping[str, Index]) -> None:
+    """Raise `SpecificationError` unless every nested set leads up to a set that is not nested."""
+    for index in indices.values():
+        chain = [index.name]
+        while (parent := indices[chain[-1]].parent) is not None:
+            if not isinstance(indices.get(parent), SetIndex):
+                known = ", ".join(name for name, other in indices.items() if isinstance(other, SetIndex))
+                raise SpecificationError(
+                    f"{chain[-1]!r} is nested within {parent!r}, which is not a set",
+                    part="[sets]",
+                    remedy=f"sets: {known}",
+                )
+            if parent in chain:
+                raise SpecificationError(
+                    f"nested sets form a cycle: {' within '.join([*chain, parent])}",
+                    part="[sets]",
+                    remedy="a nested set lies, through its parents, within a set that is not nested",
+                )
+            chain.append(parent)
+
+
+def check_tensors(tensors: Any) -> Mapping[str, str]:
+    """Raise `SpecificationError` unless `tensors` is a non-empty mapping with printable names."""
+    remedy = '[tensors] maps state_dict keys to axes, as in "0.weight" = "h1 x"'
+    if not isinstance(tensors, Mapping) or not tensors:
+        raise SpecificationError("there are no tensors", part="[tensors]", remedy=remedy)
+    for name in tensors:
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise SpecificationError(
+                f"{name!r} is not a tensor name", part="[tensors]", remedy="a name is printable text, not empty"
+            )
+    return tensors
+
+
+def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tensor:
+    """The tensor that `name = axes_text` declares; every fault in it is shown in its place."""
+    try:
+        axes = parse_axes(axes_text)
+        for atom in atoms(axes):
+            if atom.name and atom.name not in indices:
+                raise undeclared(atom, indices)
+        shape = tuple(expression_size(axis, indices) for axis in axes)
+        layout = make_layout(name, axes, indices)
+    except SpecificationError as error:
+        text = error.text if error.end is None else axes_text
+        raise SpecificationError(
+            error.fault, part=f'tensor "{name}"', text=text, start=error.start, end=error.end, remedy=error.remedy
+        ) from None
+    return Tensor(name, axes, shape, layout, tuple(leaves(layout)))
+
+
+def atoms(expressions: Iterable[Expression]) -> Iterator[Atom]:
+    """Every atom of some expressions, from left to right."""
+    for expression in expressions:
+        if isinstance(expression, Atom):
+            yield expression
+        else:
+            yield from atoms(expression.items if isinstance(expression, Product) else expression.terms)
+
+
+def undeclared(atom: Atom, indices: Mapping[str, Index]) -> SpecificationError:
+    declared = ", ".join(indices) or "none"
+    return SpecificationError(
+        f"{atom.name!r} is not declared",
+        start=atom.start,
+        end=atom.start + len(atom.name),
+        remedy=f"declare it, as in [sets] {atom.name} = 32 (declared: {declared})",
+    )
+
+
+def check_used(indices: Mapping[str, Index], tensors: Iterable[Tensor]) -> None:
+    """Raise `SpecificationError` if an index occurs in no tensor."""
+    used = {atom.name for tensor in tensors for atom in atoms(tensor.axes)}
+    for name, index in indices.items():
+        if name not in used:
+            raise SpecificationError(
+                f"{name!r} is used by no tensor", part=f"[{index.section}]", remedy="use it or take it out"
+            )
+
+
+def toml_key(name: str) -> str:
+    """A TOML key: bare where TOML allows it, else quoted."""
+    return name if name.isascii() else toml_string(name)
+
+
+def toml_string(text: str) -> str:
+    """A printable text as a TOML basic string."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+SCALAR = WeightSpace({"invariant": ""})
+"""The weight space of one scalar: maps to it are the invariants, maps from it the equivariant biases."""

@@ -1,0 +1,12 @@
+"""Hypothesis profiles: the default suite is reproducible; `HYPOTHESIS_PROFILE=thorough` searches longer."""
+
+import os
+
+import torch
+from hypothesis import HealthCheck, settings
+
+slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("default", max_examples=60, deadline=None, derandomize=True, suppress_health_check=slow)
+settings.register_profile("thorough", max_examples=1000, deadline=None, suppress_health_check=slow)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+torch.set_num_threads(1)
