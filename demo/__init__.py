@@ -1,0 +1,1 @@
+"""A demonstration: reading a small network's accuracy off its weights."""

@@ -1,0 +1,76 @@
+"""What the printers share: the plan, the names they have given, the lines so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from layergen.emission.names import Namer, identifier
+from layergen.plan.steps import Plan
+from symmetry.axes import Atom, print_axes
+from symmetry.diagrams import Side, block_names
+from symmetry.layout import Piece
+from symmetry.weight_space import Tensor, WeightSpace
+
+__all__ = ["Draft", "shape_text", "side_text"]
+
+INDENT = " " * 8
+
+
+@dataclass(slots=True)
+class Draft:
+    """The body of one `forward` in the making: names are given once, lines only ever added."""
+
+    plan: Plan
+    sizes: Mapping[str, str]
+    namer: Namer
+    called: set[str] = field(default_factory=set)
+    lines: list[str] = field(default_factory=list)
+
+    def add(self, *lines: str) -> None:
+        """Add lines of the body, indented."""
+        self.lines += [INDENT + line if line else "" for line in lines]
+
+    def call(self, function: str, *arguments: str) -> str:
+        """A call of a function of the prelude, noted down so that the module carries it."""
+        self.called.add(function)
+        return f"{function}({', '.join(arguments)})"
+
+
+def tensor_identifier(space: WeightSpace, piece: Piece) -> str:
+    """The identifier of a piece: its tensor's, with a number where the tensor has several pieces."""
+    several = len(space[piece.tensor].pieces) > 1
+    return identifier(piece.tensor) + (f"_p{piece.number}" if several else "")
+
+
+def side_text(tensor: Tensor, side: Side) -> tuple[str, str]:
+    """A side in index notation: what it keeps, and the piece with its blocks named, as in `h1`, `2.weight[h2 h1]`."""
+    piece = side.piece
+    names = block_names(piece.positions, side.blocks)
+    at = {place: name for block, name in zip(side.blocks, names, strict=True) for place in block}
+    words = [
+        at[place] if place in at else position.index.name or str(position.index.size)
+        for place, position in enumerate(piece.positions)
+    ]
+    part = f"#{piece.number}" if len(tensor.pieces) > 1 else ""
+    kept = " ".join(names[number] for number in side.kept)
+    return kept or "1", f"{printable(tensor.name)}{part}[{' '.join(words)}]"
+
+
+def shape_text(side: Side, channels: str) -> str:
+    """The shape of a side's value in axis names."""
+    names = block_names(side.piece.positions, side.blocks)
+    free = side.piece.free_size
+    last = channels if free == 1 else f"{free}·{channels}"
+    return f"({', '.join(['batch', *(names[number] for number in side.kept), last])})"
+
+
+def printable(text: str) -> str:
+    """A name for a comment: as it is where it is plain, else as a literal."""
+    plain = text.isascii() and all(letter.isalnum() or letter in "._-" for letter in text)
+    return text if plain else ascii(text)
+
+
+def axis_names(tensor: Tensor) -> Iterable[str]:
+    """Each axis as it is written, for messages about shapes."""
+    return (axis.name or str(axis.size) if isinstance(axis, Atom) else print_axes((axis,)) for axis in tensor.axes)

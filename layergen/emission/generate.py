@@ -1,0 +1,42 @@
+"""The public door of emission: from weight spaces to source text."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterable
+
+from layergen.emission.module import print_module
+from layergen.plan.lowering import lower
+from layergen.plan.passes import PASSES, optimised
+from layergen.plan.steps import Plan
+from symmetry.errors import SpecificationError
+from symmetry.maps import LIMIT, EquivariantMaps
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["generate"]
+
+
+def generate(
+    space: WeightSpace,
+    name: str = "EquivariantLayer",
+    *,
+    target: WeightSpace | None = None,
+    limit: int = LIMIT,
+    passes: Iterable[Callable[[Plan], Plan]] = PASSES,
+) -> str:
+    """The source of a standalone module whose class `name` is every equivariant linear map from `space`.
+
+    `target` is another weight space that shares sets, or `symmetry.SCALAR` for the invariants; by default `space`.
+    The text depends on nothing but the arguments. Raises `SpecificationError` for a name that is no class name, or
+    for more than `limit` diagrams.
+
+    >>> import symmetry
+    >>> source = generate(symmetry.WeightSpace({"b": "h"}, sets={"h": 8}), name="DeepSets")
+    >>> "DIMENSION = 2" in source
+    True
+    """
+    if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+        raise SpecificationError(f"{name!r} is not a class name", remedy="give an identifier such as MLPLayer")
+    if name.startswith("_") or name in {"Tensor", "nn", "torch", "annotations", "super", "dict", "list", "tuple"}:
+        raise SpecificationError(f"the class name {name!r} is taken", remedy="give another, such as MLPLayer")
+    return print_module(optimised(lower(EquivariantMaps(space, target), limit=limit), passes), name)

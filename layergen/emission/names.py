@@ -1,0 +1,46 @@
+"""Names in emitted code: taken from the declaration, made into identifiers, never the same twice."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from dataclasses import dataclass, field
+
+__all__ = ["RESERVED", "Namer", "identifier"]
+
+RESERVED = frozenset(
+    {"self", "x", "c", "batch", "torch", "nn", "Tensor", "math", "mixed", "range", "zip", "tuple", "set", "sorted"}
+    | {"dict", "list", "int", "str", "len", "next", "iter", "any", "all", "enumerate", "ValueError", "super", "print"}
+    | {"match", "case", "type", "float", "bool", "object", "annotations"}
+)
+
+
+def identifier(text: str) -> str:
+    """A readable identifier for a tensor name; leading numbers move to the end.
+
+    >>> identifier("0.weight"), identifier("layers.1.attn.q-proj"), identifier("class")
+    ('weight_0', 'layers_1_attn_q_proj', 'class_')
+    """
+    words = re.findall(r"[A-Za-z0-9_]+", text)
+    numbers = []
+    while words and words[0][0].isdigit():
+        numbers.append(words.pop(0))
+    name = "_".join([*words, *numbers]).strip("_") or "tensor"
+    name = f"tensor_{name}" if name[0].isdigit() else name
+    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED else name
+
+
+@dataclass(slots=True)
+class Namer:
+    """Hands out names; one that is taken gets a number."""
+
+    taken: set[str] = field(default_factory=lambda: set(RESERVED))
+
+    def fresh(self, wish: str) -> str:
+        """`wish`, or `wish_2`, `wish_3`, … where it is taken."""
+        name, number = wish, 1
+        while name in self.taken or keyword.iskeyword(name):
+            number += 1
+            name = f"{wish}_{number}"
+        self.taken.add(name)
+        return name

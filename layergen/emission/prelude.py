@@ -1,0 +1,62 @@
+"""The functions that an emitted module may carry; it holds those that it calls."""
+
+from __future__ import annotations
+
+__all__ = ["FUNCTIONS"]
+
+CHECK_NAMES = '''
+def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None:
+    """Raise a ValueError unless `x` holds exactly these tensors, each with a batch, its axes and channels."""
+    missing, extra = [name for name in axes if name not in x], [name for name in x if name not in axes]
+    if missing or extra:
+        raise ValueError(f"features missing: {missing}, not expected: {extra}; expected: {list(axes)}")
+    for name, names in axes.items():
+        if x[name].ndim != len(names) + 2:
+            expected = ", ".join(("batch", *names, "channels"))
+            raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
+'''
+
+CHECK_SHAPES = '''
+def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> None:
+    """Raise a ValueError that lists every tensor whose shape is not the expected one."""
+    wrong = [name for name, shape in shapes.items() if x[name].shape != shape]
+    if wrong:
+        faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
+        raise ValueError("; ".join(faults))
+'''
+
+DIAGONAL = '''
+def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
+    """The entries where the two dimensions of each pair agree; the second dimension of each is dropped in turn."""
+    for first, second in pairs:
+        x = x.diagonal(dim1=first, dim2=second).movedim(-1, first)
+    return x
+'''
+
+ADD_ON_DIAGONAL = '''
+def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
+    """`x` with `update` added where the two dimensions of each pair agree."""
+    if not pairs:
+        return x + update
+    first, second = pairs[0]
+    diagonal = x.diagonal(dim1=first, dim2=second).movedim(-1, first)
+    updated = _add_on_diagonal(diagonal, update, pairs[1:]).movedim(first, -1)
+    return torch.diagonal_scatter(x, updated.to(x.dtype), dim1=first, dim2=second)
+'''
+
+INITIALISE = '''
+def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
+    """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
+    averaged = torch.cat([weight.new_full((count,), value) for count, value in rows])
+    fan_in = torch.cat([weight.new_full((count,), value) for count, value in columns])
+    with torch.no_grad():
+        weight.normal_().mul_((averaged[:, None] / fan_in).sqrt())
+'''
+
+FUNCTIONS = {
+    "_check_names": CHECK_NAMES,
+    "_check_shapes": CHECK_SHAPES,
+    "_diagonal": DIAGONAL,
+    "_add_on_diagonal": ADD_ON_DIAGONAL,
+    "_initialise": INITIALISE,
+}

@@ -1,0 +1,134 @@
+"""Layers in memory: the emitted module, compiled, as `EquivariantLinear` and `InvariantLinear`."""
+
+from __future__ import annotations
+
+import linecache
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from layergen.emission.generate import generate
+from symmetry.maps import LIMIT
+from symmetry.weight_space import SCALAR, WeightSpace
+
+__all__ = ["EquivariantLinear", "InvariantLinear", "compiled_class"]
+
+
+@lru_cache(maxsize=64)
+def emitted_class(space: WeightSpace, target: WeightSpace, name: str, limit: int) -> type[nn.Module]:
+    """The class of the emitted module. Its source is in `linecache`, so that tracebacks show it."""
+    source = generate(space, name, target=target, limit=limit)
+    filename = f"<layergen {name} {abs(hash(source)):x}>"
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    namespace: dict[str, Any] = {"__name__": f"layergen.in_memory.{name}"}
+    exec(compile(source, filename, "exec"), namespace)
+    return namespace[name]  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=64)
+def compiled_class(base: type[EquivariantLinear], space: WeightSpace, target: WeightSpace, limit: int) -> type:
+    """A subclass of `base` and of the emitted class, which pickles by its specification."""
+    emitted = emitted_class(space, target, base.__name__, limit)
+
+    def rebuilt(self: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
+        return blank, (base, str(space), str(target), limit), self.__getstate__()
+
+    attributes = {"space": space, "target": target, "emitted": emitted, "__reduce__": rebuilt, "__doc__": base.__doc__}
+    return type(base.__name__, (base, emitted), attributes)
+
+
+def blank(base: type[EquivariantLinear], space: str, target: str, limit: int) -> nn.Module:
+    """A layer without parameters, for unpickling into."""
+    from symmetry.specification import parse
+
+    cls = compiled_class(base, parse(space), parse(target), limit)
+    return cls.__new__(cls)
+
+
+class EquivariantLinear(nn.Module):
+    """Every linear map on a weight space that commutes with its permutations, as one layer.
+
+    Takes features `{tensor: (batch, *axes, in_channels)}`, gives features of the same tensors, or of those of
+    `target`, another weight space that shares sets. It has exactly
+    `DIMENSION · in_channels · out_channels + BIAS_DIMENSION · out_channels` parameters. `layer.source` is the text
+    of the module it runs; `limit` bounds the number of diagrams.
+
+    >>> from symmetry import WeightSpace
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
+    >>> layer = EquivariantLinear(space, in_channels=1, out_channels=4)
+    >>> features = layer({"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)})
+    >>> features["w"].shape
+    torch.Size([5, 8, 2, 4])
+    >>> layer.DIMENSION, sum(p.numel() for p in layer.parameters())
+    (18, 84)
+    """
+
+    space: WeightSpace
+    target: WeightSpace
+
+    def __new__(cls, space: WeightSpace | None = None, *args: Any, **options: Any) -> EquivariantLinear:
+        if "space" in cls.__dict__:
+            return super().__new__(cls)
+        target = cls.target_of(space, options.get("target"))  # type: ignore[arg-type]
+        return super().__new__(compiled_class(cls, space, target, options.get("limit", LIMIT)))
+
+    @staticmethod
+    def target_of(space: WeightSpace, target: WeightSpace | None) -> WeightSpace:
+        """The weight space that the layer maps to."""
+        return space if target is None else target
+
+    def __init__(
+        self,
+        space: WeightSpace,
+        in_channels: int,
+        out_channels: int,
+        bias: bool = True,
+        *,
+        target: WeightSpace | None = None,
+        limit: int = LIMIT,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        self.emitted.__init__(self, in_channels, out_channels, bias, device=device, dtype=dtype)  # type: ignore[operator]
+
+    @property
+    def source(self) -> str:
+        """The text of the emitted module."""
+        return "".join(linecache.getlines(self.emitted.forward.__code__.co_filename))  # type: ignore[union-attr]
+
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, dimension={self.DIMENSION}, bias={self.bias is not None}"
+
+
+class InvariantLinear(EquivariantLinear):
+    """Every invariant linear map of a weight space: features to `(batch, out_features)`.
+
+    >>> from symmetry import WeightSpace
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
+    >>> head = InvariantLinear(space, in_channels=1, out_features=10)
+    >>> head({"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)}).shape
+    torch.Size([5, 10])
+    """
+
+    @staticmethod
+    def target_of(space: WeightSpace, target: WeightSpace | None) -> WeightSpace:
+        return SCALAR
+
+    def __init__(
+        self,
+        space: WeightSpace,
+        in_channels: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        limit: int = LIMIT,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        super().__init__(space, in_channels, out_features, bias, limit=limit, device=device, dtype=dtype)
+
+    def __call__(self, x: dict[str, Tensor]) -> Tensor:
+        return super().__call__(x)

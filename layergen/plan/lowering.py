@@ -1,0 +1,87 @@
+"""From equivariant maps to a plan: one mix a core, or a few where a set is too small for some pairs.
+
+A diagram is a pair (spread, pool) over one core, so each core's diagrams are all pairs of its sides; only where
+a set has fewer elements than the pair has blocks does the diagram not exist. Spreads that lack the same pairs
+share a mix, so every mix is a full product and the parameters are exactly the diagrams.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
+from symmetry.diagrams import Core, Side, sides
+from symmetry.layout import Piece
+from symmetry.maps import LIMIT, EquivariantMaps, check_limit
+
+__all__ = ["lower"]
+
+
+def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
+    """The plain plan of a layer: every pool read from its piece, every spread written to its piece.
+
+    Raises `SpecificationError` if the maps have more than `limit` diagrams (free values left open).
+    """
+    check_limit(maps.diagram_count, limit, "the layer")
+    sources = by_core(maps.source.pieces, positions_by_set(maps.target.pieces), ordered=True)
+    targets = by_core(maps.target.pieces, positions_by_set(maps.source.pieces), ordered=False)
+    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    mixes = [
+        mix
+        for core in sorted(targets, key=lambda core: (-len(core.sets), core.sets, str(core.parents)))
+        for mix in core_mixes(core, sources.get(core, []), targets[core], sizes)
+    ]
+    pooled = dict.fromkeys(unordered(side) for mix in mixes for side in mix.pools)
+    spread = dict.fromkeys(unordered(side) for mix in mixes for side in mix.spreads)
+    whole = dict.fromkeys(everything_kept(side) for side in spread)
+    return Plan(
+        maps,
+        tuple(Pool(side) for side in sorted(pooled, key=lambda side: -len(side.kept))),
+        tuple(mixes),
+        tuple(
+            Spread(side, None if side in whole else everything_kept(side))
+            for side in sorted(spread | whole, key=lambda side: len(side.kept))
+        ),
+    )
+
+
+def everything_kept(side: Side) -> Side:
+    """The side with the same blocks that keeps them all."""
+    return Side(side.piece, side.blocks, tuple(range(len(side.blocks))))
+
+
+def positions_by_set(pieces: Iterable[Piece]) -> dict[str, int]:
+    """For each set the most positions that one piece has of it."""
+    most: dict[str, int] = {}
+    for piece in pieces:
+        for name, times in Counter(piece.positions[place].index.name for place in piece.permuted).items():
+            most[name] = max(most.get(name, 0), times)
+    return most
+
+
+def by_core(pieces: Iterable[Piece], most: Mapping[str, int], *, ordered: bool) -> dict[Core, list[Side]]:
+    """Every side of some pieces, by its core."""
+    found: dict[Core, list[Side]] = {}
+    for piece in pieces:
+        for side in sides(piece, most, ordered=ordered):
+            found.setdefault(side.core, []).append(side)
+    return found
+
+
+def core_mixes(core: Core, pools: list[Side], spreads: list[Side], sizes: Mapping[str, int]) -> list[Mix]:
+    """The mixes of one core: spreads that may be fed by the same pools go together."""
+    rooms = [(pool, pool.room()) for pool in pools]
+    together: dict[tuple[Side, ...], list[Side]] = {}
+    for spread in spreads:
+        left = room_left(core, spread, sizes)
+        fitting = tuple(pool for pool, room in rooms if all(n <= left(key) for key, n in room.items()))
+        together.setdefault(fitting, []).append(spread)
+    mixes = [Mix(core, fitting, tuple(members)) for fitting, members in together.items()]
+    return [mix for mix in mixes if mix.pools or mix.biased]
+
+
+def room_left(core: Core, spread: Side, sizes: Mapping[str, int]):  # type: ignore[no-untyped-def]
+    """How many more blocks each set admits beside those of the core and of the spread, by the parent's place."""
+    used = Counter(spread.room()) + Counter(zip(core.sets, core.parents, strict=True))
+    return lambda key: sizes[key[0]] - used[key]

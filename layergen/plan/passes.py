@@ -1,0 +1,92 @@
+"""Passes: free functions from plan to plan, one idea each. None changes what the layer computes."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from layergen.plan.steps import Mix, Plan, Pool, Spread
+from symmetry.diagrams import Side
+
+__all__ = ["PASSES", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
+
+
+def entries(side: Side) -> int:
+    """How many values a side's feature has, a batch element and channel."""
+    kept = (side.piece.positions[side.blocks[number][0]].index.size for number in side.kept)
+    return math.prod(kept) * side.piece.free_size
+
+
+def smallest_above(side: Side, others: Iterable[Side]) -> Side | None:
+    """Among sides of the same blocks that keep more of them, one with the fewest entries."""
+    above = [
+        other
+        for other in others
+        if other.piece == side.piece and other.blocks == side.blocks and set(other.kept) > set(side.kept)
+    ]
+    return min(above, key=lambda other: (entries(other), other.kept), default=None)
+
+
+def share_pools(plan: Plan) -> Plan:
+    """Pool smaller cores from larger cores' pools: each large tensor is read as seldom as possible."""
+    by_piece = grouped(pool.side for pool in plan.pools)
+    return replace(
+        plan, pools=tuple(Pool(pool.side, smallest_above(pool.side, by_piece[key(pool.side)])) for pool in plan.pools)
+    )
+
+
+def share_spreads(plan: Plan) -> Plan:
+    """Add spreads up where they are smallest, so that each large tensor is written as seldom as possible."""
+    by_piece = grouped(spread.side for spread in plan.spreads)
+    return replace(
+        plan,
+        spreads=tuple(
+            Spread(spread.side, smallest_above(spread.side, by_piece[key(spread.side)])) for spread in plan.spreads
+        ),
+    )
+
+
+def orient_cores(plan: Plan) -> Plan:
+    """Order each core's indices as its largest features have them, so that those need no transposed copy."""
+    return replace(plan, mixes=tuple(oriented(mix) for mix in plan.mixes))
+
+
+def oriented(mix: Mix) -> Mix:
+    """The mix with its core in the order that leaves the most entries where they are."""
+    sides = mix.pools + mix.spreads
+    gain: Counter[tuple[int, ...]] = Counter({tuple(range(len(mix.core.sets))): 0})
+    for side in sides:
+        gain[natural_order(side)] += entries(side)
+    order = max(gain, key=lambda order: gain[order])
+    moved = [replace(side, kept=tuple(side.kept[place] for place in order)) for side in sides]
+    core = moved[0].core if moved else mix.core
+    return Mix(core, tuple(moved[: len(mix.pools)]), tuple(moved[len(mix.pools) :]))
+
+
+def natural_order(side: Side) -> tuple[int, ...]:
+    """The order of the core's places in which the side's blocks stand as in its piece."""
+    return tuple(sorted(range(len(side.kept)), key=lambda place: side.kept[place]))
+
+
+def key(side: Side) -> tuple[object, ...]:
+    return side.piece, side.blocks
+
+
+def grouped(sides: Iterable[Side]) -> dict[tuple[object, ...], list[Side]]:
+    """Sides by piece and blocks."""
+    found: dict[tuple[object, ...], list[Side]] = {}
+    for side in sides:
+        found.setdefault(key(side), []).append(side)
+    return found
+
+
+PASSES: tuple[Callable[[Plan], Plan], ...] = (orient_cores, share_pools, share_spreads)
+
+
+def optimised(plan: Plan, passes: Iterable[Callable[[Plan], Plan]] = PASSES) -> Plan:
+    """The plan after some passes, in order."""
+    for rewrite in passes:
+        plan = rewrite(plan)
+    return plan

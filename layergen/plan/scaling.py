@@ -1,0 +1,43 @@
+"""How large the initial weights are, so that outputs have unit variance for independent unit-variance inputs.
+
+A pool that averages `p` entries has variance 1/p, so its rows are scaled up by √p. A spread that reaches the
+fraction `c` of its piece's entries adds its variance to that fraction. If every weight that feeds a piece has
+variance p / (channels · Σ c · rows), the sum over its spreads, the piece's mean variance is one at every width.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+from layergen.plan.steps import Plan
+from symmetry.diagrams import Side
+from symmetry.layout import Piece
+
+__all__ = ["averaged", "coverage", "fan_in"]
+
+
+def block_sizes(side: Side) -> list[int]:
+    """The size of each block of a side."""
+    return [side.piece.positions[block[0]].index.size for block in side.blocks]
+
+
+def averaged(side: Side) -> int:
+    """The number of entries that a pool averages for each of its values."""
+    sizes = block_sizes(side)
+    return math.prod(sizes[number] for number in side.dropped)
+
+
+def coverage(side: Side) -> Fraction:
+    """The fraction of a piece's entries that a spread reaches: the diagonals that its blocks identify."""
+    every = math.prod(side.piece.positions[place].index.size for place in side.piece.permuted)
+    return Fraction(math.prod(block_sizes(side)), every)
+
+
+def fan_in(plan: Plan) -> dict[Piece, Fraction]:
+    """For each target piece the mean number of weights, an input channel, that feed one of its entries."""
+    total: dict[Piece, Fraction] = {}
+    for mix in plan.mixes:
+        for side in mix.spreads:
+            total[side.piece] = total.get(side.piece, Fraction(0)) + coverage(side) * mix.rows
+    return total

@@ -1,0 +1,89 @@
+"""The plan of a layer: a handful of typed steps, each carrying the half-diagram it came from.
+
+pool      read a piece on the diagonals that a side identifies, average over the blocks it does not keep
+mix       for one core, the concatenated pools times one matrix gives every spread over that core
+spread    repeat over the blocks that are not kept, embed in the diagonals, add into the target
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from symmetry.diagrams import Core, Side
+from symmetry.maps import EquivariantMaps
+
+__all__ = ["Mix", "Plan", "Pool", "Spread", "unordered"]
+
+
+def unordered(side: Side) -> Side:
+    """The side with its kept blocks in the order of their numbers: what is pooled once for all orders."""
+    return Side(side.piece, side.blocks, tuple(sorted(side.kept)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Compute the pooled feature of `side`, axes `(batch, *kept blocks, free values · channels)`.
+
+    From the pooled feature of `origin` (same blocks, more of them kept), or where that is None from the piece.
+    """
+
+    side: Side
+    origin: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """One dense product over a core: every pool of `pools` feeds every spread of `spreads`.
+
+    Pools come with their kept blocks in the order of the core. A mix without pools has a bias only.
+    """
+
+    core: Core
+    pools: tuple[Side, ...]
+    spreads: tuple[Side, ...]
+
+    @property
+    def rows(self) -> int:
+        """Rows of the matrix an input channel: the pools' free values."""
+        return sum(side.piece.free_size for side in self.pools)
+
+    @property
+    def columns(self) -> int:
+        """Columns of the matrix an output channel: the spreads' free values."""
+        return sum(side.piece.free_size for side in self.spreads)
+
+    @property
+    def biased(self) -> bool:
+        """Whether the core is the scalar one, whose spreads are the equivariant biases."""
+        return not self.core.sets
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Add the value of `side` into that of `into` (same blocks, more of them kept), repeating over the others.
+
+    `into` is None for the side that keeps every block: it goes to the piece, on its diagonals.
+    """
+
+    side: Side
+    into: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A layer: pools in an order in which each origin comes before its use, mixes, spreads likewise."""
+
+    maps: EquivariantMaps
+    pools: tuple[Pool, ...]
+    mixes: tuple[Mix, ...]
+    spreads: tuple[Spread, ...]
+
+    @property
+    def dimension(self) -> int:
+        """Weights a channel pair."""
+        return sum(mix.rows * mix.columns for mix in self.mixes)
+
+    @property
+    def bias_dimension(self) -> int:
+        """Biases an output channel."""
+        return sum(mix.columns for mix in self.mixes if mix.biased)

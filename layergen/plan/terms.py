@@ -1,0 +1,61 @@
+"""Which diagram each weight of a plan belongs to: what the layer is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from layergen.plan.scaling import averaged
+from layergen.plan.steps import Plan
+from symmetry.diagrams import Diagram, Side
+
+__all__ = ["Term", "bias_terms", "terms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """Entry `(row, column)` of a mix's matrix, a channel pair: it multiplies `diagram` divided by `averaged`."""
+
+    mix: int
+    row: int
+    column: int
+    diagram: Diagram
+    averaged: int
+
+
+def terms(plan: Plan) -> Iterator[Term]:
+    """Every weight of a plan with its diagram, in the order of the parameters."""
+    for number, mix in enumerate(plan.mixes):
+        columns = [(side, values) for side in mix.spreads for values in free_values(side)]
+        rows = [(side, values) for side in mix.pools for values in free_values(side)]
+        for (row, (pool, read)), (column, (spread, written)) in product(enumerate(rows), enumerate(columns)):
+            yield Term(number, row, column, diagram(plan, spread, written, pool, read), averaged(pool))
+
+
+def bias_terms(plan: Plan) -> Iterator[tuple[Side, tuple[int, ...]]]:
+    """For every bias its spread and free values, in the order of the parameters."""
+    for mix in plan.mixes:
+        if mix.biased:
+            yield from ((side, values) for side in mix.spreads for values in free_values(side))
+
+
+def free_values(side: Side) -> Iterator[tuple[int, ...]]:
+    """The values of a side's free positions, row-major."""
+    return product(*(range(side.piece.positions[place].index.size) for place in side.piece.free))
+
+
+def diagram(plan: Plan, spread: Side, written: tuple[int, ...], pool: Side, read: tuple[int, ...]) -> Diagram:
+    """The diagram of which `spread` and `pool` are the two sides."""
+    shift = len(spread.piece.positions)
+    shifted = [tuple(place + shift for place in block) for block in pool.blocks]
+    core = [spread.blocks[a] + shifted[b] for a, b in zip(spread.kept, pool.kept, strict=True)]
+    alone = [spread.blocks[number] for number in spread.dropped] + [shifted[number] for number in pool.dropped]
+    return Diagram(
+        plan.maps.target[spread.piece.tensor],
+        plan.maps.source[pool.piece.tensor],
+        spread.piece,
+        pool.piece,
+        tuple(sorted(core + alone)),
+        written + read,
+    )

@@ -1,0 +1,90 @@
+"""Which sets' sizes a layer reads from its input, and which it is bound to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from layergen.plan.lowering import positions_by_set
+from symmetry.axes import Atom, Expression, Product, Sum
+from symmetry.maps import EquivariantMaps
+
+__all__ = ["Reading", "orders", "readings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The size of a set is (length of axis `axis` of `tensor` - rest) / factor; `rest`, `factor` are expressions."""
+
+    name: str
+    tensor: str
+    axis: int
+    factor: Expression
+    rest: tuple[Expression, ...]
+
+
+def orders(maps: EquivariantMaps) -> dict[str, int]:
+    """For each set the size from which the number of diagrams no longer depends on it."""
+    sources, targets = positions_by_set(maps.source.pieces), positions_by_set(maps.target.pieces)
+    names = [index.name for space in (maps.source, maps.target) for index in space.indices if index.permuted]
+    return {name: sources.get(name, 0) + targets.get(name, 0) for name in dict.fromkeys(names)}
+
+
+def readings(maps: EquivariantMaps) -> tuple[list[Reading], list[str]]:
+    """How to read the sets' sizes from the input, in order, and the sets that stay at their declared sizes.
+
+    A set stays where it is smaller than its order, where the source does not show it, or where the axes that show
+    it leave it open: in `(head dk)` alone, `dk` stays and `head` is read.
+    """
+    order = orders(maps)
+    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    fixed = [name for name in order if sizes[name] < order[name]]
+    known = {name for name in sizes if name not in order} | set(fixed)
+    found: list[Reading] = []
+    while len(known) < len(sizes):
+        reading = next_reading(maps, known)
+        if reading is None:
+            name = [name for name in order if name not in known][-1]
+            fixed.append(name)
+            known.add(name)
+        else:
+            found.append(reading)
+            known.add(reading.name)
+    return found, fixed
+
+
+def next_reading(maps: EquivariantMaps, known: set[str]) -> Reading | None:
+    """The first axis, simplest first, that determines one further set."""
+    candidates = [
+        (tensor.name, axis, expression) for tensor in maps.source for axis, expression in enumerate(tensor.axes)
+    ]
+    for tensor, axis, expression in sorted(candidates, key=lambda candidate: not isinstance(candidate[2], Atom)):
+        solved = solve(expression, known)
+        if solved is not None:
+            return Reading(solved[0], tensor, axis, solved[1], solved[2])
+    return None
+
+
+def solve(expression: Expression, known: set[str]) -> tuple[str, Expression, tuple[Expression, ...]] | None:
+    """The one unknown set of an axis, its factor and the terms without it; None if it is not linear in one set."""
+    terms = expression.terms if isinstance(expression, Sum) else (expression,)
+    open_terms = [term for term in terms if unknown_names(term, known)]
+    if len(open_terms) != 1:
+        return None
+    term = open_terms[0]
+    items = term.items if isinstance(term, Product) else (term,)
+    open_items = [item for item in items if unknown_names(item, known)]
+    if len(open_items) != 1 or not isinstance(open_items[0], Atom):
+        return None
+    factor = Product(tuple(item for item in items if item is not open_items[0]))  # type: ignore[misc]
+    return open_items[0].name, factor, tuple(other for other in terms if other is not term)
+
+
+def unknown_names(expression: Expression, known: set[str]) -> set[str]:
+    """The names in an expression that are not known yet."""
+    match expression:
+        case Atom():
+            return {expression.name} - known - {""}
+        case Product():
+            return set().union(*(unknown_names(item, known) for item in expression.items))
+        case Sum():
+            return set().union(*(unknown_names(term, known) for term in expression.terms))
