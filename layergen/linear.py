@@ -25,11 +25,11 @@ def emitted_class(space: WeightSpace, target: WeightSpace, name: str, limit: int
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": f"layergen.in_memory.{name}"}
     exec(compile(source, filename, "exec"), namespace)
-    return namespace[name]  # type: ignore[no-any-return]
+    return namespace[name]
 
 
 @lru_cache(maxsize=64)
-def compiled_class(base: type[EquivariantLinear], space: WeightSpace, target: WeightSpace, limit: int) -> type:
+def compiled_class(base: type[Any], space: WeightSpace, target: WeightSpace, limit: int) -> type[Any]:
     """A subclass of `base` and of the emitted class, which pickles by its specification."""
     emitted = emitted_class(space, target, base.__name__, limit)
 
@@ -37,10 +37,10 @@ def compiled_class(base: type[EquivariantLinear], space: WeightSpace, target: We
         return blank, (base, str(space), str(target), limit), self.__getstate__()
 
     attributes = {"space": space, "target": target, "emitted": emitted, "__reduce__": rebuilt, "__doc__": base.__doc__}
-    return type(base.__name__, (base, emitted), attributes)
+    return type(base)(base.__name__, (base, emitted), attributes)
 
 
-def blank(base: type[EquivariantLinear], space: str, target: str, limit: int) -> nn.Module:
+def blank(base: type[Any], space: str, target: str, limit: int) -> Any:
     """A layer without parameters, for unpickling into."""
     from symmetry.specification import parse
 
@@ -68,12 +68,17 @@ class EquivariantLinear(nn.Module):
 
     space: WeightSpace
     target: WeightSpace
+    emitted: type[Any]
+    """The class of the emitted module."""
 
     def __new__(cls, space: WeightSpace | None = None, *args: Any, **options: Any) -> EquivariantLinear:
         if "space" in cls.__dict__:
             return super().__new__(cls)
-        target = cls.target_of(space, options.get("target"))  # type: ignore[arg-type]
-        return super().__new__(compiled_class(cls, space, target, options.get("limit", LIMIT)))
+        if not isinstance(space, WeightSpace):
+            raise TypeError(f"{cls.__name__} takes a WeightSpace first, not {type(space).__name__}")
+        target = cls.target_of(space, options.get("target"))
+        made: EquivariantLinear = super().__new__(compiled_class(cls, space, target, options.get("limit", LIMIT)))
+        return made
 
     @staticmethod
     def target_of(space: WeightSpace, target: WeightSpace | None) -> WeightSpace:
@@ -92,12 +97,12 @@ class EquivariantLinear(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        self.emitted.__init__(self, in_channels, out_channels, bias, device=device, dtype=dtype)  # type: ignore[operator]
+        type(self).emitted.__init__(self, in_channels, out_channels, bias, device=device, dtype=dtype)
 
     @property
     def source(self) -> str:
         """The text of the emitted module."""
-        return "".join(linecache.getlines(self.emitted.forward.__code__.co_filename))  # type: ignore[union-attr]
+        return "".join(linecache.getlines(type(self).emitted.forward.__code__.co_filename))
 
     def extra_repr(self) -> str:
         return f"{self.in_channels}, {self.out_channels}, dimension={self.DIMENSION}, bias={self.bias is not None}"

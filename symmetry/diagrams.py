@@ -16,11 +16,11 @@ from itertools import combinations, groupby, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.layout import Piece, Position, take_apart
+from symmetry.layout import Piece, Position, piece_values
 from symmetry.partitions import Partition, forest_partitions
 from symmetry.weight_space import Tensor
 
-__all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "piece_values", "sides"]
+__all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "sides"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,8 @@ class Diagram:
         for place, value in zip(free, self.values, strict=True):
             hit &= grid[place] == value
         whole = np.zeros((int(np.prod(self.target.shape)), int(np.prod(self.source.shape))))
-        rows, columns = piece_values(self.target, self.target_piece), piece_values(self.source, self.source_piece)
+        rows = piece_values(self.target.layout, self.target.shape, self.target_piece)
+        columns = piece_values(self.source.layout, self.source.shape, self.source_piece)
         whole[np.ix_(rows, columns)] = hit.reshape(rows.size, columns.size)
         return whole
 
@@ -211,9 +212,3 @@ def block_names(positions: tuple[Position, ...], blocks: Partition) -> list[str]
 def piece_name(tensor: Tensor, piece: Piece) -> str:
     """The tensor's name, with the piece's number where there are several."""
     return tensor.name if len(tensor.pieces) == 1 else f"{tensor.name}#{piece.number}"
-
-
-def piece_values(tensor: Tensor, piece: Piece) -> NDArray[np.intp]:
-    """Flat places, in the flattened tensor, of the entries of a piece in row-major order."""
-    flat = np.arange(int(np.prod(tensor.shape))).reshape(tensor.shape)
-    return next(part.ravel() for leaf, part in take_apart(tensor.layout, flat) if leaf == piece)

@@ -29,6 +29,7 @@ __all__ = [
     "expression_size",
     "leaves",
     "make_layout",
+    "piece_values",
     "take_apart",
 ]
 
@@ -163,8 +164,11 @@ def leaves(layout: Layout) -> Iterator[Piece]:
                 yield from leaves(branch)
 
 
-def take_apart(layout: Layout, array: NDArray[Any], lead: int = 0) -> Iterator[tuple[Piece, NDArray[Any]]]:
-    """The pieces of an array laid out so, `lead` dimensions coming before the axes."""
+def take_apart(layout: Layout, array: Any, lead: int = 0) -> Iterator[tuple[Piece, Any]]:
+    """The pieces of an array laid out so, `lead` dimensions coming before the axes.
+
+    The array may be of numpy or of torch; pieces are views of it where they can be.
+    """
     if isinstance(layout, Leaf):
         yield layout.piece, array
     elif isinstance(layout, Unflatten):
@@ -172,6 +176,13 @@ def take_apart(layout: Layout, array: NDArray[Any], lead: int = 0) -> Iterator[t
         unflattened = (*array.shape[:dim], *layout.sizes, *array.shape[dim + 1 :])
         yield from take_apart(layout.below, array.reshape(unflattened), lead)
     else:
-        bounds = np.cumsum(layout.sizes)[:-1]
-        for branch, part in zip(layout.branches, np.split(array, bounds, axis=layout.dim + lead), strict=True):
-            yield from take_apart(branch, part, lead)
+        before, start = (slice(None),) * (layout.dim + lead), 0
+        for branch, size in zip(layout.branches, layout.sizes, strict=True):
+            yield from take_apart(branch, array[(*before, slice(start, start + size))], lead)
+            start += size
+
+
+def piece_values(layout: Layout, shape: tuple[int, ...], piece: Piece) -> NDArray[np.intp]:
+    """Flat places, in the flattened tensor of that shape, of the entries of a piece in row-major order."""
+    flat = np.arange(math.prod(shape)).reshape(shape)
+    return next(part.ravel() for leaf, part in take_apart(layout, flat) if leaf == piece)

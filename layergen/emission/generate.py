@@ -35,7 +35,7 @@ def generate(
     >>> "DIMENSION = 2" in source
     True
     """
-    if not (isinstance(name, str) and name.isidentifier() and name.isascii()) or keyword.iskeyword(name):
+    if not str(name).isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise SpecificationError(f"{name!r} is not a class name", remedy="give an identifier such as MLPLayer")
     if name.startswith("_") or name in {"Tensor", "nn", "torch", "annotations", "super", "dict", "list", "tuple"}:
         raise SpecificationError(f"the class name {name!r} is taken", remedy="give another, such as MLPLayer")

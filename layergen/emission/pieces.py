@@ -15,7 +15,7 @@ from symmetry.layout import Layout, Leaf, Piece, Split, Unflatten
 __all__ = ["Writing", "put_together", "read_pieces"]
 
 
-def read_pieces(layout: Layout, value: str, base: str, namer: Namer, sizes: Mapping[str, str]) -> Iterator[tuple]:
+def read_pieces(layout: Layout, value: str, base: str, namer: Namer, sizes: Mapping[str, str]) -> Iterator[tuple[str, Piece | None]]:
     """Yield `(statement, None)` for each line of code and `(expression, piece)` for each piece reached."""
     if isinstance(layout, Leaf):
         yield value + free_last(layout.piece), layout.piece

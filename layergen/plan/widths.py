@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from layergen.plan.lowering import positions_by_set
 from symmetry.axes import Atom, Expression, Product, Sum
+from symmetry.layout import expression_size
 from symmetry.maps import EquivariantMaps
+from symmetry.weight_space import WeightSpace
 
-__all__ = ["Reading", "orders", "readings"]
+__all__ = ["Reading", "observed_space", "orders", "readings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,32 @@ def solve(expression: Expression, known: set[str]) -> tuple[str, Expression, tup
     open_items = [item for item in items if unknown_names(item, known)]
     if len(open_items) != 1 or not isinstance(open_items[0], Atom):
         return None
-    factor = Product(tuple(item for item in items if item is not open_items[0]))  # type: ignore[misc]
+    factor = Product(tuple(item for item in items if item is not open_items[0]))
     return open_items[0].name, factor, tuple(other for other in terms if other is not term)
+
+
+@lru_cache(maxsize=256)
+def source_readings(space: WeightSpace) -> tuple[Reading, ...]:
+    """How a space's own sizes are read from its tensors."""
+    return tuple(readings(EquivariantMaps(space))[0])
+
+
+def observed_space(space: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> WeightSpace:
+    """The space with the sizes that some arrays show, `shapes` being those of their axes."""
+    if all(tuple(shapes[tensor.name]) == tensor.shape for tensor in space):
+        return space
+    indices = {index.name: index for index in space.indices}
+    for reading in source_readings(space):
+        rest = sum(expression_size(term, indices) for term in reading.rest)
+        size = (shapes[reading.tensor][reading.axis] - rest) // expression_size(reading.factor, indices)
+        indices[reading.name] = replace(indices[reading.name], size=size)
+    return resized(space, tuple((name, index.size) for name, index in indices.items()))
+
+
+@lru_cache(maxsize=256)
+def resized(space: WeightSpace, sizes: tuple[tuple[str, int], ...]) -> WeightSpace:
+    """`space.resized`, remembered."""
+    return space.resized(dict(sizes))
 
 
 def unknown_names(expression: Expression, known: set[str]) -> set[str]:

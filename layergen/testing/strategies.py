@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from symmetry import GroupElement, PositionalIndex, SetIndex, WeightSpace, element
+from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
 from symmetry.elements import lineage
 from symmetry.maps import EquivariantMaps
 
@@ -96,11 +97,31 @@ def make_space(tensors: Sequence[str], parents: dict[str, str | None], sizes: di
 
 @st.composite
 def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = False) -> GroupElement:
-    """Elements of a weight space's group; they shrink to the identity, then to the fewest sets moved."""
-    parts = {}
-    for index in space.indices:
-        if isinstance(index, SetIndex) or (positional and isinstance(index, PositionalIndex)):
-            sizes = tuple(space.index(name).size for name in lineage(space, index.name))
-            rows = [draw(st.permutations(range(index.size))) for _ in range(math.prod(sizes[:-1]))]
-            parts[index.name] = np.array(rows).reshape(sizes)
+    """Elements of a weight space's group, at least one set moved where there is one to move.
+
+    They shrink to the simplest element that still fails: one set moved, by one transposition, of the lowest
+    elements; of a nested set, within the first parents.
+    """
+    movable = [
+        index
+        for index in space.indices
+        if index.size > 1 and (isinstance(index, SetIndex) or (positional and isinstance(index, PositionalIndex)))
+    ]
+    if not movable:
+        return element(space, {})
+    first = draw(st.sampled_from(movable))
+    parts = {index.name: draw_part(draw, space, index) for index in movable if index == first or draw(st.booleans())}
     return element(space, parts)
+
+
+def draw_part(draw: st.DrawFn, space: WeightSpace, index: Index) -> NDArray[np.intp]:
+    """A permutation of one set (of each copy, for a nested set): a transposition, or a random one from a seed."""
+    sizes = tuple(space.index(name).size for name in lineage(space, index.name))
+    part = np.broadcast_to(np.arange(index.size), sizes).copy()
+    if draw(st.booleans()):
+        return np.random.default_rng(draw(st.integers(0, 2**32 - 1))).permuted(part, axis=-1)
+    copy = tuple(draw(st.integers(0, size - 1)) for size in sizes[:-1])
+    low = draw(st.integers(0, index.size - 2))
+    high = draw(st.integers(low + 1, index.size - 1))
+    part[(*copy, low)], part[(*copy, high)] = high, low
+    return part

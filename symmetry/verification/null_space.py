@@ -20,7 +20,7 @@ from symmetry.weight_space import WeightSpace
 
 __all__ = ["UNKNOWNS", "null_space_dimension", "small_sizes"]
 
-UNKNOWNS = 700
+UNKNOWNS = 260
 """The largest number of unknowns for which the equations are solved."""
 TOLERANCE = 1e-9
 """Singular values below this count as zero; those of a difference of permutations restricted to an invariant

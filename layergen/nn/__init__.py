@@ -1,0 +1,24 @@
+"""What it takes, beside the derived layers, to make a metanetwork: every module here respects the symmetry.
+
+Modules take and return features, `{tensor: (batch, *axes, channels)}`.
+"""
+
+from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.heads import InvariantHead, SetMax
+from layergen.nn.metanet import Metanet
+from layergen.nn.normalisation import ChannelNorm, Standardise
+from layergen.nn.pointwise import Dropout, Pointwise, Residual
+
+__all__ = [
+    "ChannelNorm",
+    "Dropout",
+    "FourierFeatures",
+    "InvariantHead",
+    "Metanet",
+    "PerTensorLinear",
+    "Pointwise",
+    "PositionalEmbedding",
+    "Residual",
+    "SetMax",
+    "Standardise",
+]

@@ -1,0 +1,106 @@
+"""From weights to channels: per-tensor linear maps, Fourier features, embeddings of positional indices."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from layergen.plan.widths import observed_space
+from symmetry.indices import PositionalIndex
+from symmetry.layout import piece_values
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["FourierFeatures", "PerTensorLinear", "PositionalEmbedding"]
+
+Features = dict[str, Tensor]
+
+
+class PerTensorLinear(nn.Module):
+    """Mix the channels of each tensor by a matrix of its own, `x @ A + b`: no tensor sees another."""
+
+    def __init__(self, space: WeightSpace, in_channels: int, out_channels: int) -> None:
+        super().__init__()
+        self.names = space.names
+        self.weight = nn.Parameter(torch.randn(len(space), in_channels, out_channels) / math.sqrt(in_channels))
+        self.bias = nn.Parameter(torch.zeros(len(space), out_channels))
+
+    def forward(self, x: Features) -> Features:
+        return {
+            name: x[name] @ weight + bias for name, weight, bias in zip(self.names, self.weight, self.bias, strict=True)
+        }
+
+
+class FourierFeatures(nn.Module):
+    """Gaussian Fourier features: each entry beside the cosines and sines of `count` random multiples of it.
+
+    Channels grow from `in_channels` to `in_channels · (1 + 2 · count)` (Tancik et al. 2020). The frequencies are
+    normal with deviation `scale` and fixed: a buffer, not a parameter.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, in_channels: int, count: int, scale: float = 1.0) -> None:
+        super().__init__()
+        self.out_channels = in_channels * (1 + 2 * count)
+        self.register_buffer("frequencies", scale * torch.randn(count))
+
+    def forward(self, x: Features) -> Features:
+        return {name: self.expand(value) for name, value in x.items()}
+
+    def expand(self, value: Tensor) -> Tensor:
+        """One tensor's features, axes `(batch, *axes, channels)`."""
+        phases = 2 * math.pi * (value.unsqueeze(-1) * self.frequencies).flatten(-2)
+        return torch.cat([value, phases.cos(), phases.sin()], dim=-1)
+
+
+class PositionalEmbedding(nn.Module):
+    """Add a learned vector for each value of each positional index to every entry over that value.
+
+    This is what tells positions apart: with it a metanetwork is not equivariant to permuting them.
+    """
+
+    def __init__(self, space: WeightSpace, channels: int) -> None:
+        super().__init__()
+        self.space = space
+        self.indices = tuple(index for index in space.indices if isinstance(index, PositionalIndex))
+        tables = [nn.Parameter(torch.randn(index.size, channels)) for index in self.indices]
+        self.tables = nn.ParameterList(tables)
+
+    def forward(self, x: Features) -> Features:
+        if not self.indices:
+            return x
+        space = observed_space(self.space, {name: value.shape[1:-1] for name, value in x.items()})
+        return {name: value + self.embedding(space, name) for name, value in x.items()}
+
+    def embedding(self, space: WeightSpace, name: str) -> Tensor | float:
+        """The sum of the embeddings of a tensor's positions, axes `(*axes, channels)`; 0.0 without positions."""
+        total: Tensor | float = 0.0
+        for index, table in zip(self.indices, self.tables, strict=True):
+            padded = nn.functional.pad(table, (0, 0, 0, 1))
+            for places in positional_places(space, name, index.name):
+                total = total + padded[torch.from_numpy(places).to(table.device)]
+        return total
+
+
+@lru_cache(maxsize=256)
+def positional_places(space: WeightSpace, name: str, index: str) -> tuple[NDArray[np.intp], ...]:
+    """For each occurrence of a positional index the value it has at every entry of a tensor, shape `axes`.
+
+    Entries of pieces without that occurrence have the index's size, one beyond its last value.
+    """
+    tensor = space[name]
+    found: list[NDArray[np.intp]] = []
+    for piece in tensor.pieces:
+        flat = piece_values(tensor.layout, tensor.shape, piece)
+        grid = np.indices(piece.shape).reshape(len(piece.shape), -1)
+        occurrences = [place for place, position in enumerate(piece.positions) if position.index.name == index]
+        for number, place in enumerate(occurrences):
+            if number == len(found):
+                found.append(np.full(math.prod(tensor.shape), space.index(index).size))
+            found[number][flat] = grid[place]
+    return tuple(places.reshape(tensor.shape) for places in found)

@@ -1,0 +1,96 @@
+"""A whole metanetwork from one declaration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from layergen.linear import EquivariantLinear
+from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.heads import InvariantHead
+from layergen.nn.normalisation import ChannelNorm, Standardise
+from layergen.nn.pointwise import Dropout, Pointwise, Residual
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["Metanet"]
+
+Features = dict[str, Tensor]
+
+
+class Metanet(nn.Module):
+    """A network on the weights of networks: invariant with `out_features`, weights to weights with `out_channels`.
+
+    Standardised input, Fourier features, a per-tensor lift and positional embeddings; then `layers` residual blocks
+    of channel norm, derived equivariant layer, activation and dropout; then an invariant head (mean and max pools)
+    or an equivariant layer. With `update`, weight-to-weight outputs are `x + γ · output`, γ learned from 0.01 up.
+
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
+    >>> x = {"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)}
+    >>> Metanet(space, out_features=10, hidden=16).fit(x)(x).shape
+    torch.Size([5, 10])
+    >>> Metanet(space, out_channels=1, hidden=16)(x)["w"].shape
+    torch.Size([5, 8, 2, 1])
+    """
+
+    def __init__(
+        self,
+        space: WeightSpace,
+        *,
+        out_features: int | None = None,
+        out_channels: int | None = None,
+        in_channels: int = 1,
+        hidden: int = 32,
+        layers: int = 2,
+        fourier: int = 8,
+        fourier_scale: float = 0.5,
+        activation: Callable[[Tensor], Tensor] = nn.functional.gelu,
+        dropout: float = 0.0,
+        maximum: bool = True,
+        update: bool = False,
+        **linear: Any,
+    ) -> None:
+        super().__init__()
+        if (out_features is None) == (out_channels is None):
+            raise ValueError("give either out_features (invariant) or out_channels (weights to weights)")
+        if update and out_channels != in_channels:
+            raise ValueError(f"update adds the output to the input: out_channels must be {in_channels}")
+        self.in_channels = in_channels
+        self.standardise = Standardise(space, in_channels)
+        self.fourier = FourierFeatures(in_channels, fourier, fourier_scale)
+        self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
+        self.positions = PositionalEmbedding(space, hidden)
+        self.blocks = nn.Sequential(
+            *(
+                Residual(
+                    nn.Sequential(
+                        ChannelNorm(space, hidden),
+                        EquivariantLinear(space, hidden, hidden, **linear),
+                        Pointwise(activation),
+                        Dropout(dropout),
+                    )
+                )
+                for _ in range(layers)
+            )
+        )
+        self.norm = ChannelNorm(space, hidden)
+        self.head: nn.Module
+        if out_channels is not None:
+            self.head = EquivariantLinear(space, hidden, out_channels, **linear)
+        elif out_features is not None:
+            self.head = InvariantHead(space, hidden, out_features, hidden=2 * hidden, maximum=maximum)
+        self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
+
+    def fit(self, x: Features) -> Metanet:
+        """Fit the input standardisation to the features of a training set; returns the module."""
+        self.standardise.fit(x)
+        return self
+
+    def forward(self, x: Features) -> Any:
+        features = self.positions(self.lift(self.fourier(self.standardise(x))))
+        output = self.head(self.norm(self.blocks(features)))
+        if self.gamma is None:
+            return output
+        return {name: value + self.gamma * output[name] for name, value in x.items()}

@@ -1,0 +1,69 @@
+"""Normalisation of features: over channels, and of the input by statistics of a training set."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["ChannelNorm", "Standardise"]
+
+Features = dict[str, Tensor]
+
+
+class ChannelNorm(nn.Module):
+    """Layer norm over the channels of every entry, with a scale and a shift for each tensor and channel."""
+
+    def __init__(self, space: WeightSpace, channels: int, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.names, self.eps = space.names, eps
+        self.scale = nn.Parameter(torch.ones(len(space), channels))
+        self.shift = nn.Parameter(torch.zeros(len(space), channels))
+
+    def forward(self, x: Features) -> Features:
+        return {
+            name: nn.functional.layer_norm(x[name], self.scale.shape[1:], scale, shift, self.eps)
+            for name, scale, shift in zip(self.names, self.scale, self.shift, strict=True)
+        }
+
+
+class Standardise(nn.Module):
+    """Shift and scale each tensor by its mean and deviation over a training set, entries pooled together.
+
+    Until `fit` has been called it is the identity.
+
+    >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
+    >>> x = {"b": 5 + 3 * torch.randn(100, 4, 1)}
+    >>> y = Standardise(space, channels=1).fit(x)(x)["b"]
+    >>> abs(float(y.mean())) < 1e-4, abs(float(y.std()) - 1) < 1e-2
+    (True, True)
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, space: WeightSpace, channels: int) -> None:
+        super().__init__()
+        self.names = space.names
+        self.register_buffer("mean", torch.zeros(len(space), channels))
+        self.register_buffer("deviation", torch.ones(len(space), channels))
+
+    @torch.no_grad()
+    def fit(self, x: Features) -> Standardise:
+        """Take the statistics of `x`, the features of a training set; returns the module.
+
+        A tensor that is constant over the set keeps deviation one.
+        """
+        for number, name in enumerate(self.names):
+            entries = x[name].flatten(0, -2).to(self.mean.dtype)
+            deviation = entries.std(0, correction=0)
+            self.mean[number] = entries.mean(0)
+            self.deviation[number] = torch.where(deviation > 0, deviation, 1.0)
+        return self
+
+    def forward(self, x: Features) -> Features:
+        return {
+            name: (x[name] - mean) / deviation
+            for name, mean, deviation in zip(self.names, self.mean, self.deviation, strict=True)
+        }

@@ -1,0 +1,75 @@
+"""Between networks and features: lists of `state_dict`s, by name, and back without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import Tensor
+
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["stack", "unstack"]
+
+
+def stack(
+    state_dicts: Sequence[Mapping[str, Tensor]], space: WeightSpace, *, ignore: Collection[str] = ()
+) -> dict[str, Tensor]:
+    """Features of some networks: for each tensor `(network, *axes, 1)`, the one channel its values.
+
+    `ignore` are patterns (as in `fnmatch`) of names to leave out, such as `"*.num_batches_tracked"`. Raises
+    `ValueError` listing every tensor that is missing, not declared, of the wrong shape or of another dtype than
+    in the first network.
+
+    >>> space = WeightSpace({"weight": "h x", "bias": "h"}, sets={"h": 3}, free={"x": 2})
+    >>> networks = [torch.nn.Linear(2, 3) for _ in range(5)]
+    >>> features = stack([network.state_dict() for network in networks], space)
+    >>> features["weight"].shape
+    torch.Size([5, 3, 2, 1])
+    >>> torch.equal(unstack(features, space)[4]["bias"], networks[4].bias)
+    True
+    """
+    if not state_dicts:
+        raise ValueError("there are no networks to stack")
+    kept = [
+        {name: value for name, value in state.items() if not any(fnmatchcase(name, pattern) for pattern in ignore)}
+        for state in state_dicts
+    ]
+    faults = [fault for number, state in enumerate(kept) for fault in network_faults(number, state, kept[0], space)]
+    if faults:
+        raise ValueError("the networks do not fit the specification:\n  " + "\n  ".join(faults))
+    return {name: torch.stack([state[name].detach() for state in kept]).unsqueeze(-1) for name in space.names}
+
+
+def network_faults(
+    number: int, state: Mapping[str, Tensor], first: Mapping[str, Tensor], space: WeightSpace
+) -> list[str]:
+    """What is wrong with one network, a line each."""
+    faults = [f"network {number}: {name!r} is missing" for name in space.names if name not in state]
+    for name, value in state.items():
+        if name not in space.names:
+            faults.append(f"network {number}: {name!r} is not declared")
+        elif tuple(value.shape) != space[name].shape:
+            faults.append(f"network {number}: {name!r} has shape {tuple(value.shape)}, declared {space[name].shape}")
+        elif name in first and value.dtype != first[name].dtype:
+            faults.append(f"network {number}: {name!r} is {value.dtype}, in network 0 it is {first[name].dtype}")
+    return faults
+
+
+def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str, Tensor]]:
+    """The networks whose weights are the one channel of some features; the inverse of `stack`.
+
+    Raises `ValueError` listing every tensor that is missing, not declared or of the wrong shape.
+    """
+    faults = [f"{name!r} is missing" for name in space.names if name not in features]
+    batches = {value.shape[0] for value in features.values() if value.ndim}
+    for name, value in features.items():
+        if name not in space.names:
+            faults.append(f"{name!r} is not declared")
+        elif tuple(value.shape[1:]) != (*space[name].shape, 1) or len(batches) > 1:
+            shape = ("networks", *space[name].shape, 1)
+            faults.append(f"{name!r} has shape {tuple(value.shape)}, expected {shape}, one channel")
+    if faults:
+        raise ValueError("the features do not fit the specification:\n  " + "\n  ".join(faults))
+    return [{name: features[name][number, ..., 0] for name in space.names} for number in range(batches.pop())]
