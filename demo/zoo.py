@@ -42,7 +42,7 @@ class ZooConfig:
     hardly trained to as good as this network gets, so that accuracies spread widely.
     """
 
-    networks: int = 1200
+    networks: int = 1600
     seed: int = 0
     train_images: int = 1200
     batch_size: int = 32

@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layergen import nn, testing
+    import layergen.nn as nn
+    import layergen.testing as testing
     from layergen.emission.generate import generate
     from layergen.linear import EquivariantLinear, InvariantLinear
     from layergen.stacking import stack, unstack

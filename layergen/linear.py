@@ -5,7 +5,8 @@ from __future__ import annotations
 import linecache
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from types import new_class
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ def emitted_class(space: WeightSpace, target: WeightSpace, name: str, limit: int
 
 
 @lru_cache(maxsize=64)
-def compiled_class(base: type[Any], space: WeightSpace, target: WeightSpace, limit: int) -> type[Any]:
+def compiled_class(base: Any, space: WeightSpace, target: WeightSpace, limit: int) -> type[Any]:
     """A subclass of `base` and of the emitted class, which pickles by its specification."""
     emitted = emitted_class(space, target, base.__name__, limit)
 
@@ -37,14 +38,14 @@ def compiled_class(base: type[Any], space: WeightSpace, target: WeightSpace, lim
         return blank, (base, str(space), str(target), limit), self.__getstate__()
 
     attributes = {"space": space, "target": target, "emitted": emitted, "__reduce__": rebuilt, "__doc__": base.__doc__}
-    return type(base)(base.__name__, (base, emitted), attributes)
+    return new_class(base.__name__, (base, emitted), exec_body=lambda namespace: namespace.update(attributes))
 
 
-def blank(base: type[Any], space: str, target: str, limit: int) -> Any:
+def blank(base: Any, space: str, target: str, limit: int) -> Any:
     """A layer without parameters, for unpickling into."""
     from symmetry.specification import parse
 
-    cls = compiled_class(base, parse(space), parse(target), limit)
+    cls: Any = compiled_class(base, parse(space), parse(target), limit)
     return cls.__new__(cls)
 
 
@@ -77,7 +78,9 @@ class EquivariantLinear(nn.Module):
         if not isinstance(space, WeightSpace):
             raise TypeError(f"{cls.__name__} takes a WeightSpace first, not {type(space).__name__}")
         target = cls.target_of(space, options.get("target"))
-        made: EquivariantLinear = super().__new__(compiled_class(cls, space, target, options.get("limit", LIMIT)))
+        made: EquivariantLinear = super().__new__(
+            compiled_class(cast(Any, cls), space, target, options.get("limit", LIMIT))
+        )
         return made
 
     @staticmethod

@@ -146,7 +146,7 @@ class EquivariantMaps:
         """
         from symmetry.symbolic import symbolic_dimension
 
-        return symbolic_dimension(self)
+        return symbolic_dimension(pair for block in self.blocks for pair in block.piece_pairs)
 
 
 def check_shared(source: WeightSpace, target: WeightSpace) -> None:

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 
 import sympy
 
 from symmetry.counting import block_count
 from symmetry.layout import Piece
-from symmetry.maps import EquivariantMaps
 
 __all__ = ["symbolic_dimension"]
 
 
-def symbolic_dimension(maps: EquivariantMaps) -> sympy.Expr:
-    """Σ over blocks of (diagrams, every set large) × (free sizes as symbols, anonymous ones as numbers)."""
+def symbolic_dimension(pairs: Iterable[tuple[Piece, Piece]]) -> sympy.Expr:
+    """Σ over pairs of pieces of (diagrams, every set large) × (free sizes as symbols, anonymous ones as numbers)."""
     monomials: Counter[tuple[tuple[str, ...], int]] = Counter()
-    for block in maps.blocks:
-        for target, source in block.piece_pairs:
-            names, constant = free_part((target, source))
-            monomials[names, constant] += block_count((target, source), bounded=False)
+    for pair in pairs:
+        names, constant = free_part(pair)
+        monomials[names, constant] += block_count(pair, bounded=False)
     total = sympy.Integer(0)
     for (names, constant), times in monomials.items():
         symbols = (sympy.Symbol(name, integer=True, positive=True) for name in names)

@@ -48,6 +48,7 @@ class Metanet(nn.Module):
         fourier_scale: float = 0.5,
         activation: Callable[[Tensor], Tensor] = nn.functional.gelu,
         dropout: float = 0.0,
+        norm: bool = True,
         maximum: bool = True,
         update: bool = False,
         **linear: Any,
@@ -66,7 +67,7 @@ class Metanet(nn.Module):
             *(
                 Residual(
                     nn.Sequential(
-                        ChannelNorm(space, hidden),
+                        ChannelNorm(space, hidden) if norm else nn.Identity(),
                         EquivariantLinear(space, hidden, hidden, **linear),
                         Pointwise(activation),
                         Dropout(dropout),
@@ -75,7 +76,7 @@ class Metanet(nn.Module):
                 for _ in range(layers)
             )
         )
-        self.norm = ChannelNorm(space, hidden)
+        self.norm = ChannelNorm(space, hidden) if norm else nn.Identity()
         self.head: nn.Module
         if out_channels is not None:
             self.head = EquivariantLinear(space, hidden, out_channels, **linear)

@@ -176,9 +176,9 @@ def check(
 
 def random_features(f: Any, space: WeightSpace, channels: int, seed: int) -> dict[str, Tensor]:
     """Standard normal features in the dtype and on the device of a module's parameters."""
-    like = next((p for p in f.parameters() if p.is_floating_point()), None) if isinstance(f, nn.Module) else None
     generator = torch.Generator().manual_seed(seed)
-    like = torch.empty(0) if like is None else like
+    parameters = f.parameters() if isinstance(f, nn.Module) else ()
+    like: Tensor = next((p for p in parameters if p.is_floating_point()), torch.empty(0))
     return {t.name: torch.randn(BATCH, *t.shape, channels, generator=generator).to(like) for t in space}
 
 

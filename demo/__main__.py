@@ -1,0 +1,198 @@
+"""From a declared symmetry to a metanetwork on really trained networks, in one run: `python -m demo`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+import layergen
+import symmetry
+from demo.figures import save_curves, save_scatter
+from demo.permuting import largest_change, permuted
+from demo.predictors import (
+    BoostingPredictor,
+    Features,
+    Learner,
+    Score,
+    metanet_predictor,
+    perceptron_predictor,
+    score,
+    take,
+)
+from demo.report import write_report
+from demo.zoo import digits, load_or_train
+from layergen.drawing import block_matrix
+from layergen.testing import assert_equivariant, assert_invariant
+from layergen.testing.rank import by_emitted_rank
+from symmetry.verification.report import PROOFS, Report
+
+HERE = Path(__file__).parent
+OUT = HERE / "out"
+VALIDATION, HELD_OUT = 100, 300
+"""How many networks choose the best epoch, and how many are only ever predicted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Features and accuracies of the zoo, split; `moved` are the held-out networks with their neurons permuted."""
+
+    train: Features
+    train_accuracy: torch.Tensor
+    validation: Features
+    validation_accuracy: torch.Tensor
+    held_out: Features
+    moved: Features
+    accuracy: NDArray[np.float64]
+
+
+def main() -> None:
+    console, start = Console(), time.perf_counter()
+    torch.manual_seed(0)
+    OUT.mkdir(exist_ok=True)
+    console.rule("1  A zoo of trained networks")
+    zoo = load_or_train()
+    console.print(f"{len(zoo)} CNNs, trained on scikit-learn's digits; test accuracy {spread(zoo.test_accuracy)}")
+    console.rule("2  Declare, derive, prove")
+    space = symmetry.load(HERE / "digits_cnn.toml")
+    console.print(str(space), highlight=False, markup=False)
+    maps = symmetry.EquivariantMaps(space)
+    report = symmetry.verify(maps, proofs=(*PROOFS, by_emitted_rank))
+    console.print(proof_table(report))
+    block_matrix(maps).savefig(OUT / "block_matrix.png", dpi=150)
+    console.rule("3  Write the layer, test it")
+    test_layer(space, console)
+    console.rule("4  Predict accuracy from weights")
+    data = split(layergen.stack(zoo.state_dicts, space), zoo.test_accuracy.float(), space)
+    change = largest_change(
+        take(data.held_out, slice(20)), take(data.moved, slice(20)), digits().test_images[:50, None]
+    )
+    console.print(f"permuting their neurons changes the held-out networks' logits by {change:.1e} of the largest")
+    predictions, learners = predict(data, space, console)
+    scores = {label: (score(a, data.accuracy), score(b, data.accuracy)) for label, (a, b) in predictions.items()}
+    console.print(score_table(scores))
+    save_scatter(OUT / "scatter.png", data.accuracy, predictions, scores)
+    save_curves(OUT / "curves.png", learners)
+    seconds = time.perf_counter() - start
+    write_report(
+        OUT / "report.md", maps, report, scores, change, (len(zoo), len(data.train_accuracy)), machine(), seconds
+    )
+    console.print(f"\nreport, figures and the emitted layer: {OUT}")
+    console.print(f"{seconds:.0f} s on {machine()}")
+
+
+def spread(accuracy: torch.Tensor) -> str:
+    """Lowest, median and highest."""
+    low, middle, high = accuracy.double().quantile(torch.tensor([0.0, 0.5, 1.0], dtype=torch.float64)).tolist()
+    return f"from {low:.2f} over {middle:.2f} to {high:.2f}"
+
+
+def machine() -> str:
+    """Processor, cores and threads, for the record."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        models = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
+        name = models[0] if models else name
+    return f"{name}, {os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads"
+
+
+def proof_table(report: Report) -> Table:
+    """Dimensions by target tensor, and what each proof found."""
+    table = Table(title="dimension of all maps into each tensor (weights + biases), by formula and by each proof")
+    for heading in ("tensor", "formula", *report.proofs):
+        table.add_column(heading, justify="left" if heading == "tensor" else "right")
+    findings = report.findings
+    for tensor in report.maps.target:
+        own = [finding for finding in findings if finding.block.target == tensor]
+        formula = sum(finding.block.dimension for finding in own if finding.proof == report.proofs[0])
+        sums = [sum(f.found or 0 for f in own if f.proof == proof) for proof in report.proofs]
+        table.add_row(tensor.name, str(formula), *map(str, sums))
+    total = [sum(f.found or 0 for f in findings if f.proof == proof) for proof in report.proofs]
+    table.add_section()
+    table.add_row("all", str(report.maps.dimension + report.maps.bias_dimension), *map(str, total))
+    return table
+
+
+def test_layer(space: symmetry.WeightSpace, console: Console) -> None:
+    """Write the layer to a file, import the file, and test what was imported."""
+    path = OUT / "digits_layer.py"
+    path.write_text(layergen.generate(space, name="DigitsLayer"))
+    layer = imported(path).DigitsLayer(4, 4, dtype=torch.float64)
+    console.print(f"wrote {path}: {len(path.read_text().splitlines())} lines, {type(layer).DIMENSION} weights and")
+    console.print(f"{type(layer).BIAS_DIMENSION} biases a channel pair")
+    assert_equivariant(layer, space)
+    assert_invariant(layergen.InvariantLinear(space, 4, 3, dtype=torch.float64), space)
+    console.print("equivariant under hypothesis' permutations to 1e-10")
+
+
+def imported(path: Path) -> ModuleType:
+    """The module in a file."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a module")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def split(x: Features, accuracy: torch.Tensor, space: symmetry.WeightSpace) -> Data:
+    """Training, validation and held-out networks, in the zoo's own random order."""
+    held = slice(len(accuracy) - HELD_OUT, len(accuracy))
+    validation = slice(held.start - VALIDATION, held.start)
+    train = slice(0, validation.start)
+    held_out = take(x, held)
+    return Data(
+        take(x, train),
+        accuracy[train],
+        take(x, validation),
+        accuracy[validation],
+        held_out,
+        permuted(held_out, space),
+        accuracy[held].double().numpy(),
+    )
+
+
+Predictions = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
+
+
+def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[Predictions, dict[str, Learner]]:
+    """Train the three predictors; their predictions on the held-out networks, as they are and permuted."""
+    learners: dict[str, Learner] = {
+        learner.label: learner for learner in (metanet_predictor(space, data.train), perceptron_predictor(data.train))
+    }
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        for learner in learners.values():
+            learner.fit(data.train, data.train_accuracy, data.validation, data.validation_accuracy, bar)
+    boosting = BoostingPredictor()
+    boosting.fit(data.train, data.train_accuracy)
+    metanet, perceptron = learners.values()
+    assert_invariant(metanet.network.eval(), space, tolerance=1e-4)
+    predictors = {metanet.label: metanet, boosting.label: boosting, perceptron.label: perceptron}
+    return {label: (p.predict(data.held_out), p.predict(data.moved)) for label, p in predictors.items()}, learners
+
+
+def score_table(scores: dict[str, tuple[Score, Score]]) -> Table:
+    """τ and R² of each predictor, before and after permuting the held-out networks' neurons."""
+    table = Table(title=f"{HELD_OUT} held-out networks: predicted against true test accuracy")
+    for heading in ("predictor", "τ", "R²", "τ, neurons permuted", "R², neurons permuted"):
+        table.add_column(heading, justify="left" if heading == "predictor" else "right")
+    for label, (plain, moved) in scores.items():
+        table.add_row(label, *(f"{value:.3f}" for value in (plain.tau, plain.r2, moved.tau, moved.r2)))
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""Three predictors of a network's test accuracy from its weights alone.
+
+The metanetwork respects the order that hidden channels do not have; the two baselines are what one would try
+first: statistics of each tensor with gradient boosting, and a perceptron on the raw weights.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from rich.progress import Progress
+from scipy.stats import kendalltau
+from sklearn.ensemble import HistGradientBoostingRegressor
+from torch import Tensor, nn
+
+from layergen.nn import Metanet
+from symmetry import WeightSpace
+
+__all__ = [
+    "BoostingPredictor",
+    "Features",
+    "Learner",
+    "Score",
+    "metanet_predictor",
+    "perceptron_predictor",
+    "score",
+    "take",
+]
+
+Features = dict[str, Tensor]
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Kendall's τ and the coefficient of determination of some predictions."""
+
+    tau: float
+    r2: float
+
+
+def score(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> Score:
+    """How well accuracies are predicted: in order (τ) and in value (R², 1 is perfect, 0 the mean)."""
+    residual = ((predicted - true) ** 2).sum() / ((true - true.mean()) ** 2).sum()
+    return Score(float(kendalltau(predicted, true).statistic), float(1 - residual))
+
+
+def take(x: Features, rows: Tensor | slice) -> Features:
+    """The features of some networks."""
+    return {name: value[rows] for name, value in x.items()}
+
+
+def flatten(x: Features) -> Tensor:
+    """Every weight of each network in one row."""
+    return torch.cat([value.flatten(1) for value in x.values()], dim=1)
+
+
+@dataclass(slots=True)
+class Learner(ABC):
+    """A torch predictor and how it is trained; `history` gets the validation R² of each epoch."""
+
+    network: nn.Module
+    epochs: int
+    learning_rate: float
+    weight_decay: float
+    history: list[float] = field(default_factory=list)
+
+    label: ClassVar[str]
+
+    def fit(self, train: Features, accuracy: Tensor, validation: Features, held: Tensor, bar: Progress) -> None:
+        """Train on squared error, one cycle of learning rates; keep the weights of the best validation epoch."""
+        count, size = len(accuracy), 32
+        steps = self.epochs * -(-count // size)
+        optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps)
+        task = bar.add_task(f"training the {self.label}", total=steps)
+        best, kept = -np.inf, self.network.state_dict()
+        for _ in range(self.epochs):
+            self.network.train()
+            for rows in torch.randperm(count).split(size):
+                loss = (self.output(take(train, rows)) - accuracy[rows]).square().mean()
+                optimiser.zero_grad()
+                loss.backward()
+                optimiser.step()
+                schedule.step()
+                bar.advance(task)
+            self.history.append(score(self.predict(validation), held.double().numpy()).r2)
+            if self.history[-1] > best:
+                best, kept = self.history[-1], {k: v.clone() for k, v in self.network.state_dict().items()}
+        self.network.load_state_dict(kept)
+
+    @abstractmethod
+    def output(self, x: Features) -> Tensor:
+        """Predicted accuracies, one a network."""
+
+    def predict(self, x: Features) -> NDArray[np.float64]:
+        """Predicted accuracies of some networks."""
+        self.network.eval()
+        with torch.no_grad():
+            parts = [self.output(take(x, rows)) for rows in torch.arange(len(next(iter(x.values())))).split(100)]
+        return torch.cat(parts).double().numpy()
+
+
+class MetanetPredictor(Learner):
+    """The metanetwork: derived equivariant layers, invariant head."""
+
+    label = "metanetwork"
+
+    def output(self, x: Features) -> Tensor:
+        return self.network(x)[:, 0].sigmoid()  # type: ignore[no-any-return]
+
+
+class PerceptronPredictor(Learner):
+    """A perceptron on the raw weights, one row a network."""
+
+    label = "flat perceptron"
+
+    def output(self, x: Features) -> Tensor:
+        return self.network(flatten(x))[:, 0].sigmoid()  # type: ignore[no-any-return]
+
+
+def metanet_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
+    """A metanetwork for a weight space, its input standardised by the training set."""
+    network = Metanet(space, out_features=1, hidden=8, layers=2, fourier=2, fourier_scale=0.1, norm=False)
+    return MetanetPredictor(network.fit(train), epochs=20, learning_rate=1e-2, weight_decay=0.1)
+
+
+def perceptron_predictor(train: Features) -> PerceptronPredictor:
+    """A perceptron with two hidden layers; dropout because there are more weights than networks."""
+    rows = flatten(train)
+    network = nn.Sequential(
+        Standardised(rows.mean(0), rows.std(0)),
+        nn.Linear(rows.shape[1], 256),
+        nn.GELU(),
+        nn.Dropout(0.3),
+        nn.Linear(256, 64),
+        nn.GELU(),
+        nn.Linear(64, 1),
+    )
+    return PerceptronPredictor(network, epochs=60, learning_rate=1e-3, weight_decay=0.1)
+
+
+class Standardised(nn.Module):
+    """Each weight less its mean over the training set, divided by its deviation."""
+
+    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", mean)
+        self.register_buffer("deviation", deviation.clamp_min(1e-6))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return (rows - self.mean) / self.deviation  # type: ignore[operator]
+
+
+class BoostingPredictor:
+    """Gradient boosting on the mean, deviation and quantiles of each tensor: blind to where a weight stands."""
+
+    label = "statistics + boosting"
+
+    def __init__(self) -> None:
+        self.trees = HistGradientBoostingRegressor(max_iter=300, learning_rate=0.05, random_state=0)
+
+    def fit(self, train: Features, accuracy: Tensor) -> None:
+        """Grow the trees."""
+        self.trees.fit(statistics(train), accuracy.numpy())
+
+    def predict(self, x: Features) -> NDArray[np.float64]:
+        """Predicted accuracies of some networks."""
+        return self.trees.predict(statistics(x))
+
+
+def statistics(x: Features) -> NDArray[np.float32]:
+    """For each tensor of each network its mean, deviation and quantiles."""
+    parts = []
+    for value in x.values():
+        rows = value.flatten(1)
+        parts += [rows.mean(1, keepdim=True), rows.std(1, keepdim=True)]
+        parts.append(rows.quantile(torch.tensor(QUANTILES), dim=1).T)
+    return torch.cat(parts, dim=1).numpy()

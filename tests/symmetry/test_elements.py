@@ -1,0 +1,120 @@
+"""Group elements: a group, acting."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import symmetry
+from layergen.testing.strategies import group_elements, weight_spaces
+from symmetry import SpecificationError, WeightSpace
+
+
+def arrays(space, seed=0):
+    rng = np.random.default_rng(seed)
+    return {tensor.name: rng.normal(size=tensor.shape) for tensor in space}
+
+
+def same(left, right):
+    return all(np.array_equal(left[name], right[name]) for name in left)
+
+
+@given(weight_spaces(), st.data())
+def test_group_laws_and_action(space, data):
+    f, g, h = (data.draw(group_elements(space, positional=True)) for _ in range(3))
+    one = symmetry.identity(space)
+    assert (f @ g) @ h == f @ (g @ h)
+    assert one @ g == g == g @ one
+    assert g @ g.inverse() == one == g.inverse() @ g
+    x = arrays(space)
+    assert same((g @ h).act(x), g.act(h.act(x)))
+    assert same(one.act(x), x)
+    assert same(g.inverse().act(g.act(x)), x)
+
+
+@given(weight_spaces(), st.integers(0, 99))
+def test_acts_on_features_of_numpy_and_torch_alike(space, seed):
+    g = symmetry.random_element(space, np.random.default_rng(seed))
+    x = arrays(space)
+    features = {name: np.stack([value, -value])[..., None] for name, value in x.items()}
+    moved = g.act(features, channels=True)
+    tensors = g.act({name: torch.from_numpy(value) for name, value in features.items()}, channels=True)
+    for name, value in g.act(x).items():
+        assert np.array_equal(moved[name][0, ..., 0], value)
+        assert np.array_equal(moved[name][1, ..., 0], -value)
+        assert np.array_equal(tensors[name].numpy(), moved[name])
+
+
+def test_nested_element_by_hand():
+    """Heads exchanged, and the units of what was head 0 reversed."""
+    space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 3, "within": "head"}})
+    g = symmetry.element(space, {"head": [1, 0], "dk": [[2, 1, 0], [0, 1, 2]]})
+    assert g.act({"w": np.array([1, 2, 3, 4, 5, 6])})["w"].tolist() == [4, 5, 6, 3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("sets", "axes"),
+    [
+        ({"h": 4}, "h"),
+        ({"h": 3, "k": 2}, "h k"),
+        ({"head": 2, "dk": {"size": 3, "within": "head"}}, "(head dk)"),
+        ({"a": 2, "b": {"size": 2, "within": "a"}, "c": {"size": 2, "within": "b"}}, "(a b c)"),
+    ],
+)
+def test_generators_generate_a_group_of_the_stated_order(sets, axes):
+    space = WeightSpace({"w": axes}, sets=sets)
+    found = {symmetry.identity(space)}
+    frontier = set(found)
+    while frontier:
+        frontier = {g @ h for g, h in itertools.product(symmetry.generators(space), frontier)} - found
+        found |= frontier
+    assert len(found) == symmetry.group_order(space)
+
+
+def test_random_elements_are_uniform_on_a_small_group():
+    space = WeightSpace({"w": "h"}, sets={"h": 3})
+    rng = np.random.default_rng(0)
+    seen = [tuple(symmetry.random_element(space, rng).parts["h"].tolist()) for _ in range(3000)]
+    counts = [seen.count(order) for order in itertools.permutations(range(3))]
+    assert sum(counts) == 3000
+    assert all(abs(count - 500) < 5 * math.sqrt(500) for count in counts)
+
+
+def test_positional_indices_stay_unless_asked():
+    space = WeightSpace({"w": "h p"}, sets={"h": 2}, positional={"p": 50})
+    rng = np.random.default_rng(0)
+    assert "p" not in symmetry.random_element(space, rng).moved
+    assert "p" in symmetry.random_element(space, rng, positional=True).moved
+    assert not any("p" in g.moved for g in symmetry.generators(space))
+
+
+def test_elements_are_values():
+    space = WeightSpace({"w": "h"}, sets={"h": 3})
+    g = symmetry.element(space, {"h": [1, 0, 2]})
+    assert {g: 1}[symmetry.element(space, {"h": (1, 0, 2)})] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        g.parts["h"][0] = 2
+
+
+@pytest.mark.parametrize("part", [[0, 0, 1], [0, 1], [[0, 1, 2]], [0, 1, 3], [0.5, 1, 2]])
+def test_parts_that_are_no_permutations(part):
+    space = WeightSpace({"w": "h"}, sets={"h": 3})
+    with pytest.raises(SpecificationError, match="not a permutation"):
+        symmetry.element(space, {"h": part})
+
+
+def test_wrong_shapes_and_names():
+    space = WeightSpace({"w": "h x"}, sets={"h": 3}, free={"x": 2})
+    g = symmetry.identity(space)
+    with pytest.raises(SpecificationError, match="there is no tensor 'v'"):
+        g.act({"v": np.zeros(3)})
+    with pytest.raises(SpecificationError, match=r"its axes are \(3, 2\)"):
+        g.act({"w": np.zeros((2, 3))})
+    with pytest.raises(SpecificationError, match="features"):
+        g.act({"w": np.zeros((3, 2))}, channels=True)
+    with pytest.raises(SpecificationError, match="'x' is free"):
+        symmetry.element(space, {"x": [1, 0]})

@@ -1,0 +1,80 @@
+"""One way, one room a step: nothing reaches back."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ALLOWED = {
+    "symmetry": {"symmetry", "sympy", "numpy", "networkx"},
+    "layergen": {"layergen", "symmetry", "torch", "numpy", "hypothesis", "rich", "typer", "matplotlib"},
+}
+ROOMS = {
+    "symmetry": [
+        "errors",
+        "indices",
+        "axes",
+        "layout",
+        "weight_space",
+        "specification",
+        "partitions",
+        "counting",
+        "diagrams",
+        "symbolic",
+        "maps",
+        "elements",
+        "orbits",
+        "verification",
+    ],
+    "layergen": ["plan", "emission", "linear", "stacking", "nn", "testing", "drawing", "cli"],
+}
+"""Each module imports from those before it only (and from its own room)."""
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_packages_import_what_they_may(package):
+    for path in (ROOT / package).rglob("*.py"):
+        for name in imports(path):
+            top = name.split(".")[0]
+            assert top in ALLOWED[package] or top in sys.stdlib_module_names, f"{path}: {name}"
+
+
+@pytest.mark.parametrize("package", ROOMS)
+def test_modules_import_one_way(package):
+    rooms = ROOMS[package]
+    for path in (ROOT / package).rglob("*.py"):
+        own = path.relative_to(ROOT / package).parts[0].removesuffix(".py")
+        if own == "__init__":
+            continue
+        assert own in rooms, f"{path} is in no room: add it to ROOMS in its place"
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == package and len(parts) > 1 and parts[1] in rooms:
+                assert rooms.index(parts[1]) <= rooms.index(own), f"{path} reaches up to {name}"
+
+
+def test_generated_layers_import_torch_only():
+    for path in (ROOT / "generated").glob("*.py"):
+        if path.stem not in ("__init__", "regenerate"):
+            assert {name.split(".")[0] for name in imports(path)} <= {"__future__", "torch"}
+
+
+@pytest.mark.parametrize(
+    ("package", "heavy"),
+    [("symmetry", {"torch", "sympy", "networkx", "matplotlib", "hypothesis"}), ("layergen", {"torch", "hypothesis"})],
+)
+def test_importing_a_package_is_light(package, heavy):
+    code = f"import sys, {package}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not heavy & set(loaded.stdout.split())
