@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from layergen.emission.expressions import statement
 from layergen.emission.names import Namer, identifier
 from layergen.plan.steps import Plan
 from symmetry.axes import Atom, print_axes
@@ -12,7 +13,7 @@ from symmetry.diagrams import Side, block_names
 from symmetry.layout import Piece
 from symmetry.weight_space import Tensor, WeightSpace
 
-__all__ = ["Draft", "shape_text", "side_text"]
+__all__ = ["INDENT", "Draft", "axis_names", "shape_text", "side_name", "side_text", "tensor_identifier", "whole_side"]
 
 INDENT = " " * 8
 
@@ -31,6 +32,10 @@ class Draft:
         """Add lines of the body, indented."""
         self.lines += [INDENT + line if line else "" for line in lines]
 
+    def assign(self, name: str, summands: Sequence[str], comment: str = "") -> None:
+        """Add the statement `name = sum of summands`, with a comment."""
+        self.lines += statement(name, summands, comment, INDENT)
+
     def call(self, function: str, *arguments: str) -> str:
         """A call of a function of the prelude, noted down so that the module carries it."""
         self.called.add(function)
@@ -41,6 +46,19 @@ def tensor_identifier(space: WeightSpace, piece: Piece) -> str:
     """The identifier of a piece: its tensor's, with a number where the tensor has several pieces."""
     several = len(space[piece.tensor].pieces) > 1
     return identifier(piece.tensor) + (f"_p{piece.number}" if several else "")
+
+
+def side_name(space: WeightSpace, side: Side) -> str:
+    """A name for the value of a side: its piece, `diagonal` if it identifies positions, what it keeps."""
+    names = block_names(side.piece.positions, side.blocks)
+    kept = [names[number].replace("'", "_prime") for number in side.kept] or ["all"]
+    merged = ["diagonal"] if any(len(block) > 1 for block in side.blocks) else []
+    return "_".join([tensor_identifier(space, side.piece), *merged, *kept])
+
+
+def whole_side(piece: Piece) -> Side:
+    """The side of a piece that identifies nothing and keeps everything."""
+    return Side(piece, tuple((place,) for place in piece.permuted), tuple(range(len(piece.permuted))))
 
 
 def side_text(tensor: Tensor, side: Side) -> tuple[str, str]:

@@ -1,12 +1,14 @@
-"""Small pieces of Python text: sizes, tuples, calls."""
+"""Small pieces of Python text: sizes, tuples, statements that fit the page."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 
 from symmetry.axes import Atom, Expression, Product, Sum
 
-__all__ = ["WIDTH", "bracketed", "channels", "literal", "size_code", "tuple_code"]
+__all__ = ["WIDTH", "bracketed", "channels", "counted", "literal", "size_code", "statement", "tuple_code"]
 
 WIDTH = 110
 """Lines of emitted code are broken beyond this."""
@@ -20,12 +22,18 @@ def size_code(expression: Expression, sizes: Mapping[str, str], *, inner: bool =
         case Product():
             return " * ".join(size_code(item, sizes, inner=True) for item in expression.items) or "1"
         case Sum():
-            text = " + ".join(size_code(term, sizes) for term in expression.terms)
+            text = " + ".join(counted([size_code(term, sizes) for term in expression.terms]))
             return f"({text})" if inner else text
 
 
+def counted(summands: Sequence[str]) -> list[str]:
+    """Equal neighbours of a sum as one product."""
+    runs = [(text, len(list(group))) for text, group in groupby(summands)]
+    return [text if times == 1 else f"{times} * {text}" for text, times in runs]
+
+
 def literal(text: str) -> str:
-    """A string literal: what `repr` gives, in double quotes where that changes nothing else.
+    """A string literal: what `ascii` gives, in double quotes where that changes nothing else.
 
     >>> print(literal("0.weight"), literal('a"b'))
     "0.weight" 'a"b'
@@ -39,7 +47,7 @@ def tuple_code(items: Sequence[str]) -> str:
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
-def bracketed(head: str, items: Sequence[str], tail: str, indent: str) -> list[str]:
+def bracketed(head: str, items: Sequence[str], tail: str, indent: str = "") -> list[str]:
     """`head item, item tail` on one line where it fits, else one item a line."""
     line = f"{indent}{head}{', '.join(items)}{tail}"
     if len(line) <= WIDTH:
@@ -50,3 +58,27 @@ def bracketed(head: str, items: Sequence[str], tail: str, indent: str) -> list[s
 def channels(free: int, symbol: str) -> str:
     """`free` times the channels, as code; the factor is left out where it is one."""
     return symbol if free == 1 else f"{free} * {symbol}"
+
+
+def statement(name: str, summands: Sequence[str], comment: str, indent: str) -> list[str]:
+    """`name = a + b  # comment`; the comment goes above where the line is too long, summands on lines of their own."""
+    code = f"{indent}{name} = {' + '.join(summands)}"
+    if not comment:
+        note = []
+    elif len(f"{code}  # {comment}") <= WIDTH:
+        return [f"{code}  # {comment}"]
+    else:
+        note = [f"{indent}# {line}" for line in textwrap.wrap(comment, WIDTH - len(indent) - 2)]
+    if len(code) <= WIDTH:
+        return [*note, code]
+    if len(summands) == 1:
+        return [*note, *chained(f"{indent}{name} = ", summands[0], indent)]
+    first, *others = summands
+    inner = indent + "    "
+    return [*note, f"{indent}{name} = (", f"{inner}{first}", *(f"{inner}+ {other}" for other in others), f"{indent})"]
+
+
+def chained(head: str, expression: str, indent: str) -> list[str]:
+    """A chain of calls, one call a line."""
+    calls = expression.replace(").", ")\n.").split("\n")
+    return [f"{head}(", *(f"{indent}    {call}" for call in calls), f"{indent})"]

@@ -6,6 +6,7 @@ import keyword
 from collections.abc import Callable, Iterable
 
 from layergen.emission.module import print_module
+from layergen.emission.names import RESERVED
 from layergen.plan.lowering import lower
 from layergen.plan.passes import PASSES, optimised
 from layergen.plan.steps import Plan
@@ -37,6 +38,6 @@ def generate(
     """
     if not str(name).isidentifier() or not name.isascii() or keyword.iskeyword(name):
         raise SpecificationError(f"{name!r} is not a class name", remedy="give an identifier such as MLPLayer")
-    if name.startswith("_") or name in {"Tensor", "nn", "torch", "annotations", "super", "dict", "list", "tuple"}:
+    if name.startswith("_") or name in RESERVED:
         raise SpecificationError(f"the class name {name!r} is taken", remedy="give another, such as MLPLayer")
     return print_module(optimised(lower(EquivariantMaps(space, target), limit=limit), passes), name)

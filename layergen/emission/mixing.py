@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from layergen.emission.draft import INDENT, Draft, tensor_identifier
+from layergen.emission.draft import INDENT, Draft, side_name
 from layergen.emission.expressions import WIDTH, bracketed, channels, literal
 from layergen.emission.names import Namer
 from layergen.emission.pooling import pool_expression
@@ -37,9 +37,8 @@ def name_weights(mixes: Sequence[Mix]) -> list[Weights]:
 def print_mixes(draft: Draft, weights: Sequence[Weights], pooled: dict[Side, str]) -> dict[Side, str]:
     """Print every mix; return the name of each spread's slice."""
     slices: dict[Side, str] = {}
-    for number, weight in enumerate(weights):
-        if number:
-            draft.add("")
+    for weight in weights:
+        draft.add("")
         slices |= print_mix(draft, weight, pooled)
     return slices
 
@@ -50,18 +49,21 @@ def print_mix(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> dict[S
     count = f"{plural(len(mix.pools), 'pool')}, {plural(len(mix.spreads), 'spread')}"
     draft.add(f"# core ({mix.core}): {count}, {plural(mix.rows * mix.columns, 'diagram')}")
     product = print_product(draft, weights, pooled)
-    slices = {
-        side: draft.namer.fresh("_".join(("to", tensor_identifier(draft.plan.maps.target, side.piece), *mix.core.sets)))
-        for side in mix.spreads
-    }
-    if not mix.biased and len(slices) == 1:
-        draft.add(f"{next(iter(slices.values()))} = {product}")
-        return slices
+    if len(mix.spreads) == 1:
+        only = draft.namer.fresh(slice_name(draft, mix.spreads[0]))
+        draft.add(f"{only} = {product}")
+        print_bias(draft, weights, only)
+        return {mix.spreads[0]: only}
     draft.add(f"mixed = {product}")
-    if weights.bias is not None:
-        print_bias(draft, weights)
+    print_bias(draft, weights, "mixed")
+    slices = {side: draft.namer.fresh(slice_name(draft, side)) for side in mix.spreads}
     print_slices(draft, slices)
     return slices
+
+
+def slice_name(draft: Draft, side: Side) -> str:
+    """The name of the slice that a spread writes."""
+    return f"to_{side_name(draft.plan.maps.target, side)}"
 
 
 def print_product(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> str:
@@ -72,37 +74,36 @@ def print_product(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> st
         return f"x[{literal(first)}].new_zeros(batch, {channels(weights.mix.columns, 'c')})"
     if len(pools) == 1:
         return f"{pools[0]} @ self.{weights.name}"
-    lines = bracketed("pools = torch.cat([", pools, "], dim=-1)", INDENT)
-    draft.lines += lines
+    draft.lines += bracketed("pools = torch.cat([", pools, "], dim=-1)", INDENT)
     return f"pools @ self.{weights.name}"
 
 
-def print_bias(draft: Draft, weights: Weights) -> None:
+def print_bias(draft: Draft, weights: Weights, name: str) -> None:
     """Add the scalar core's biases."""
-    start, end = weights.bias or 0, (weights.bias or 0) + weights.mix.columns
+    if weights.bias is None:
+        return
+    start, end = weights.bias, weights.bias + weights.mix.columns
     whole = end - start == draft.plan.bias_dimension
     part = "self.bias" if whole else f"self.bias[{channels(start, 'c') if start else '0'} : {channels(end, 'c')}]"
-    draft.add("if self.bias is not None:", f"    mixed = mixed + {part}")
+    draft.add("if self.bias is not None:", f"    {name} = {name} + {part}")
 
 
 def print_slices(draft: Draft, slices: dict[Side, str]) -> None:
     """Name the slices of a mix's columns."""
     names = list(slices.values())
-    if len(names) == 1:
-        draft.add(f"{names[0]} = mixed")
-        return
     lengths = [channels(side.piece.free_size, "c") for side in slices]
-    split = "c" if set(lengths) == {"c"} else f"[{', '.join(lengths)}]"
-    one_line = f"{INDENT}{', '.join(names)} = mixed.split({split}, dim=-1)"
-    if len(one_line) <= WIDTH:
-        draft.lines.append(one_line)
+    split = lengths[0] if len(set(lengths)) == 1 else f"[{', '.join(lengths)}]"
+    ending = f" = mixed.split({split}, dim=-1)"
+    if len(INDENT + ", ".join(names) + ending) <= WIDTH:
+        draft.add(", ".join(names) + ending)
         return
-    draft.lines += bracketed("(", names, ") = mixed.split(", INDENT)
-    draft.lines[-1:] = (
-        [f"{draft.lines[-1]}c, dim=-1)"]
-        if split == "c"
-        else [f"{draft.lines[-1]}", f"{INDENT}    [{', '.join(lengths)}], dim=-1", f"{INDENT})"]
-    )
+    draft.add("(", *(f"    {name}," for name in names))
+    if len(INDENT + ")" + ending) <= WIDTH:
+        draft.add(")" + ending)
+    else:
+        draft.add(") = mixed.split(")
+        draft.lines += bracketed("[", lengths, "],", INDENT + "    ")
+        draft.add("    dim=-1,", ")")
 
 
 def plural(count: int, noun: str) -> str:

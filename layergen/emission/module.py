@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import textwrap
 from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
 from layergen.emission.draft import INDENT, Draft, axis_names
 from layergen.emission.expressions import WIDTH, bracketed, channels, literal, size_code, tuple_code
@@ -63,10 +66,13 @@ def header(plan: Plan, name: str) -> list[str]:
     if maps.target not in (maps.source, SCALAR):
         lines += specification_comment("TARGET", maps.target)
     lines += [
+        "#",
         f"# Digest {digest(maps)}. Dimension {plan.dimension}, of biases {plan.bias_dimension}.",
         *width_comment(maps),
         "",
         "from __future__ import annotations",
+        "",
+        "from typing import ClassVar",
         "",
         "import torch",
         "from torch import Tensor, nn",
@@ -91,18 +97,26 @@ def target_option(maps: EquivariantMaps) -> str:
 def specification_comment(label: str, space: WeightSpace) -> list[str]:
     """A specification as comment lines, every character outside ASCII escaped."""
     text = str(space).encode("ascii", "backslashreplace").decode("ascii")
-    return ["#", f"# {label}:", *(f"#     {line}" for line in text.splitlines()), "#"]
+    return ["#", f"# {label}:", *(f"#     {line}" for line in text.splitlines())]
 
 
 def width_comment(maps: EquivariantMaps) -> list[str]:
-    """For which sizes of the sets the layer serves."""
+    """For which sizes of the sets the layer serves, and how its comments read."""
     order, (_, fixed) = orders(maps), readings(maps)
     sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     free = [f"{name} >= {least}" for name, least in order.items() if name not in fixed]
-    parts = [f"any {', '.join(free)}"] if free else []
-    parts += [f"{name} = {sizes[name]} only" for name in fixed]
-    text = "It is this whole space for " + "; ".join(parts) + "." if parts else ""
-    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 2)]
+    serves = ["These are all such maps for any " + ", ".join(free) if free else "These are all such maps"]
+    serves += [f"{name} stays {sizes[name]}" for name in fixed]
+    notes = [
+        "; ".join(serves) + ".",
+        "",
+        (
+            "Comments give diagrams in index notation, `kept <- source[indices]` and `target[indices] <- kept`: "
+            "h' is a second index over the set h, 1 means that nothing is kept, 9·in that nine free values are "
+            "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
+        ),
+    ]
+    return [f"# {line}".rstrip() for note in notes for line in textwrap.wrap(note, WIDTH - 2) or [""]]
 
 
 def class_head(plan: Plan, name: str) -> list[str]:
@@ -125,7 +139,7 @@ def class_head(plan: Plan, name: str) -> list[str]:
         "",
         f"    DIMENSION = {plan.dimension}",
         f"    BIAS_DIMENSION = {plan.bias_dimension}",
-        *bracketed("AXES = {", axes, "}", "    "),
+        *bracketed("AXES: ClassVar[dict[str, tuple[str, ...]]] = {", axes, "}", "    "),
     ]
 
 
@@ -164,10 +178,15 @@ def reset(plan: Plan, weights: Sequence[Weights]) -> list[str]:
         if weight.mix.pools:
             rows = [(side.piece.free_size, averaged(side)) for side in weight.mix.pools]
             columns = [(side.piece.free_size, number(fan[side.piece])) for side in weight.mix.spreads]
-            row_items = [f"({channels(size, 'n')}, {count})" for size, count in rows]
-            column_items = [f"({channels(size, 'c')}, {value} * n)" for size, value in columns]
+            row_items = [f"({channels(size, 'n')}, {count})" for size, count in merged(rows)]
+            column_items = [f"({channels(size, 'c')}, {value} * n)" for size, value in merged(columns)]
             lines += initialise_call(weight.name, row_items, column_items)
     return [*lines, "        if self.bias is not None:", "            nn.init.zeros_(self.bias)"]
+
+
+def merged(runs: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
+    """Neighbours with the same value as one run."""
+    return [(sum(size for size, _ in group), value) for value, group in groupby(runs, key=lambda run: run[1])]
 
 
 def number(value) -> str:  # type: ignore[no-untyped-def]
@@ -192,21 +211,40 @@ def initialise_call(name: str, rows: list[str], columns: list[str]) -> list[str]
 def print_forward(draft: Draft, weights: Sequence[Weights]) -> list[str]:
     """`forward`: sizes, pools, mixes, spreads, result."""
     invariant = draft.plan.maps.target == SCALAR
-    print_sizes(draft)
-    draft.add("", "# Pools: diagonals of the source, averaged over what the core leaves out.")
+    checks = print_sizes(draft)
     pooled = print_pools(draft)
     draft.add("", "# Mixes: for each core every pool feeds every spread.")
     slices = print_mixes(draft, weights, pooled)
-    draft.add("", "# Spreads: repeated over what the core leaves out, added on the diagonals of the target.")
+    before = len(draft.lines)
     results = print_spreads(draft, slices)
+    if len(draft.lines) > before:
+        heading = "# Spreads: repeated over what the core leaves out, added on the diagonals of the target."
+        draft.lines[before:before] = ["", INDENT + heading]
     if invariant:
-        draft.add(f"return {results[SCALAR.names[0]]}")
+        draft.add(f"return {results[SCALAR.names[0]][0]}")
     else:
-        draft.lines += bracketed(
-            "return {", [f"{literal(name)}: {value}" for name, value in results.items()], "}", INDENT
-        )
+        draft.add("return {")
+        for name, (first, *others) in results.items():
+            lines = [f"{literal(name)}: {first}", *others]
+            draft.add(*(f"    {line}" for line in lines[:-1]), f"    {lines[-1]},")
+        draft.add("}")
     result = "Tensor" if invariant else "dict[str, Tensor]"
-    return [f"    def forward(self, x: dict[str, Tensor]) -> {result}:", *tidy(draft.lines)]
+    head = [f"    def forward(self, x: dict[str, Tensor]) -> {result}:", *checks, *read_counts(draft, checks)]
+    return tidy([*head, *draft.lines])
+
+
+def read_counts(draft: Draft, checks: list[str]) -> list[str]:
+    """The statements for those of the batch and channel counts that the body reads."""
+    first = literal(draft.plan.maps.source.names[0])
+    values = {"batch": f"x[{first}].shape[0]", "n": "self.in_channels", "c": "self.out_channels"}
+    body = "\n".join(draft.lines)
+    read = [name for name in values if re.search(rf"(?<![\w.\"']){name}(?![\w\"'])", uncommented(body))]
+    return [f"{INDENT}{', '.join(read)} = {', '.join(values[name] for name in read)}"] if read else []
+
+
+def uncommented(code: str) -> str:
+    """Emitted lines without their comments and strings, to see which names they read."""
+    return re.sub(r'"[^"\n]*"|\'[^\'\n]*\'|#.*', "", code)
 
 
 def tidy(lines: list[str]) -> list[str]:
@@ -214,25 +252,27 @@ def tidy(lines: list[str]) -> list[str]:
     return [line for before, line in zip(["", *lines], lines, strict=False) if line or before]
 
 
-def print_sizes(draft: Draft) -> None:
-    """Check the features, read the sizes of the sets from them."""
+def print_sizes(draft: Draft) -> list[str]:
+    """Check the features, read the sizes of the sets from them; return the check of names, which comes first."""
     maps, sizes = draft.plan.maps, draft.sizes
     found, fixed = readings(maps)
     declared = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
-    draft.add(
-        "_check_names(x, self.AXES)",
-        f"batch, n, c = x[{literal(maps.source.names[0])}].shape[0], self.in_channels, self.out_channels",
-    )
     for name in fixed:
-        draft.add(f"{sizes[name]} = {declared[name]}")
+        draft.add(f"{sizes[name]} = {declared[name]}  # fixed")
     for reading in found:
         length = f"x[{literal(reading.tensor)}].shape[{reading.axis + 1}]"
-        rest = "".join(f" - {size_code(term, sizes)}" for term in reading.rest)
+        rest = "".join(f" - {size_code(term, sizes, inner=True)}" for term in reading.rest)
         factor = size_code(reading.factor, sizes)
         length = f"({length}{rest})" if rest and factor != "1" else length + rest
-        draft.add(f"{sizes[reading.name]} = {length}" + (f" // ({factor})" if factor != "1" else ""))
+        factor = factor if factor.isidentifier() or factor.isdigit() else f"({factor})"
+        draft.add(f"{sizes[reading.name]} = {length}" + (f" // {factor}" if factor != "1" else ""))
     shapes = [
         f"{literal(tensor.name)}: {tuple_code(['batch', *(size_code(axis, sizes) for axis in tensor.axes), 'n'])}"
         for tensor in maps.source
     ]
-    draft.lines += bracketed("_check_shapes(x, {", shapes, "})", INDENT)
+    read = [f"{literal(reading.name)}: {sizes[reading.name]}" for reading in found]
+    draft.add("_check_shapes(", "    x,")
+    draft.lines += bracketed("{", shapes, "},", INDENT + "    ")
+    draft.lines += bracketed("{", read, "},", INDENT + "    ")
+    draft.add(")", "")
+    return [f"{INDENT}_check_names(x, self.AXES)"]

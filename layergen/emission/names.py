@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import keyword
 import re
 from dataclasses import dataclass, field
@@ -9,10 +10,10 @@ from dataclasses import dataclass, field
 __all__ = ["RESERVED", "Namer", "identifier"]
 
 RESERVED = frozenset(
-    {"self", "x", "c", "batch", "torch", "nn", "Tensor", "math", "mixed", "range", "zip", "tuple", "set", "sorted"}
-    | {"dict", "list", "int", "str", "len", "next", "iter", "any", "all", "enumerate", "ValueError", "super", "print"}
-    | {"match", "case", "type", "float", "bool", "object", "annotations"}
+    {"self", "x", "n", "c", "batch", "pools", "mixed", "torch", "nn", "Tensor", "ClassVar", "annotations"}
+    | set(dir(builtins))
 )
+"""Names with a meaning in emitted code, and Python's own."""
 
 
 def identifier(text: str) -> str:

@@ -6,30 +6,33 @@ A piece's value has axes `(batch, *permuted positions, free values · channels)`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from layergen.emission.expressions import size_code, tuple_code
-from layergen.emission.names import Namer
-from symmetry.layout import Layout, Leaf, Piece, Split, Unflatten
+from symmetry.layout import Layout, Leaf, Piece, Unflatten, leaves
 
-__all__ = ["Writing", "put_together", "read_pieces"]
+__all__ = ["put_together", "read_pieces"]
 
 
-def read_pieces(layout: Layout, value: str, base: str, namer: Namer, sizes: Mapping[str, str]) -> Iterator[tuple[str, Piece | None]]:
-    """Yield `(statement, None)` for each line of code and `(expression, piece)` for each piece reached."""
+def read_pieces(
+    layout: Layout, value: str, names: Mapping[Piece, str], sizes: Mapping[str, str]
+) -> Iterator[tuple[str, str, Piece | None]]:
+    """Yield `(name, expression, piece)` for each statement that takes a tensor apart.
+
+    `piece` is None for the splits, whose name is that of all their parts; a part with several pieces bears the name
+    of its first until it is split further.
+    """
     if isinstance(layout, Leaf):
-        yield value + free_last(layout.piece), layout.piece
+        yield names[layout.piece], value + free_last(layout.piece), layout.piece
     elif isinstance(layout, Unflatten):
-        dim = layout.dim + 1
-        factors = tuple_code([size_code(factor, sizes) for factor in layout.factors]) if layout.factors else ""
-        view = f".unflatten({dim}, {factors})" if factors else f".squeeze({dim})"
-        yield from read_pieces(layout.below, value + view, base, namer, sizes)
+        factors = [size_code(factor, sizes) for factor in layout.factors]
+        view = f".unflatten({layout.dim + 1}, {tuple_code(factors)})" if factors else f".squeeze({layout.dim + 1})"
+        yield from read_pieces(layout.below, value + view, names, sizes)
     else:
-        parts = [namer.fresh(f"{base}_part") for _ in layout.branches]
+        parts = [names[next(leaves(branch))] for branch in layout.branches]
         lengths = ", ".join(size_code(term, sizes) for term in layout.terms)
-        yield f"{', '.join(parts)} = {value}.split([{lengths}], dim={layout.dim + 1})", None
+        yield ", ".join(parts), f"{value}.split([{lengths}], dim={layout.dim + 1})", None
         for part, branch in zip(parts, layout.branches, strict=True):
-            yield from read_pieces(branch, part, base, namer, sizes)
+            yield from read_pieces(branch, part, names, sizes)
 
 
 def free_last(piece: Piece) -> str:
@@ -44,7 +47,7 @@ def free_last(piece: Piece) -> str:
     return f".permute({order}){merge}"
 
 
-def free_back(piece: Piece, sizes: Mapping[str, str]) -> str:
+def free_back(piece: Piece) -> str:
     """The inverse of `free_last`; `c` are the output channels."""
     if not piece.free:
         return ""
@@ -58,22 +61,22 @@ def free_back(piece: Piece, sizes: Mapping[str, str]) -> str:
     return f"{part}.permute({back})"
 
 
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """The value of each piece, and the sizes' variables, from which tensors are put together."""
+def put_together(layout: Layout, values: Mapping[Piece, str]) -> tuple[str, list[str]]:
+    """The parts of a whole tensor, axes `(batch, *axes, channels)`: its outermost call and that call's items.
 
-    values: Mapping[Piece, str]
-    sizes: Mapping[str, str]
+    A tensor of one piece is one item without a call; a concatenation is `torch.cat([`, its items, and the rest.
+    """
+    inner, items, calls = layout, [], ""
+    while isinstance(inner, Unflatten):
+        last = inner.dim + len(inner.factors)
+        calls = (f".flatten({inner.dim + 1}, {last})" if inner.factors else f".unsqueeze({inner.dim + 1})") + calls
+        inner = inner.below
+    if isinstance(inner, Leaf):
+        return "", [values[inner.piece] + free_back(inner.piece) + calls]
+    items = [joined(*put_together(branch, values)) for branch in inner.branches]
+    return f"], dim={inner.dim + 1}){calls}", items
 
 
-def put_together(layout: Layout, writing: Writing) -> str:
-    """The expression of a whole tensor, axes `(batch, *axes, channels)`."""
-    if isinstance(layout, Leaf):
-        return writing.values[layout.piece] + free_back(layout.piece, writing.sizes)
-    if isinstance(layout, Split):
-        parts = ", ".join(put_together(branch, writing) for branch in layout.branches)
-        return f"torch.cat([{parts}], dim={layout.dim + 1})"
-    inner, dim = put_together(layout.below, writing), layout.dim + 1
-    if not layout.factors:
-        return f"{inner}.unsqueeze({dim})"
-    return f"{inner}.flatten({dim}, {dim + len(layout.factors) - 1})"
+def joined(tail: str, items: list[str]) -> str:
+    """A tensor's expression in one line."""
+    return f"torch.cat([{', '.join(items)}{tail}" if tail else items[0]

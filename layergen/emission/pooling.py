@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from layergen.emission.draft import Draft, shape_text, side_text, tensor_identifier
+from layergen.emission.draft import Draft, shape_text, side_name, side_text, tensor_identifier, whole_side
 from layergen.emission.expressions import literal, tuple_code
 from layergen.emission.pieces import read_pieces
 from layergen.plan.steps import Pool, unordered
-from symmetry.diagrams import Side, block_names
+from symmetry.diagrams import Side
 from symmetry.layout import Piece
 
 __all__ = ["merging_pairs", "pool_expression", "print_pools"]
@@ -14,41 +14,41 @@ __all__ = ["merging_pairs", "pool_expression", "print_pools"]
 
 def print_pools(draft: Draft) -> dict[Side, str]:
     """Print every pool; return the name of each pooled feature by side."""
-    pieces = read_sources(draft)
+    draft.add("# The source tensors, free values merged with the channels.")
+    pieces = print_sources(draft)
     names: dict[Side, str] = {}
     for pool in draft.plan.pools:
-        print_pool(draft, pool, pieces, names)
+        if pool.side == whole_side(pool.side.piece):
+            names[pool.side] = pieces[pool.side.piece]
+    if len(names) < len(draft.plan.pools):
+        draft.add("", "# Pools: diagonals of the source, averaged over what the core leaves out.")
+    for pool in draft.plan.pools:
+        if pool.side not in names:
+            print_pool(draft, pool, pieces, names)
     return names
 
 
-def read_sources(draft: Draft) -> dict[object, str]:
-    """Print the views that lead to the pieces that some pool reads; return each piece's expression."""
+def print_sources(draft: Draft) -> dict[Piece, str]:
+    """Print the views that lead to the pieces that some pool reads; return each piece's name."""
     wanted = {pool.side.piece for pool in draft.plan.pools if pool.origin is None}
-    found: dict[object, str] = {}
-    for tensor in draft.plan.maps.source:
+    space = draft.plan.maps.source
+    found: dict[Piece, str] = {}
+    for tensor in space:
         if wanted.isdisjoint(tensor.pieces):
             continue
-        base = tensor_identifier(draft.plan.maps.source, tensor.pieces[0])
-        base = base.removesuffix("_p0") if len(tensor.pieces) > 1 else base
-        for code, piece in read_pieces(tensor.layout, f"x[{literal(tensor.name)}]", base, draft.namer, draft.sizes):
+        names = {piece: draft.namer.fresh(tensor_identifier(space, piece)) for piece in tensor.pieces}
+        for name, code, piece in read_pieces(tensor.layout, f"x[{literal(tensor.name)}]", names, draft.sizes):
             if piece is None:
-                draft.add(code)
-            else:
-                name = draft.namer.fresh(tensor_identifier(draft.plan.maps.source, piece))
-                left, right = side_text(tensor, whole(piece))
-                draft.add(f"{name} = {code}  # {left} <- {right}: {shape_text(whole(piece), 'in')}")
-                found[piece] = name
-    draft.add("")
+                draft.assign(name, [code])
+            elif piece in wanted:
+                left, right = side_text(tensor, whole_side(piece))
+                draft.assign(name, [code], f"{left} <- {right}: {shape_text(whole_side(piece), 'in')}")
+        found |= names
     return found
 
 
-def whole(piece: Piece) -> Side:
-    """The side of a piece that identifies nothing and keeps everything."""
-    return Side(piece, tuple((place,) for place in piece.permuted), tuple(range(len(piece.permuted))))
-
-
-def print_pool(draft: Draft, pool: Pool, pieces: dict[object, str], names: dict[Side, str]) -> None:
-    """One pool: nothing to do where it is the piece itself."""
+def print_pool(draft: Draft, pool: Pool, pieces: dict[Piece, str], names: dict[Side, str]) -> None:
+    """One pool: diagonals, then a mean."""
     side, space = pool.side, draft.plan.maps.source
     if pool.origin is None:
         value, kept = pieces[side.piece], tuple(range(len(side.blocks)))
@@ -57,17 +57,11 @@ def print_pool(draft: Draft, pool: Pool, pieces: dict[object, str], names: dict[
     else:
         value, kept = names[pool.origin], pool.origin.kept
     dims = [str(kept.index(number) + 1) for number in kept if number not in side.kept]
-    if not dims and not pool.origin and not merging_pairs(side):
-        names[side] = value
-        return
     if dims:
         value += f".mean({dims[0] if len(dims) == 1 else tuple_code(dims)})"
-    blocks = block_names(side.piece.positions, side.blocks)
-    ending = "_".join(blocks[number].replace("'", "_") for number in side.kept) or "mean"
-    merged = "_diagonal" if merging_pairs(side) else ""
-    names[side] = draft.namer.fresh(f"{tensor_identifier(space, side.piece)}{merged}_{ending}".strip("_"))
+    names[side] = draft.namer.fresh(side_name(space, side))
     left, right = side_text(space[side.piece.tensor], side)
-    draft.add(f"{names[side]} = {value}  # {left} <- {right}: {shape_text(side, 'in')}")
+    draft.assign(names[side], [value], f"{left} <- {right}: {shape_text(side, 'in')}")
 
 
 def merging_pairs(side: Side) -> list[tuple[int, int]]:

@@ -17,12 +17,12 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
 '''
 
 CHECK_SHAPES = '''
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the expected one."""
+def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
+    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError("; ".join(faults))
+        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 '''
 
 DIAGONAL = '''

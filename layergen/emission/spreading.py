@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from layergen.emission.draft import INDENT, Draft, shape_text, side_text, tensor_identifier
-from layergen.emission.expressions import WIDTH, channels
-from layergen.emission.pieces import Writing, put_together
+from layergen.emission.draft import INDENT, Draft, shape_text, side_name, side_text, tensor_identifier, whole_side
+from layergen.emission.expressions import WIDTH, channels, literal
+from layergen.emission.pieces import joined, put_together
 from layergen.emission.pooling import merging_pairs
 from layergen.plan.steps import Spread, unordered
 from symmetry.diagrams import Side
@@ -13,9 +13,9 @@ from symmetry.layout import Piece
 __all__ = ["print_spreads"]
 
 
-def print_spreads(draft: Draft, slices: dict[Side, str]) -> dict[str, str]:
-    """Print every spread; return the expression of each target tensor."""
-    ordered = {unordered(side): (side, name) for side, name in slices.items()}
+def print_spreads(draft: Draft, slices: dict[Side, str]) -> dict[str, list[str]]:
+    """Print every spread; return the expression of each target tensor as lines, the first without its indent."""
+    ordered = {unordered(side): slice_expression(side, name) for side, name in slices.items()}
     values: dict[Side, str] = {}
     pieces: dict[Piece, str] = {}
     for tensor in draft.plan.maps.target:
@@ -24,48 +24,36 @@ def print_spreads(draft: Draft, slices: dict[Side, str]) -> dict[str, str]:
             for step in steps:
                 values[step.side] = print_sum(draft, step, steps, ordered, values)
             pieces[piece] = print_diagonals(draft, piece, steps, values)
-    writing = Writing(pieces, draft.sizes)
-    return {tensor.name: put_together(tensor.layout, writing) for tensor in draft.plan.maps.target}
+    return {tensor.name: item_lines(*put_together(tensor.layout, pieces)) for tensor in draft.plan.maps.target}
 
 
-def print_sum(
-    draft: Draft,
-    step: Spread,
-    steps: list[Spread],
-    slices: dict[Side, tuple[Side, str]],
-    values: dict[Side, str],
-) -> str:
+def item_lines(tail: str, items: list[str]) -> list[str]:
+    """A tensor's expression, a concatenation over several lines where it is long."""
+    line = joined(tail, items)
+    if not tail or len(line) + len(INDENT) + 30 <= WIDTH:
+        return [line]
+    return ["torch.cat([", *(f"    {item}," for item in items), tail]
+
+
+def print_sum(draft: Draft, step: Spread, steps: list[Spread], slices: dict[Side, str], values: dict[Side, str]) -> str:
     """The name of one side's value: its own slice, plus what smaller sides spread into it."""
     side = step.side
-    below = [other.side for other in steps if other.into == side]
-    summands = [slice_expression(*slices[side])] if side in slices else []
-    summands += [values[other] + repeated(other, side) for other in below]
-    if len(summands) == 1 and side in slices and step.into is not None:
-        return summands[0]
-    total = " + ".join(summands)
-    if side not in slices and not covers(below, side):
-        shape = ", ".join(("batch", *sizes_of(draft, side), "-1"))
-        total = f"({total})" if len(summands) > 1 else total
-        total += f".expand({shape})"
-    name = draft.namer.fresh(value_name(draft, side))
     tensor = draft.plan.maps.target[side.piece.tensor]
-    kept = [side_text(tensor, other)[0] for other in ([side] if side in slices else []) + below]
-    comment = f"{side_text(tensor, side)[1]} <- {', '.join(kept)}: {shape_text(side, 'out')}"
-    print_statement(draft, f"{name} = ", summands, total, comment)
+    below = [other.side for other in steps if other.into == side]
+    own = [slices[side]] if side in slices else []
+    if own and not below and (step.into is not None or own[0].isidentifier()):
+        return own[0]
+    summands = own + [values[other] + repeated(other, side) for other in below]
+    if not own and not covers(below, side):
+        total = f"({' + '.join(summands)})" if len(summands) > 1 else summands[0]
+        full = "" if step.into else ".contiguous()"
+        summands = [f"{total}.expand({', '.join(('batch', *sizes_of(draft, side), '-1'))}){full}"]
+    whole = len(side.kept) == len(side.blocks) and not merging_pairs(side)
+    base = tensor_identifier(draft.plan.maps.target, side.piece) if whole else side_name(draft.plan.maps.target, side)
+    name = draft.namer.fresh(f"out_{base}")
+    kept = [side_text(tensor, other)[0] for other in ([side] if own else []) + below]
+    draft.assign(name, summands, f"{side_text(tensor, side)[1]} <- {', '.join(kept)}: {shape_text(side, 'out')}")
     return name
-
-
-def print_statement(draft: Draft, head: str, summands: list[str], total: str, comment: str) -> None:
-    """One sum, on one line with its comment, or with the comment above it."""
-    line = f"{head}{total}  # {comment}"
-    if len(INDENT + line) <= WIDTH:
-        draft.add(line)
-    elif len(INDENT + head + total) <= WIDTH:
-        draft.add(f"# {comment}", head + total)
-    else:
-        first, *others = summands
-        draft.add(f"# {comment}", f"{head}(", f"    {first}", *(f"    + {other}" for other in others))
-        draft.add(")" + total[total.rindex(".expand") :] if ".expand(" in total else ")")
 
 
 def slice_expression(side: Side, name: str) -> str:
@@ -95,32 +83,22 @@ def sizes_of(draft: Draft, side: Side) -> list[str]:
     return [draft.sizes[side.piece.positions[side.blocks[number][0]].index.name] for number in side.kept]
 
 
-def value_name(draft: Draft, side: Side) -> str:
-    """A name for a value on its way into a target."""
-    base = f"out_{tensor_identifier(draft.plan.maps.target, side.piece)}"
-    if merging_pairs(side):
-        base += "_diagonal"
-    kept = [side.piece.positions[side.blocks[number][0]].index.name for number in side.kept]
-    return base if len(kept) == len(side.blocks) else "_".join((base, *kept))
-
-
 def print_diagonals(draft: Draft, piece: Piece, steps: list[Spread], values: dict[Side, str]) -> str:
     """The name of a piece's value: the sum over all entries, with those on diagonals added there."""
-    whole = [step.side for step in steps if step.into is None]
-    plain = [side for side in whole if not merging_pairs(side)]
-    if plain:
-        value = values[plain[0]]
-    else:
-        shape = [draft.sizes[piece.positions[place].index.name] for place in piece.permuted]
-        first = values[whole[0]]
-        value = f"{first}.new_zeros({', '.join(('batch', *shape, channels(piece.free_size, 'c')))})"
-    diagonals = [side for side in whole if merging_pairs(side)]
+    whole = whole_side(piece)
+    diagonals = [step.side for step in steps if step.into is None and step.side != whole]
     if not diagonals:
-        return value
-    name = draft.namer.fresh(value_name(draft, plain[0] if plain else Side(piece, (), ())))
+        return values[whole]
+    if whole in values:
+        value = values[whole]
+    else:
+        shape = ", ".join(("batch", *sizes_of(draft, whole), channels(piece.free_size, "c")))
+        value = f"x[{literal(draft.plan.maps.source.names[0])}].new_zeros({shape})"
+    base = f"out_{tensor_identifier(draft.plan.maps.target, piece)}"
+    name = value if value.startswith("out_") else draft.namer.fresh(base)
     for side in diagonals:
-        _, right = side_text(draft.plan.maps.target[piece.tensor], side)
+        left, right = side_text(draft.plan.maps.target[piece.tensor], side)
         value = draft.call("_add_on_diagonal", value, values[side], str(merging_pairs(side)))
-        draft.add(f"{name} = {value}  # {right}")
+        draft.assign(name, [value], f"{right} <- {left}")
         value = name
     return name

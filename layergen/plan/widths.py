@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from layergen.plan.lowering import positions_by_set
-from symmetry.axes import Atom, Expression, Product, Sum
+from symmetry.axes import Atom, Expression, Product, Sum, concatenation, product
 from symmetry.layout import expression_size
 from symmetry.maps import EquivariantMaps
 from symmetry.weight_space import WeightSpace
@@ -37,23 +37,38 @@ def readings(maps: EquivariantMaps) -> tuple[list[Reading], list[str]]:
     """How to read the sets' sizes from the input, in order, and the sets that stay at their declared sizes.
 
     A set stays where it is smaller than its order, where the source does not show it, or where the axes that show
-    it leave it open: in `(head dk)` alone, `dk` stays and `head` is read.
+    it leave it open: in `(head dk)` alone, one of the two stays and the other is read.
     """
     order = orders(maps)
     sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
-    fixed = [name for name in order if sizes[name] < order[name]]
-    known = {name for name in sizes if name not in order} | set(fixed)
-    found: list[Reading] = []
-    while len(known) < len(sizes):
-        reading = next_reading(maps, known)
-        if reading is None:
-            name = [name for name in order if name not in known][-1]
-            fixed.append(name)
-            known.add(name)
-        else:
-            found.append(reading)
-            known.add(reading.name)
+    small = [name for name in order if sizes[name] < order[name]]
+    found, more = resolve(maps, {name for name in sizes if name not in order} | set(small), list(order))
+    return found, [name for name in order if name in {*small, *more}]
+
+
+def resolve(maps: EquivariantMaps, known: set[str], names: list[str]) -> tuple[list[Reading], list[str]]:
+    """Readings of the sets not known yet, and those to fix so that the others can be read.
+
+    Where the axes leave several open, the one is fixed that lets the most others be read.
+    """
+    found = follow(maps, known)
+    fixed: list[str] = []
+    while left := [name for name in names if name not in known | {reading.name for reading in found} | set(fixed)]:
+        options = [(name, follow(maps, known | {reading.name for reading in found} | {*fixed, name})) for name in left]
+        name, more = max(reversed(options), key=lambda option: len(option[1]))
+        fixed.append(name)
+        found += more
     return found, fixed
+
+
+def follow(maps: EquivariantMaps, known: set[str]) -> list[Reading]:
+    """The sets that can be read one after the other once some are known."""
+    found: list[Reading] = []
+    known = set(known)
+    while reading := next_reading(maps, known):
+        found.append(reading)
+        known.add(reading.name)
+    return found
 
 
 def next_reading(maps: EquivariantMaps, known: set[str]) -> Reading | None:
@@ -71,16 +86,18 @@ def next_reading(maps: EquivariantMaps, known: set[str]) -> Reading | None:
 def solve(expression: Expression, known: set[str]) -> tuple[str, Expression, tuple[Expression, ...]] | None:
     """The one unknown set of an axis, its factor and the terms without it; None if it is not linear in one set."""
     terms = expression.terms if isinstance(expression, Sum) else (expression,)
-    open_terms = [term for term in terms if unknown_names(term, known)]
-    if len(open_terms) != 1:
+    unknown = unknown_names(expression, known)
+    if len(unknown) != 1:
         return None
-    term = open_terms[0]
-    items = term.items if isinstance(term, Product) else (term,)
-    open_items = [item for item in items if unknown_names(item, known)]
-    if len(open_items) != 1 or not isinstance(open_items[0], Atom):
-        return None
-    factor = Product(tuple(item for item in items if item is not open_items[0]))
-    return open_items[0].name, factor, tuple(other for other in terms if other is not term)
+    factors = []
+    for term in terms:
+        items = term.items if isinstance(term, Product) else (term,)
+        open_items = [item for item in items if unknown_names(item, known)]
+        if len(open_items) > 1 or any(not isinstance(item, Atom) for item in open_items):
+            return None
+        if open_items:
+            factors.append(product([item for item in items if item is not open_items[0]]))
+    return unknown.pop(), concatenation(factors), tuple(term for term in terms if not unknown_names(term, known))
 
 
 @lru_cache(maxsize=256)
