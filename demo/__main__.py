@@ -25,10 +25,9 @@ from demo.predictors import (
     BoostingPredictor,
     Features,
     Learner,
-    Score,
+    Row,
     metanet_predictor,
     perceptron_predictor,
-    score,
     take,
 )
 from demo.report import write_report
@@ -80,13 +79,14 @@ def main() -> None:
     )
     console.print(f"permuting their neurons changes the held-out networks' logits by {change:.1e} of the largest")
     predictions, learners = predict(data, space, console)
-    scores = {label: (score(a, data.accuracy), score(b, data.accuracy)) for label, (a, b) in predictions.items()}
-    console.print(score_table(scores))
-    save_scatter(OUT / "scatter.png", data.accuracy, predictions, scores)
+    rows = {label: Row.of(plain, moved, data.accuracy) for label, (plain, moved) in predictions.items()}
+    console.print(score_table(rows))
+    console.print("permuted: the same networks with their neurons in another order; changed by: mean |difference|")
+    save_scatter(OUT / "scatter.png", data.accuracy, predictions, rows)
     save_curves(OUT / "curves.png", learners)
     seconds = time.perf_counter() - start
     write_report(
-        OUT / "report.md", maps, report, scores, change, (len(zoo), len(data.train_accuracy)), machine(), seconds
+        OUT / "report.md", maps, report, rows, change, (len(zoo), len(data.train_accuracy)), machine(), seconds
     )
     console.print(f"\nreport, figures and the emitted layer: {OUT}")
     console.print(f"{seconds:.0f} s on {machine()}")
@@ -184,13 +184,13 @@ def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[
     return {label: (p.predict(data.held_out), p.predict(data.moved)) for label, p in predictors.items()}, learners
 
 
-def score_table(scores: dict[str, tuple[Score, Score]]) -> Table:
-    """τ and R² of each predictor, before and after permuting the held-out networks' neurons."""
+def score_table(rows: dict[str, Row]) -> Table:
+    """τ and R² of each predictor, before and after permuting neurons, and how far that moves a prediction."""
     table = Table(title=f"{HELD_OUT} held-out networks: predicted against true test accuracy")
-    for heading in ("predictor", "τ", "R²", "τ, neurons permuted", "R², neurons permuted"):
-        table.add_column(heading, justify="left" if heading == "predictor" else "right")
-    for label, (plain, moved) in scores.items():
-        table.add_row(label, *(f"{value:.3f}" for value in (plain.tau, plain.r2, moved.tau, moved.r2)))
+    for heading in ("predictor", "τ", "R²", "τ permuted", "R² permuted", "changed by"):
+        table.add_column(heading, justify="left" if heading == "predictor" else "right", no_wrap=True)
+    for label, row in rows.items():
+        table.add_row(label, *(f"{value:.3f}" for value in row.numbers))
     return table
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from demo.predictors import Learner, Score
+from demo.predictors import Learner, Row
 
 __all__ = ["save_curves", "save_scatter"]
 
@@ -20,13 +20,14 @@ def save_scatter(
     path: Path,
     true: NDArray[np.float64],
     predictions: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    scores: Mapping[str, tuple[Score, Score]],
+    rows: Mapping[str, Row],
 ) -> None:
     """Predicted against true accuracy: a column a predictor, held-out networks above, the same permuted below."""
     figure = Figure(figsize=(11, 7.4), layout="constrained")
     axes = figure.subplots(2, len(predictions), sharex=True, sharey=True)
     for column, (label, pair) in enumerate(predictions.items()):
-        for row, (predicted, result) in enumerate(zip(pair, scores[label], strict=True)):
+        results = (rows[label].plain, rows[label].moved)
+        for row, (predicted, result) in enumerate(zip(pair, results, strict=True)):
             panel = axes[row, column]
             panel.plot([0, 1], [0, 1], color="#bbbbbb", linewidth=1, zorder=0)
             panel.scatter(true, predicted, s=11, alpha=0.65, color=COLOURS[column], edgecolors="none")

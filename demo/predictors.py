@@ -25,6 +25,7 @@ __all__ = [
     "BoostingPredictor",
     "Features",
     "Learner",
+    "Row",
     "Score",
     "metanet_predictor",
     "perceptron_predictor",
@@ -48,6 +49,25 @@ def score(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> Score:
     """How well accuracies are predicted: in order (τ) and in value (R², 1 is perfect, 0 the mean)."""
     residual = ((predicted - true) ** 2).sum() / ((true - true.mean()) ** 2).sum()
     return Score(float(kendalltau(predicted, true).statistic), float(1 - residual))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How a predictor does on held-out networks, on the same with their neurons permuted, and the mean change."""
+
+    plain: Score
+    moved: Score
+    change: float
+
+    @classmethod
+    def of(cls, plain: NDArray[np.float64], moved: NDArray[np.float64], true: NDArray[np.float64]) -> Row:
+        """The scores of two lots of predictions of the same accuracies."""
+        return cls(score(plain, true), score(moved, true), float(np.abs(plain - moved).mean()))
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """τ, R², both again after permuting, and the mean change of a prediction."""
+        return self.plain.tau, self.plain.r2, self.moved.tau, self.moved.r2, self.change
 
 
 def take(x: Features, rows: Tensor | slice) -> Features:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from demo.predictors import Score
+from demo.predictors import Row
 from symmetry import EquivariantMaps
 from symmetry.verification.report import Report
 
@@ -17,7 +16,7 @@ def write_report(
     path: Path,
     maps: EquivariantMaps,
     proofs: Report,
-    scores: Mapping[str, tuple[Score, Score]],
+    scores: Mapping[str, Row],
     change: float,
     counts: tuple[int, int],
     machine: str,
@@ -26,10 +25,7 @@ def write_report(
     """Write the report, through a temporary file. `counts` are all networks and those trained on."""
     networks, trained = counts
     ran = ", ".join(proofs.proofs)
-    rows = [
-        f"| {label} | {plain.tau:.3f} | {plain.r2:.3f} | {moved.tau:.3f} | {moved.r2:.3f} |"
-        for label, (plain, moved) in scores.items()
-    ]
+    rows = [f"| {label} | {' | '.join(f'{number:.3f}' for number in row.numbers)} |" for label, row in scores.items()]
     lines = [
         "# Predicting a network's test accuracy from its weights",
         "",
@@ -37,8 +33,8 @@ def write_report(
         f"Dimension of the derived layer: {maps.dimension} weights and {maps.bias_dimension} biases a channel pair,",
         f"agreed on by: formula, {ran}.",
         "",
-        "| predictor | τ | R² | τ, neurons permuted | R², neurons permuted |",
-        "|---|---|---|---|---|",
+        "| predictor | τ | R² | τ, permuted | R², permuted | predictions changed by |",
+        "|---|---|---|---|---|---|",
         *rows,
         "",
         f"Permuting the neurons changes the held-out networks' logits by {change:.1e} of the largest: it is the same",
@@ -54,4 +50,4 @@ def write_report(
     ]
     partial = path.with_suffix(".partial")
     partial.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.replace(partial, path)
+    partial.replace(path)

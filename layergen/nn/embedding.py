@@ -97,7 +97,7 @@ def positional_places(space: WeightSpace, name: str, index: str) -> tuple[NDArra
     found: list[NDArray[np.intp]] = []
     for piece in tensor.pieces:
         flat = piece_values(tensor.layout, tensor.shape, piece)
-        grid = np.indices(piece.shape).reshape(len(piece.shape), -1)
+        grid = np.indices(piece.shape).reshape(len(piece.shape), math.prod(piece.shape))
         occurrences = [place for place, position in enumerate(piece.positions) if position.index.name == index]
         for number, place in enumerate(occurrences):
             if number == len(found):

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
 
-from layergen.testing.strategies import group_elements
+from layergen.testing.strategies import group_elements, transpositions
 from symmetry import GroupElement, WeightSpace
 
 __all__ = ["TOLERANCES", "Verdict", "assert_equivariant", "assert_invariant", "check"]
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5, torch.float16: 2e-2, torch.bfloat16: 6e-2}
 """Largest error that counts as rounding, relative to the largest entry of the output tensor."""
+
+SIMPLER = 500
+"""How many single transpositions are tried, in order, to find a simpler failure than the one found."""
 
 BATCH = 2
 OUTPUT = "output"
@@ -223,7 +227,12 @@ def search(
     try:
         commutes()
     except Fault as fault:
-        raise Fault(fault.verdict) from None
+        found = fault
+    else:
+        return
+    for g in islice(transpositions(subject.space, positional=positional), SIMPLER):
+        compare(subject, g, subject.expected(g, output), tolerance)
+    raise Fault(found.verdict)
 
 
 def compare(subject: Subject, g: GroupElement, expected: dict[str, Tensor], tolerance: float | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace
 from symmetry.elements import lineage
 from symmetry.maps import EquivariantMaps
 
-__all__ = ["group_elements", "weight_spaces"]
+__all__ = ["group_elements", "transpositions", "weight_spaces"]
 
 SET_NAMES = ("h", "k", "u", "v")
 
@@ -95,33 +95,57 @@ def make_space(tensors: Sequence[str], parents: dict[str, str | None], sizes: di
     )
 
 
+MOVES = ("still", "transposition", "transposition", "random", "random")
+
+
 @st.composite
 def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = False) -> GroupElement:
-    """Elements of a weight space's group, at least one set moved where there is one to move.
+    """Elements of a weight space's group; they shrink to fewer sets moved, then to transpositions of low elements.
 
-    They shrink to the simplest element that still fails: one set moved, by one transposition, of the lowest
-    elements; of a nested set, within the first parents.
+    Every set draws a move and a number, whatever the move, so that hypothesis can simplify each by itself.
     """
-    movable = [
-        index
-        for index in space.indices
-        if index.size > 1 and (isinstance(index, SetIndex) or (positional and isinstance(index, PositionalIndex)))
-    ]
-    if not movable:
-        return element(space, {})
-    first = draw(st.sampled_from(movable))
-    parts = {index.name: draw_part(draw, space, index) for index in movable if index == first or draw(st.booleans())}
+    parts = {}
+    for index in movable(space, positional=positional):
+        move, number = draw(st.sampled_from(MOVES)), draw(st.integers(0, 2**32 - 1))
+        if move == "transposition":
+            parts[index.name] = transposition(space, index, number % transposition_count(space, index))
+        elif move == "random":
+            sizes = copies(space, index)
+            rows = np.broadcast_to(np.arange(index.size), (*sizes, index.size))
+            parts[index.name] = np.random.default_rng(number).permuted(rows, axis=-1)
     return element(space, parts)
 
 
-def draw_part(draw: st.DrawFn, space: WeightSpace, index: Index) -> NDArray[np.intp]:
-    """A permutation of one set (of each copy, for a nested set): a transposition, or a random one from a seed."""
-    sizes = tuple(space.index(name).size for name in lineage(space, index.name))
-    part = np.broadcast_to(np.arange(index.size), sizes).copy()
-    if draw(st.booleans()):
-        return np.random.default_rng(draw(st.integers(0, 2**32 - 1))).permuted(part, axis=-1)
-    copy = tuple(draw(st.integers(0, size - 1)) for size in sizes[:-1])
-    low = draw(st.integers(0, index.size - 2))
-    high = draw(st.integers(low + 1, index.size - 1))
-    part[(*copy, low)], part[(*copy, high)] = high, low
+def movable(space: WeightSpace, *, positional: bool = False) -> list[Index]:
+    """The sets with at least two elements, positional ones only if asked for."""
+    kinds = (SetIndex, PositionalIndex) if positional else (SetIndex,)
+    return [index for index in space.indices if index.size > 1 and isinstance(index, kinds)]
+
+
+def copies(space: WeightSpace, index: Index) -> tuple[int, ...]:
+    """The sizes of a nested set's parents: it has one copy for each of their elements."""
+    return tuple(space.index(name).size for name in lineage(space, index.name)[:-1])
+
+
+def transposition_count(space: WeightSpace, index: Index) -> int:
+    """How many pairs of elements, within one copy, there are."""
+    return math.prod(copies(space, index)) * math.comb(index.size, 2)
+
+
+def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.intp]:
+    """The permutation that exchanges the `number`-th pair of elements: first copies first, lowest elements first."""
+    copy, pair = divmod(number, math.comb(index.size, 2))
+    low = 0
+    while pair >= index.size - 1 - low:
+        pair -= index.size - 1 - low
+        low += 1
+    part = np.broadcast_to(np.arange(index.size), (*copies(space, index), index.size)).copy()
+    part.reshape(-1, index.size)[copy, [low, low + 1 + pair]] = low + 1 + pair, low
     return part
+
+
+def transpositions(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
+    """Every exchange of two elements of one set, the sets in turn, from the lowest elements up."""
+    for index in movable(space, positional=positional):
+        for number in range(transposition_count(space, index)):
+            yield element(space, {index.name: transposition(space, index, number)})

@@ -3,9 +3,6 @@
 import copy
 import pickle
 import re
-import shutil
-import sysconfig
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +13,7 @@ from generated.regenerate import HERE, LAYERS
 from layergen.plan.widths import readings
 from symmetry import EquivariantMaps
 from symmetry.axes import print_axes
+from tests.compiler import CAN_BUILD
 from tests.generated.layers import (
     as_dict,
     assert_same,
@@ -29,7 +27,6 @@ from tests.generated.layers import (
 )
 from tests.generated.mistakes import moving_only, occurrences, taken_out
 
-CAN_BUILD = shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists()
 small_layers = pytest.mark.parametrize("layer", LAYERS[:3], ids=lambda layer: layer.name)
 
 

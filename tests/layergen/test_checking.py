@@ -1,0 +1,134 @@
+"""The property checks: they catch what is wrong, say what it is, and accuse nobody else."""
+
+import pytest
+import torch
+from hypothesis import given
+
+import layergen
+import symmetry
+from layergen.emission.module import print_module
+from layergen.plan.lowering import lower
+from layergen.testing import assert_equivariant, assert_invariant, check
+from layergen.testing.rank import by_emitted_rank
+from layergen.testing.strategies import weight_spaces
+from symmetry import EquivariantMaps, WeightSpace
+from symmetry.verification.report import PROOFS, Finding, VerificationError
+
+SPACE = WeightSpace({"w": "h k", "b": "h"}, sets={"h": 5, "k": 4})
+
+
+def planted(change):
+    """The identity with one fault."""
+    return lambda x: change({name: value.clone() for name, value in x.items()})
+
+
+def scaled(x, factor):
+    x["w"][:, 1] *= factor
+    return x
+
+
+FAULTS = {
+    "cumulative sum": (
+        planted(lambda x: {**x, "w": x["w"].cumsum(1)}),
+        "not equivariant: exchanging elements 0 and 1 of 'h'",
+    ),
+    "first neuron": (planted(lambda x: {**x, "b": x["b"] + x["b"][:, :1]}), "not equivariant"),
+    "wrong axis": (planted(lambda x: {**x, "b": x["b"] + x["w"].mean(1)[:, [0, 1, 2, 3, 0]]}), "not equivariant"),
+    "one part in 10⁴": (planted(lambda x: scaled(x, 1 + 1e-4)), "relative error"),
+    "in place": (lambda x: {**x, "b": x["b"].mul_(2)}, "changes its input 'b' in place"),
+    "random": (lambda x: {name: torch.nn.functional.dropout(value) for name, value in x.items()}, "not deterministic"),
+    "not a number": (planted(lambda x: {**x, "b": x["b"] / 0}), "output 'b' is not finite"),
+    "missing": (planted(lambda x: {"w": x["w"]}), "returned ['w'], not features of ['w', 'b']"),
+    "no features": (lambda x: x["w"], "returned Tensor, not features"),
+    "shape": (planted(lambda x: {**x, "b": x["b"][:, 1:]}), "output 'b' has shape (2, 4, 1), not"),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_faults_are_found_and_named(name):
+    function, message = FAULTS[name]
+    with pytest.raises(AssertionError) as caught:
+        assert_equivariant(function, SPACE)
+    assert message in str(caught.value)
+
+
+def test_float64_is_held_to_more():
+    def f(x):
+        return scaled({name: value.double() for name, value in x.items()}, 1 + 1e-9)
+
+    assert not check(f, SPACE).passed
+
+
+def test_failures_shrink_to_one_transposition_of_the_lowest_elements():
+    space = WeightSpace({"w": "h (head dk)"}, sets={"h": 6, "head": 3, "dk": {"size": 4, "within": "head"}})
+    verdict = check(planted(lambda x: {"w": x["w"] + x["w"][:, :, -1:]}), space)
+    assert verdict.moved == {"head": [2, 1, 0]}
+    within_last = check(planted(lambda x: {"w": x["w"] + x["w"][:, :, 11:] - x["w"][:, :, 10:11]}), space)
+    assert len(within_last.moved) == 1
+    verdict = check(planted(lambda x: {"w": x["w"].cumsum(1)}), space)
+    assert verdict.moved == {"h": [1, 0, 2, 3, 4, 5]}
+
+
+def test_the_message_reproduces_the_failure():
+    verdict = check(planted(lambda x: {**x, "w": x["w"].cumsum(1)}), SPACE)
+    snippet = verdict.message.splitlines()[-1].strip()
+    g = eval(snippet, {"symmetry": symmetry, "space": SPACE})
+    assert {name: g.parts[name].tolist() for name in g.moved} == verdict.moved
+    assert verdict.to_json()["moved"] == verdict.moved
+
+
+def test_invariance():
+    assert_invariant(lambda x: x["w"].amax((1, 2)), SPACE)
+    with pytest.raises(AssertionError, match="not invariant"):
+        assert_invariant(lambda x: x["b"][:, 0], SPACE)
+    with pytest.raises(AssertionError, match="returned list"):
+        assert_invariant(lambda x: [1], SPACE)
+
+
+@given(weight_spaces(max_entries=60, max_diagrams=300, max_size=3))
+def test_sound_layers_are_not_accused(space):
+    for dtype in (torch.float32, torch.bfloat16, torch.float64):
+        assert_equivariant(layergen.EquivariantLinear(space, 2, 3, dtype=dtype), space, examples=5, positional=True)
+
+
+def test_emitted_rank_agrees_with_the_formula():
+    spaces = [
+        WeightSpace({"w": "h x", "v": "h h", "b": "h"}, sets={"h": 9}, free={"x": 2}),
+        WeightSpace(
+            {"q": "((head dk) + 2) d", "o": "d"}, sets={"head": 3, "d": 5, "dk": {"size": 4, "within": "head"}}
+        ),
+        WeightSpace({"w": "h h"}, sets={"h": 3}),
+    ]
+    for space in spaces:
+        report = symmetry.verify(EquivariantMaps(space), proofs=(*PROOFS, by_emitted_rank))
+        assert report.proofs == ("characters", "null space", "emitted rank")
+        assert all(finding.found is not None for finding in report.findings)
+
+
+def test_emitted_rank_sees_a_missing_map(monkeypatch):
+    """A layer that lacks one pool must not pass for complete."""
+
+    def without_last_pool(plan, name):
+        from dataclasses import replace
+
+        mixes = tuple(replace(mix, pools=mix.pools[:-1]) if len(mix.pools) > 1 else mix for mix in plan.mixes)
+        return print_module(replace(plan, mixes=mixes), name)
+
+    monkeypatch.setattr("layergen.emission.generate.print_module", without_last_pool)
+    space = WeightSpace({"wide": "h k", "narrow": "h"}, sets={"h": 7, "k": 6})
+    with pytest.raises(VerificationError, match="by emitted rank"):
+        symmetry.verify(EquivariantMaps(space), proofs=(by_emitted_rank,))
+
+
+def test_verification_raises_when_a_proof_disagrees():
+    def wrong(maps, blocks):
+        return [Finding("guess", block, block.dimension + 1, block.dimension) for block in blocks]
+
+    with pytest.raises(VerificationError, match=r"w\[h k\] <- w\[h k\] has dimension 5 by guess, 4 by the formula"):
+        symmetry.verify(EquivariantMaps(SPACE), proofs=(wrong,))
+
+
+def test_oracle_plan_is_complete():
+    plan = lower(EquivariantMaps(SPACE))
+    assert plan.dimension == EquivariantMaps(SPACE).dimension
+    assert plan.bias_dimension == EquivariantMaps(SPACE).bias_dimension

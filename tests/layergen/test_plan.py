@@ -1,0 +1,114 @@
+"""Plans: each pass on and off computes the same; nothing is pooled twice; widths are read where they can be."""
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given
+
+from layergen.emission.generate import generate
+from layergen.plan.lowering import lower
+from layergen.plan.passes import PASSES, optimised
+from layergen.plan.widths import observed_space, orders, readings
+from layergen.testing.strategies import weight_spaces
+from symmetry import EquivariantMaps, SpecificationError, WeightSpace
+from tests.layergen.oracle import features
+
+SMALL = {"max_entries": 60, "max_diagrams": 300, "max_size": 3}
+SUBSETS = [subset for size in range(len(PASSES) + 1) for subset in itertools.combinations(PASSES, size)]
+
+
+def layer_of(space, passes, dtype):
+    """The layer emitted after some passes, its parameters drawn by name so that equal diagrams weigh the same."""
+    namespace = {"__name__": "emitted"}
+    exec(generate(space, "Layer", passes=passes), namespace)
+    return namespace["Layer"](2, 3, dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@given(weight_spaces(**SMALL))
+def test_passes_change_nothing(dtype, space):
+    """Orienting a core reorders the pools' indices, not the rows: the same parameters give the same layer."""
+    x = features(space, 2, 2, dtype)
+    outputs = []
+    for passes in SUBSETS:
+        layer = layer_of(space, passes, dtype)
+        generator = torch.Generator().manual_seed(0)
+        for parameter in layer.parameters():
+            torch.nn.init.normal_(parameter, generator=generator)
+        outputs.append(layer(x))
+    tolerance = 1e-10 if dtype == torch.float64 else 2e-4
+    for output in outputs[1:]:
+        for name, value in output.items():
+            torch.testing.assert_close(value, outputs[0][name], rtol=tolerance, atol=tolerance)
+
+
+@given(weight_spaces(**SMALL))
+def test_nothing_is_pooled_or_spread_twice(space):
+    plan = optimised(lower(EquivariantMaps(space)))
+    assert len({pool.side for pool in plan.pools}) == len(plan.pools)
+    assert len({spread.side for spread in plan.spreads}) == len(plan.spreads)
+    spreads = [side for mix in plan.mixes for side in mix.spreads]
+    assert len(set(spreads)) == len(spreads)
+    done = set()
+    for pool in plan.pools:
+        assert pool.origin is None or pool.origin in done
+        done.add(pool.side)
+    done = set()
+    for spread in plan.spreads:
+        assert spread.into not in done
+        done.add(spread.side)
+
+
+def test_a_deep_perceptron_has_two_cores_a_layer_and_not_one_a_block():
+    depth = 20
+    tensors = {f"{i}.weight": f"h{i + 1} h{i}" for i in range(depth)}
+    space = WeightSpace(tensors, sets={f"h{i}": 8 for i in range(depth + 1)})
+    plan = optimised(lower(EquivariantMaps(space)))
+    assert len(plan.mixes) == depth + (depth + 1) + 1
+    assert plan.dimension == EquivariantMaps(space).dimension
+
+
+def test_small_sets_split_a_core_instead_of_wasting_parameters():
+    space = WeightSpace({"w": "h h"}, sets={"h": 3})
+    plan = lower(EquivariantMaps(space))
+    assert plan.dimension == 14
+    assert sum(not mix.core.sets for mix in plan.mixes) == 2
+
+
+def test_limit_is_checked_before_a_start():
+    space = WeightSpace({"w": "h h h h h h"}, sets={"h": 20})
+    with pytest.raises(SpecificationError, match=r"4,213,800 diagrams|4,213,\d+ diagrams"):
+        generate(space)
+    with pytest.raises(SpecificationError, match="more than the limit of 16"):
+        generate(WeightSpace({"w": "h h"}, sets={"h": 20}), limit=16)
+    assert "DIMENSION = 15" in generate(WeightSpace({"w": "h h"}, sets={"h": 20}), limit=17)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "sets", "expected"),
+    [
+        ({"w": "h k"}, {"h": 9, "k": 9}, []),
+        ({"w": "(a b)"}, {"a": 9, "b": 9}, ["b"]),
+        ({"w": "(a b)", "v": "b"}, {"a": 9, "b": 9}, []),
+        ({"w": "(a + b)", "v": "(a + a + b)"}, {"a": 9, "b": 9}, ["b"]),
+        ({"w": "(a a)"}, {"a": 9}, ["a"]),
+        ({"w": "((a b) + (a b) + (a v))", "o": "(a v)"}, {"a": 9, "b": 9, "v": 9}, ["v"]),
+        ({"w": "h h"}, {"h": 3}, ["h"]),
+    ],
+)
+def test_sizes_that_cannot_be_read_stay(tensors, sets, expected):
+    assert readings(EquivariantMaps(WeightSpace(tensors, sets=sets)))[1] == expected
+
+
+def test_orders():
+    maps = EquivariantMaps(WeightSpace({"w": "h h", "v": "h k", "u": "x"}, sets={"h": 9, "k": 9}, free={"x": 2}))
+    assert orders(maps) == {"h": 4, "k": 2}
+
+
+@given(weight_spaces(max_entries=10_000, max_diagrams=10**12))
+def test_observed_sizes_are_those_of_the_arrays(space):
+    _, fixed = readings(EquivariantMaps(space))
+    grown = {i.name: i.size + 3 for i in space.indices if i.permuted and i.name not in fixed}
+    wider = space.resized(grown)
+    assert observed_space(space, wider.shapes) == wider

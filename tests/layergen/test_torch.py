@@ -1,0 +1,137 @@
+"""The layers as citizens of PyTorch."""
+
+import copy
+import io
+import pickle
+import traceback
+
+import pytest
+import torch
+
+from layergen.linear import EquivariantLinear, InvariantLinear
+from symmetry import WeightSpace
+from tests.compiler import CAN_BUILD
+from tests.layergen.oracle import features
+
+SPACE = WeightSpace(
+    {"w": "h x", "v": "(head dk) h", "s": "h h", "b": "h"},
+    sets={"h": 4, "head": 2, "dk": {"size": 3, "within": "head"}},
+    free={"x": 2},
+)
+
+
+@pytest.fixture
+def layer():
+    torch.manual_seed(0)
+    return EquivariantLinear(SPACE, 2, 3, dtype=torch.float64)
+
+
+def same(left, right, **tolerance):
+    for name, value in left.items():
+        torch.testing.assert_close(value, right[name], **tolerance)
+
+
+def test_copies_and_saves(layer):
+    x, saved = features(SPACE, 2, 2), io.BytesIO()
+    torch.save(layer, saved)
+    saved.seek(0)
+    loaded = torch.load(saved, weights_only=False)
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), loaded):
+        same(layer(x), other(x))
+        assert type(other) is type(layer)
+        assert isinstance(other, EquivariantLinear)
+    twin = EquivariantLinear(SPACE, 2, 3, dtype=torch.float64)
+    twin.load_state_dict(layer.state_dict())
+    same(layer(x), twin(x))
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.15)])
+def test_other_dtypes(layer, dtype, tolerance):
+    x = features(SPACE, 2, 2)
+    out = copy.deepcopy(layer).to(dtype)({name: value.to(dtype) for name, value in x.items()})
+    assert all(value.dtype == dtype for value in out.values())
+    same({name: value.double() for name, value in out.items()}, layer(x), rtol=tolerance, atol=tolerance)
+
+
+def test_autocast(layer):
+    layer, x = layer.float(), features(SPACE, 2, 2, torch.float32)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        out = layer(x)
+    same({name: value.float() for name, value in out.items()}, layer(x), rtol=0.1, atol=0.1)
+
+
+def test_gradients(layer):
+    x = {name: value.requires_grad_() for name, value in features(SPACE, 1, 2).items()}
+    names, values = list(x), tuple(x.values())
+    assert torch.autograd.gradcheck(lambda *v: tuple(layer(dict(zip(names, v, strict=True))).values()), values)
+
+
+BACKENDS = ["eager", "aot_eager", *(["inductor"] if CAN_BUILD else [])]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_compile(layer, backend):
+    x = features(SPACE, 2, 2)
+    same(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x), rtol=1e-9, atol=1e-9)
+
+
+def test_export(layer):
+    x = features(SPACE, 2, 2)
+    exported = torch.export.export(layer, (x,)).module()
+    same(exported(x), layer(x), rtol=1e-9, atol=1e-9)
+
+
+def test_vmap_over_parameters(layer):
+    x = features(SPACE, 2, 2)
+    parameters = {name: torch.stack([value, 2 * value]) for name, value in layer.named_parameters()}
+    out = torch.func.vmap(lambda p: torch.func.functional_call(layer, p, (x,)))(parameters)
+    same({name: value[0] for name, value in out.items()}, layer(x), rtol=1e-9, atol=1e-9)
+
+
+def test_no_bias_no_batch_meta(layer):
+    layer = EquivariantLinear(SPACE, 2, 3, bias=False)
+    assert "bias" not in dict(layer.named_parameters())
+    assert sum(p.numel() for p in layer.parameters()) == layer.DIMENSION * 6
+    zero = layer({t.name: torch.zeros(2, *t.shape, 2) for t in SPACE})
+    assert all(not value.any() for value in zero.values())
+    assert all(len(value) == 0 for value in layer({t.name: torch.zeros(0, *t.shape, 2) for t in SPACE}).values())
+    meta = EquivariantLinear(SPACE, 2, 3, device="meta")
+    assert all(p.is_meta for p in meta.parameters())
+
+
+def test_tracebacks_show_the_emitted_source(layer):
+    x = features(SPACE, 2, 2, torch.float32)
+    try:
+        layer(x)
+    except RuntimeError as error:
+        assert "@ self.mix" in "".join(traceback.format_exception(error))
+    else:
+        pytest.fail("a float64 layer took float32 features")
+
+
+WRONG = {
+    "missing": (lambda x: {name: x[name] for name in ("w", "v", "s")}, [r"missing: ['b']"]),
+    "extra": (lambda x: {**x, "q": x["b"]}, ["not expected: ['q']"]),
+    "no channels": (lambda x: {**x, "b": x["b"][..., 0]}, ["'b' has shape (2, 4), expected (batch, h, channels)"]),
+    "other width": (lambda x: {**x, "b": x["b"][:, :3]}, ["'b' has shape (2, 3, 2), expected (2, 4, 2)"]),
+    "other channels": (lambda x: {**x, "s": x["s"][..., :1]}, ["'s' has shape (2, 4, 4, 1), expected (2, 4, 4, 2)"]),
+    "other batch": (lambda x: {**x, "b": x["b"][:1]}, ["'b' has shape (1, 4, 2), expected (2, 4, 2)"]),
+    "free size": (lambda x: {**x, "w": x["w"][:, :, :1]}, ["'w' has shape (2, 4, 1, 2), expected (2, 4, 2, 2)"]),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_wrong_features_are_named(layer, fault):
+    change, parts = WRONG[fault]
+    with pytest.raises(ValueError, match="expected") as caught:
+        layer(change(features(SPACE, 2, 2)))
+    for part in parts:
+        assert part in str(caught.value)
+
+
+def test_constructor_faults():
+    with pytest.raises(TypeError, match="takes a WeightSpace"):
+        EquivariantLinear({"w": "h"}, 1, 2)
+    with pytest.raises(TypeError):
+        EquivariantLinear(SPACE)
+    assert InvariantLinear(SPACE, 1, 2).out_channels == 2
