@@ -101,12 +101,12 @@ class CNNLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
-        self.mix_c2_c1 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
-        self.mix_c3_c2 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
+        self.mix = nn.Parameter(torch.empty(77 * in_channels, 77 * out_channels, **options))
         self.mix_c1 = nn.Parameter(torch.empty(40 * in_channels, 40 * out_channels, **options))
         self.mix_c2 = nn.Parameter(torch.empty(22 * in_channels, 22 * out_channels, **options))
         self.mix_c3 = nn.Parameter(torch.empty(23 * in_channels, 23 * out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(77 * in_channels, 77 * out_channels, **options))
+        self.mix_c2_c1 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
+        self.mix_c3_c2 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(77 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -116,15 +116,6 @@ class CNNLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 148 * n)])
-        _initialise(self.mix_c3_c2, [(9 * n, 1)], [(9 * c, 131 * n)])
-        _initialise(self.mix_c1, [(31 * n, 1), (9 * n, 32)], [(31 * c, 117 * n), (9 * c, 148 * n)])
-        _initialise(
-            self.mix_c2,
-            [(9 * n, 16), (4 * n, 1), (9 * n, 64)],
-            [(9 * c, 148 * n), (4 * c, 99 * n), (9 * c, 131 * n)],
-        )
-        _initialise(self.mix_c3, [(9 * n, 32), (14 * n, 1)], [(9 * c, 131 * n), (14 * c, 100 * n)])
         _initialise(
             self.mix,
             [(31 * n, 16), (9 * n, 512), (4 * n, 32), (9 * n, 2048), (14 * n, 64), (10 * n, 1)],
@@ -137,6 +128,15 @@ class CNNLayer(nn.Module):
                 (10 * c, 77 * n),
             ],
         )
+        _initialise(self.mix_c1, [(31 * n, 1), (9 * n, 32)], [(31 * c, 117 * n), (9 * c, 148 * n)])
+        _initialise(
+            self.mix_c2,
+            [(9 * n, 16), (4 * n, 1), (9 * n, 64)],
+            [(9 * c, 148 * n), (4 * c, 99 * n), (9 * c, 131 * n)],
+        )
+        _initialise(self.mix_c3, [(9 * n, 32), (14 * n, 1)], [(9 * c, 131 * n), (14 * c, 100 * n)])
+        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 148 * n)])
+        _initialise(self.mix_c3_c2, [(9 * n, 1)], [(9 * c, 131 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -190,34 +190,71 @@ class CNNLayer(nn.Module):
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
-        conv2_weight_c1 = conv2_weight.mean(1)  # c1 <- conv2.weight[c2 c1 3 3]: (batch, c1, 9·in)
-        conv2_weight_c2 = conv2_weight.mean(2)  # c2 <- conv2.weight[c2 c1 3 3]: (batch, c2, 9·in)
-        conv3_weight_c2 = conv3_weight.mean(1)  # c2 <- conv3.weight[c3 c2 3 3]: (batch, c2, 9·in)
-        conv3_weight_c3 = conv3_weight.mean(2)  # c3 <- conv3.weight[c3 c2 3 3]: (batch, c3, 9·in)
-        conv1_weight_all = conv1_weight.mean(1)  # 1 <- conv1.weight[c1 colour 3 3]: (batch, 27·in)
-        bn1_weight_all = bn1_weight.mean(1)  # 1 <- bn1.weight[c1]: (batch, in)
-        bn1_bias_all = bn1_bias.mean(1)  # 1 <- bn1.bias[c1]: (batch, in)
-        bn1_running_mean_all = bn1_running_mean.mean(1)  # 1 <- bn1.running_mean[c1]: (batch, in)
-        bn1_running_var_all = bn1_running_var.mean(1)  # 1 <- bn1.running_var[c1]: (batch, in)
-        conv2_weight_all = conv2_weight_c1.mean(1)  # 1 <- conv2.weight[c2 c1 3 3]: (batch, 9·in)
-        bn2_weight_all = bn2_weight.mean(1)  # 1 <- bn2.weight[c2]: (batch, in)
-        bn2_bias_all = bn2_bias.mean(1)  # 1 <- bn2.bias[c2]: (batch, in)
-        bn2_running_mean_all = bn2_running_mean.mean(1)  # 1 <- bn2.running_mean[c2]: (batch, in)
-        bn2_running_var_all = bn2_running_var.mean(1)  # 1 <- bn2.running_var[c2]: (batch, in)
-        conv3_weight_all = conv3_weight_c2.mean(1)  # 1 <- conv3.weight[c3 c2 3 3]: (batch, 9·in)
-        bn3_weight_all = bn3_weight.mean(1)  # 1 <- bn3.weight[c3]: (batch, in)
-        bn3_bias_all = bn3_bias.mean(1)  # 1 <- bn3.bias[c3]: (batch, in)
-        bn3_running_mean_all = bn3_running_mean.mean(1)  # 1 <- bn3.running_mean[c3]: (batch, in)
-        bn3_running_var_all = bn3_running_var.mean(1)  # 1 <- bn3.running_var[c3]: (batch, in)
-        fc_weight_all = fc_weight.mean(1)  # 1 <- fc.weight[y c3]: (batch, 10·in)
+        conv2_weight_c1 = conv2_weight.sum(1) / c2  # c1 <- conv2.weight[c2 c1 3 3]: (batch, c1, 9·in)
+        conv2_weight_c2 = conv2_weight.sum(2) / c1  # c2 <- conv2.weight[c2 c1 3 3]: (batch, c2, 9·in)
+        conv3_weight_c2 = conv3_weight.sum(1) / c3  # c2 <- conv3.weight[c3 c2 3 3]: (batch, c2, 9·in)
+        conv3_weight_c3 = conv3_weight.sum(2) / c2  # c3 <- conv3.weight[c3 c2 3 3]: (batch, c3, 9·in)
+        conv1_weight_all = conv1_weight.sum(1) / c1  # 1 <- conv1.weight[c1 colour 3 3]: (batch, 27·in)
+        bn1_weight_all = bn1_weight.sum(1) / c1  # 1 <- bn1.weight[c1]: (batch, in)
+        bn1_bias_all = bn1_bias.sum(1) / c1  # 1 <- bn1.bias[c1]: (batch, in)
+        bn1_running_mean_all = bn1_running_mean.sum(1) / c1  # 1 <- bn1.running_mean[c1]: (batch, in)
+        bn1_running_var_all = bn1_running_var.sum(1) / c1  # 1 <- bn1.running_var[c1]: (batch, in)
+        conv2_weight_all = conv2_weight_c1.sum(1) / c1  # 1 <- conv2.weight[c2 c1 3 3]: (batch, 9·in)
+        bn2_weight_all = bn2_weight.sum(1) / c2  # 1 <- bn2.weight[c2]: (batch, in)
+        bn2_bias_all = bn2_bias.sum(1) / c2  # 1 <- bn2.bias[c2]: (batch, in)
+        bn2_running_mean_all = bn2_running_mean.sum(1) / c2  # 1 <- bn2.running_mean[c2]: (batch, in)
+        bn2_running_var_all = bn2_running_var.sum(1) / c2  # 1 <- bn2.running_var[c2]: (batch, in)
+        conv3_weight_all = conv3_weight_c2.sum(1) / c2  # 1 <- conv3.weight[c3 c2 3 3]: (batch, 9·in)
+        bn3_weight_all = bn3_weight.sum(1) / c3  # 1 <- bn3.weight[c3]: (batch, in)
+        bn3_bias_all = bn3_bias.sum(1) / c3  # 1 <- bn3.bias[c3]: (batch, in)
+        bn3_running_mean_all = bn3_running_mean.sum(1) / c3  # 1 <- bn3.running_mean[c3]: (batch, in)
+        bn3_running_var_all = bn3_running_var.sum(1) / c3  # 1 <- bn3.running_var[c3]: (batch, in)
+        fc_weight_all = fc_weight.sum(1) / c3  # 1 <- fc.weight[y c3]: (batch, 10·in)
 
         # Mixes: for each core every pool feeds every spread.
 
-        # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        to_conv2_weight_c2_c1 = conv2_weight @ self.mix_c2_c1
-
-        # core (c3 c2): 1 pool, 1 spread, 81 diagrams
-        to_conv3_weight_c3_c2 = conv3_weight @ self.mix_c3_c2
+        # core (): 17 pools, 17 spreads, 5929 diagrams
+        pools = torch.cat([
+            conv1_weight_all,
+            bn1_weight_all,
+            bn1_bias_all,
+            bn1_running_mean_all,
+            bn1_running_var_all,
+            conv2_weight_all,
+            bn2_weight_all,
+            bn2_bias_all,
+            bn2_running_mean_all,
+            bn2_running_var_all,
+            conv3_weight_all,
+            bn3_weight_all,
+            bn3_bias_all,
+            bn3_running_mean_all,
+            bn3_running_var_all,
+            fc_weight_all,
+            fc_bias,
+        ], dim=-1)
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
+        (
+            to_conv1_weight_all,
+            to_bn1_weight_all,
+            to_bn1_bias_all,
+            to_bn1_running_mean_all,
+            to_bn1_running_var_all,
+            to_conv2_weight_all,
+            to_bn2_weight_all,
+            to_bn2_bias_all,
+            to_bn2_running_mean_all,
+            to_bn2_running_var_all,
+            to_conv3_weight_all,
+            to_bn3_weight_all,
+            to_bn3_bias_all,
+            to_bn3_running_mean_all,
+            to_bn3_running_var_all,
+            to_fc_weight_all,
+            to_fc_bias_all,
+        ) = mixed.split([27 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c, c, 10 * c, 10 * c], dim=-1)
 
         # core (c1): 6 pools, 6 spreads, 1600 diagrams
         pools = torch.cat([
@@ -276,48 +313,11 @@ class CNNLayer(nn.Module):
             to_fc_weight_c3,
         ) = mixed.split([9 * c, c, c, c, c, 10 * c], dim=-1)
 
-        # core (): 17 pools, 17 spreads, 5929 diagrams
-        pools = torch.cat([
-            conv1_weight_all,
-            bn1_weight_all,
-            bn1_bias_all,
-            bn1_running_mean_all,
-            bn1_running_var_all,
-            conv2_weight_all,
-            bn2_weight_all,
-            bn2_bias_all,
-            bn2_running_mean_all,
-            bn2_running_var_all,
-            conv3_weight_all,
-            bn3_weight_all,
-            bn3_bias_all,
-            bn3_running_mean_all,
-            bn3_running_var_all,
-            fc_weight_all,
-            fc_bias,
-        ], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
-        (
-            to_conv1_weight_all,
-            to_bn1_weight_all,
-            to_bn1_bias_all,
-            to_bn1_running_mean_all,
-            to_bn1_running_var_all,
-            to_conv2_weight_all,
-            to_bn2_weight_all,
-            to_bn2_bias_all,
-            to_bn2_running_mean_all,
-            to_bn2_running_var_all,
-            to_conv3_weight_all,
-            to_bn3_weight_all,
-            to_bn3_bias_all,
-            to_bn3_running_mean_all,
-            to_bn3_running_var_all,
-            to_fc_weight_all,
-            to_fc_bias_all,
-        ) = mixed.split([27 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c, c, 10 * c, 10 * c], dim=-1)
+        # core (c2 c1): 1 pool, 1 spread, 81 diagrams
+        to_conv2_weight_c2_c1 = conv2_weight @ self.mix_c2_c1
+
+        # core (c3 c2): 1 pool, 1 spread, 81 diagrams
+        to_conv3_weight_c3_c2 = conv3_weight @ self.mix_c3_c2
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # conv1.weight[c1 colour 3 3] <- c1, 1: (batch, c1, 27·out)
@@ -333,9 +333,8 @@ class CNNLayer(nn.Module):
         out_conv2_weight_c1 = to_conv2_weight_c1 + to_conv2_weight_all[:, None]
         # conv2.weight[c2 c1 3 3] <- c2 c1, c1, c2: (batch, c2, c1, 9·out)
         out_conv2_weight = (
-            to_conv2_weight_c2_c1
-            + out_conv2_weight_c1[:, None]
-            + to_conv2_weight_c2[:, :, None]
+            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None])
+            .add_(to_conv2_weight_c2[:, :, None])
         )
         # bn2.weight[c2] <- c2, 1: (batch, c2, out)
         out_bn2_weight = to_bn2_weight_c2 + to_bn2_weight_all[:, None]
@@ -348,9 +347,8 @@ class CNNLayer(nn.Module):
         out_conv3_weight_c2 = to_conv3_weight_c2 + to_conv3_weight_all[:, None]
         # conv3.weight[c3 c2 3 3] <- c3 c2, c2, c3: (batch, c3, c2, 9·out)
         out_conv3_weight = (
-            to_conv3_weight_c3_c2
-            + out_conv3_weight_c2[:, None]
-            + to_conv3_weight_c3[:, :, None]
+            to_conv3_weight_c3_c2.add_(out_conv3_weight_c2[:, None])
+            .add_(to_conv3_weight_c3[:, :, None])
         )
         # bn3.weight[c3] <- c3, 1: (batch, c3, out)
         out_bn3_weight = to_bn3_weight_c3 + to_bn3_weight_all[:, None]

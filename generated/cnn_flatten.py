@@ -84,12 +84,12 @@ class CNNFlattenLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
-        self.mix_c2_c1 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
-        self.mix_h_c2 = nn.Parameter(torch.empty(49 * in_channels, 49 * out_channels, **options))
+        self.mix = nn.Parameter(torch.empty(90 * in_channels, 90 * out_channels, **options))
         self.mix_c1 = nn.Parameter(torch.empty(19 * in_channels, 19 * out_channels, **options))
         self.mix_c2 = nn.Parameter(torch.empty(59 * in_channels, 59 * out_channels, **options))
         self.mix_h = nn.Parameter(torch.empty(60 * in_channels, 60 * out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(90 * in_channels, 90 * out_channels, **options))
+        self.mix_c2_c1 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
+        self.mix_h_c2 = nn.Parameter(torch.empty(49 * in_channels, 49 * out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(90 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -99,15 +99,6 @@ class CNNFlattenLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 177 * n)])
-        _initialise(self.mix_h_c2, [(49 * n, 1)], [(49 * c, 258 * n)])
-        _initialise(self.mix_c1, [(10 * n, 1), (9 * n, 16)], [(10 * c, 109 * n), (9 * c, 177 * n)])
-        _initialise(
-            self.mix_c2,
-            [(9 * n, 8), (n, 1), (49 * n, 64)],
-            [(9 * c, 177 * n), (c, 149 * n), (49 * c, 258 * n)],
-        )
-        _initialise(self.mix_h, [(49 * n, 16), (11 * n, 1)], [(49 * c, 258 * n), (11 * c, 150 * n)])
         _initialise(
             self.mix,
             [(10 * n, 8), (9 * n, 128), (n, 16), (49 * n, 1024), (11 * n, 64), (10 * n, 1)],
@@ -120,6 +111,15 @@ class CNNFlattenLayer(nn.Module):
                 (10 * c, 90 * n),
             ],
         )
+        _initialise(self.mix_c1, [(10 * n, 1), (9 * n, 16)], [(10 * c, 109 * n), (9 * c, 177 * n)])
+        _initialise(
+            self.mix_c2,
+            [(9 * n, 8), (n, 1), (49 * n, 64)],
+            [(9 * c, 177 * n), (c, 149 * n), (49 * c, 258 * n)],
+        )
+        _initialise(self.mix_h, [(49 * n, 16), (11 * n, 1)], [(49 * c, 258 * n), (11 * c, 150 * n)])
+        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 177 * n)])
+        _initialise(self.mix_h_c2, [(49 * n, 1)], [(49 * c, 258 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -156,40 +156,19 @@ class CNNFlattenLayer(nn.Module):
         fc2_bias = x["fc2.bias"].flatten(1)  # 1 <- fc2.bias[y]: (batch, 10·in)
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
-        conv2_weight_c1 = conv2_weight.mean(1)  # c1 <- conv2.weight[c2 c1 3 3]: (batch, c1, 9·in)
-        conv2_weight_c2 = conv2_weight.mean(2)  # c2 <- conv2.weight[c2 c1 3 3]: (batch, c2, 9·in)
-        fc1_weight_c2 = fc1_weight.mean(1)  # c2 <- fc1.weight[h c2 row column]: (batch, c2, 49·in)
-        fc1_weight_h = fc1_weight.mean(2)  # h <- fc1.weight[h c2 row column]: (batch, h, 49·in)
-        conv1_weight_all = conv1_weight.mean(1)  # 1 <- conv1.weight[c1 1 3 3]: (batch, 9·in)
-        conv1_bias_all = conv1_bias.mean(1)  # 1 <- conv1.bias[c1]: (batch, in)
-        conv2_weight_all = conv2_weight_c1.mean(1)  # 1 <- conv2.weight[c2 c1 3 3]: (batch, 9·in)
-        conv2_bias_all = conv2_bias.mean(1)  # 1 <- conv2.bias[c2]: (batch, in)
-        fc1_weight_all = fc1_weight_c2.mean(1)  # 1 <- fc1.weight[h c2 row column]: (batch, 49·in)
-        fc1_bias_all = fc1_bias.mean(1)  # 1 <- fc1.bias[h]: (batch, in)
-        fc2_weight_all = fc2_weight.mean(1)  # 1 <- fc2.weight[y h]: (batch, 10·in)
+        conv2_weight_c1 = conv2_weight.sum(1) / c2  # c1 <- conv2.weight[c2 c1 3 3]: (batch, c1, 9·in)
+        conv2_weight_c2 = conv2_weight.sum(2) / c1  # c2 <- conv2.weight[c2 c1 3 3]: (batch, c2, 9·in)
+        fc1_weight_c2 = fc1_weight.sum(1) / h  # c2 <- fc1.weight[h c2 row column]: (batch, c2, 49·in)
+        fc1_weight_h = fc1_weight.sum(2) / c2  # h <- fc1.weight[h c2 row column]: (batch, h, 49·in)
+        conv1_weight_all = conv1_weight.sum(1) / c1  # 1 <- conv1.weight[c1 1 3 3]: (batch, 9·in)
+        conv1_bias_all = conv1_bias.sum(1) / c1  # 1 <- conv1.bias[c1]: (batch, in)
+        conv2_weight_all = conv2_weight_c1.sum(1) / c1  # 1 <- conv2.weight[c2 c1 3 3]: (batch, 9·in)
+        conv2_bias_all = conv2_bias.sum(1) / c2  # 1 <- conv2.bias[c2]: (batch, in)
+        fc1_weight_all = fc1_weight_c2.sum(1) / c2  # 1 <- fc1.weight[h c2 row column]: (batch, 49·in)
+        fc1_bias_all = fc1_bias.sum(1) / h  # 1 <- fc1.bias[h]: (batch, in)
+        fc2_weight_all = fc2_weight.sum(1) / h  # 1 <- fc2.weight[y h]: (batch, 10·in)
 
         # Mixes: for each core every pool feeds every spread.
-
-        # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        to_conv2_weight_c2_c1 = conv2_weight @ self.mix_c2_c1
-
-        # core (h c2): 1 pool, 1 spread, 2401 diagrams
-        to_fc1_weight_h_c2 = fc1_weight @ self.mix_h_c2
-
-        # core (c1): 3 pools, 3 spreads, 361 diagrams
-        pools = torch.cat([conv1_weight, conv1_bias, conv2_weight_c1], dim=-1)
-        mixed = pools @ self.mix_c1
-        to_conv1_weight_c1, to_conv1_bias_c1, to_conv2_weight_c1 = mixed.split([9 * c, c, 9 * c], dim=-1)
-
-        # core (c2): 3 pools, 3 spreads, 3481 diagrams
-        pools = torch.cat([conv2_weight_c2, conv2_bias, fc1_weight_c2], dim=-1)
-        mixed = pools @ self.mix_c2
-        to_conv2_weight_c2, to_conv2_bias_c2, to_fc1_weight_c2 = mixed.split([9 * c, c, 49 * c], dim=-1)
-
-        # core (h): 3 pools, 3 spreads, 3600 diagrams
-        pools = torch.cat([fc1_weight_h, fc1_bias, fc2_weight], dim=-1)
-        mixed = pools @ self.mix_h
-        to_fc1_weight_h, to_fc1_bias_h, to_fc2_weight_h = mixed.split([49 * c, c, 10 * c], dim=-1)
 
         # core (): 8 pools, 8 spreads, 8100 diagrams
         pools = torch.cat([
@@ -216,6 +195,27 @@ class CNNFlattenLayer(nn.Module):
             to_fc2_bias_all,
         ) = mixed.split([9 * c, c, 9 * c, c, 49 * c, c, 10 * c, 10 * c], dim=-1)
 
+        # core (c1): 3 pools, 3 spreads, 361 diagrams
+        pools = torch.cat([conv1_weight, conv1_bias, conv2_weight_c1], dim=-1)
+        mixed = pools @ self.mix_c1
+        to_conv1_weight_c1, to_conv1_bias_c1, to_conv2_weight_c1 = mixed.split([9 * c, c, 9 * c], dim=-1)
+
+        # core (c2): 3 pools, 3 spreads, 3481 diagrams
+        pools = torch.cat([conv2_weight_c2, conv2_bias, fc1_weight_c2], dim=-1)
+        mixed = pools @ self.mix_c2
+        to_conv2_weight_c2, to_conv2_bias_c2, to_fc1_weight_c2 = mixed.split([9 * c, c, 49 * c], dim=-1)
+
+        # core (h): 3 pools, 3 spreads, 3600 diagrams
+        pools = torch.cat([fc1_weight_h, fc1_bias, fc2_weight], dim=-1)
+        mixed = pools @ self.mix_h
+        to_fc1_weight_h, to_fc1_bias_h, to_fc2_weight_h = mixed.split([49 * c, c, 10 * c], dim=-1)
+
+        # core (c2 c1): 1 pool, 1 spread, 81 diagrams
+        to_conv2_weight_c2_c1 = conv2_weight @ self.mix_c2_c1
+
+        # core (h c2): 1 pool, 1 spread, 2401 diagrams
+        to_fc1_weight_h_c2 = fc1_weight @ self.mix_h_c2
+
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # conv1.weight[c1 1 3 3] <- c1, 1: (batch, c1, 9·out)
         out_conv1_weight = to_conv1_weight_c1 + to_conv1_weight_all[:, None]
@@ -225,16 +225,15 @@ class CNNFlattenLayer(nn.Module):
         out_conv2_weight_c1 = to_conv2_weight_c1 + to_conv2_weight_all[:, None]
         # conv2.weight[c2 c1 3 3] <- c2 c1, c1, c2: (batch, c2, c1, 9·out)
         out_conv2_weight = (
-            to_conv2_weight_c2_c1
-            + out_conv2_weight_c1[:, None]
-            + to_conv2_weight_c2[:, :, None]
+            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None])
+            .add_(to_conv2_weight_c2[:, :, None])
         )
         # conv2.bias[c2] <- c2, 1: (batch, c2, out)
         out_conv2_bias = to_conv2_bias_c2 + to_conv2_bias_all[:, None]
         # fc1.weight[h c2 row column] <- c2, 1: (batch, c2, 49·out)
         out_fc1_weight_c2 = to_fc1_weight_c2 + to_fc1_weight_all[:, None]
         # fc1.weight[h c2 row column] <- h c2, c2, h: (batch, h, c2, 49·out)
-        out_fc1_weight = to_fc1_weight_h_c2 + out_fc1_weight_c2[:, None] + to_fc1_weight_h[:, :, None]
+        out_fc1_weight = to_fc1_weight_h_c2.add_(out_fc1_weight_c2[:, None]).add_(to_fc1_weight_h[:, :, None])
         out_fc1_bias = to_fc1_bias_h + to_fc1_bias_all[:, None]  # fc1.bias[h] <- h, 1: (batch, h, out)
         # fc2.weight[y h] <- h, 1: (batch, h, 10·out)
         out_fc2_weight = to_fc2_weight_h + to_fc2_weight_all[:, None]

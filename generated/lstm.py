@@ -107,17 +107,17 @@ class LSTMLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
+        self.mix = nn.Parameter(torch.empty(43 * in_channels, 43 * out_channels, **options))
+        self.mix_e = nn.Parameter(torch.empty(5 * in_channels, 5 * out_channels, **options))
+        self.mix_h1 = nn.Parameter(torch.empty(28 * in_channels, 28 * out_channels, **options))
+        self.mix_h2 = nn.Parameter(torch.empty(25 * in_channels, 25 * out_channels, **options))
+        self.mix_token = nn.Parameter(torch.empty(3 * in_channels, 3 * out_channels, **options))
         self.mix_h1_e = nn.Parameter(torch.empty(4 * in_channels, 4 * out_channels, **options))
         self.mix_token_e = nn.Parameter(torch.empty(in_channels, out_channels, **options))
         self.mix_h1_h1 = nn.Parameter(torch.empty(8 * in_channels, 4 * out_channels, **options))
         self.mix_h2_h1 = nn.Parameter(torch.empty(4 * in_channels, 4 * out_channels, **options))
         self.mix_h2_h2 = nn.Parameter(torch.empty(8 * in_channels, 4 * out_channels, **options))
         self.mix_token_h2 = nn.Parameter(torch.empty(in_channels, out_channels, **options))
-        self.mix_e = nn.Parameter(torch.empty(5 * in_channels, 5 * out_channels, **options))
-        self.mix_h1 = nn.Parameter(torch.empty(28 * in_channels, 28 * out_channels, **options))
-        self.mix_h2 = nn.Parameter(torch.empty(25 * in_channels, 25 * out_channels, **options))
-        self.mix_token = nn.Parameter(torch.empty(3 * in_channels, 3 * out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(43 * in_channels, 43 * out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(43 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -127,24 +127,6 @@ class LSTMLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix_h1_e, [(4 * n, 1)], [(4 * c, 80 * n)])
-        _initialise(self.mix_token_e, [(n, 1)], [(c, 52 * n)])
-        _initialise(self.mix_h1_h1, [(8 * n, 1)], [(4 * c, 108.109375 * n)])
-        _initialise(self.mix_h2_h1, [(4 * n, 1)], [(4 * c, 100 * n)])
-        _initialise(self.mix_h2_h2, [(8 * n, 1)], [(4 * c, 102.0625 * n)])
-        _initialise(self.mix_token_h2, [(n, 1)], [(c, 72 * n)])
-        _initialise(self.mix_e, [(n, 96), (4 * n, 64)], [(c, 52 * n), (4 * c, 80 * n)])
-        _initialise(
-            self.mix_h1,
-            [(4 * n, 32), (4 * n, 1), (8 * n, 64), (8 * n, 1), (4 * n, 64)],
-            [(4 * c, 80 * n), (12 * c, 108.109375 * n), (8 * c, 71 * n), (4 * c, 100 * n)],
-        )
-        _initialise(
-            self.mix_h2,
-            [(4 * n, 64), (4 * n, 1), (8 * n, 64), (8 * n, 1), (n, 96)],
-            [(4 * c, 100 * n), (12 * c, 102.0625 * n), (8 * c, 68 * n), (c, 72 * n)],
-        )
-        _initialise(self.mix_token, [(n, 32), (n, 64), (n, 1)], [(c, 52 * n), (c, 72 * n), (c, 46 * n)])
         _initialise(
             self.mix,
             [
@@ -172,6 +154,24 @@ class LSTMLayer(nn.Module):
                 (c, 46 * n),
             ],
         )
+        _initialise(self.mix_e, [(n, 96), (4 * n, 64)], [(c, 52 * n), (4 * c, 80 * n)])
+        _initialise(
+            self.mix_h1,
+            [(4 * n, 32), (4 * n, 1), (8 * n, 64), (8 * n, 1), (4 * n, 64)],
+            [(4 * c, 80 * n), (12 * c, 108.109375 * n), (8 * c, 71 * n), (4 * c, 100 * n)],
+        )
+        _initialise(
+            self.mix_h2,
+            [(4 * n, 64), (4 * n, 1), (8 * n, 64), (8 * n, 1), (n, 96)],
+            [(4 * c, 100 * n), (12 * c, 102.0625 * n), (8 * c, 68 * n), (c, 72 * n)],
+        )
+        _initialise(self.mix_token, [(n, 32), (n, 64), (n, 1)], [(c, 52 * n), (c, 72 * n), (c, 46 * n)])
+        _initialise(self.mix_h1_e, [(4 * n, 1)], [(4 * c, 80 * n)])
+        _initialise(self.mix_token_e, [(n, 1)], [(c, 52 * n)])
+        _initialise(self.mix_h1_h1, [(8 * n, 1)], [(4 * c, 108.109375 * n)])
+        _initialise(self.mix_h2_h1, [(4 * n, 1)], [(4 * c, 100 * n)])
+        _initialise(self.mix_h2_h2, [(8 * n, 1)], [(4 * c, 102.0625 * n)])
+        _initialise(self.mix_token_h2, [(n, 1)], [(c, 72 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -223,71 +223,91 @@ class LSTMLayer(nn.Module):
         readout_bias = x["readout.bias"]  # token <- readout.bias[token]: (batch, token, in)
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
-        embedding_weight_e = embedding_weight.mean(1)  # e <- embedding.weight[token e]: (batch, e, in)
-        lstm_weight_ih_l0_e = lstm_weight_ih_l0.mean(1)  # e <- lstm.weight_ih_l0[gate h1 e]: (batch, e, 4·in)
+        embedding_weight_e = embedding_weight.sum(1) / token  # e <- embedding.weight[token e]: (batch, e, in)
+        # e <- lstm.weight_ih_l0[gate h1 e]: (batch, e, 4·in)
+        lstm_weight_ih_l0_e = lstm_weight_ih_l0.sum(1) / h1
         # h1 <- lstm.weight_ih_l0[gate h1 e]: (batch, h1, 4·in)
-        lstm_weight_ih_l0_h1 = lstm_weight_ih_l0.mean(2)
+        lstm_weight_ih_l0_h1 = lstm_weight_ih_l0.sum(2) / e
         # h1 <- lstm.weight_hh_l0[gate h1 h1]: (batch, h1, 4·in)
         lstm_weight_hh_l0_diagonal_h1 = _diagonal(lstm_weight_hh_l0, [(1, 2)])
         # h1 <- lstm.weight_hh_l0[gate h1 h1']: (batch, h1, 4·in)
-        lstm_weight_hh_l0_h1 = lstm_weight_hh_l0.mean(2)
+        lstm_weight_hh_l0_h1 = lstm_weight_hh_l0.sum(2) / h1
         # h1' <- lstm.weight_hh_l0[gate h1 h1']: (batch, h1', 4·in)
-        lstm_weight_hh_l0_h1_prime = lstm_weight_hh_l0.mean(1)
+        lstm_weight_hh_l0_h1_prime = lstm_weight_hh_l0.sum(1) / h1
         # h1 <- lstm.weight_ih_l1[gate h2 h1]: (batch, h1, 4·in)
-        lstm_weight_ih_l1_h1 = lstm_weight_ih_l1.mean(1)
+        lstm_weight_ih_l1_h1 = lstm_weight_ih_l1.sum(1) / h2
         # h2 <- lstm.weight_ih_l1[gate h2 h1]: (batch, h2, 4·in)
-        lstm_weight_ih_l1_h2 = lstm_weight_ih_l1.mean(2)
+        lstm_weight_ih_l1_h2 = lstm_weight_ih_l1.sum(2) / h1
         # h2 <- lstm.weight_hh_l1[gate h2 h2]: (batch, h2, 4·in)
         lstm_weight_hh_l1_diagonal_h2 = _diagonal(lstm_weight_hh_l1, [(1, 2)])
         # h2 <- lstm.weight_hh_l1[gate h2 h2']: (batch, h2, 4·in)
-        lstm_weight_hh_l1_h2 = lstm_weight_hh_l1.mean(2)
+        lstm_weight_hh_l1_h2 = lstm_weight_hh_l1.sum(2) / h2
         # h2' <- lstm.weight_hh_l1[gate h2 h2']: (batch, h2', 4·in)
-        lstm_weight_hh_l1_h2_prime = lstm_weight_hh_l1.mean(1)
-        readout_weight_h2 = readout_weight.mean(1)  # h2 <- readout.weight[token h2]: (batch, h2, in)
+        lstm_weight_hh_l1_h2_prime = lstm_weight_hh_l1.sum(1) / h2
+        readout_weight_h2 = readout_weight.sum(1) / token  # h2 <- readout.weight[token h2]: (batch, h2, in)
         # token <- embedding.weight[token e]: (batch, token, in)
-        embedding_weight_token = embedding_weight.mean(2)
-        readout_weight_token = readout_weight.mean(2)  # token <- readout.weight[token h2]: (batch, token, in)
-        embedding_weight_all = embedding_weight_e.mean(1)  # 1 <- embedding.weight[token e]: (batch, in)
+        embedding_weight_token = embedding_weight.sum(2) / e
+        # token <- readout.weight[token h2]: (batch, token, in)
+        readout_weight_token = readout_weight.sum(2) / h2
+        embedding_weight_all = embedding_weight_e.sum(1) / e  # 1 <- embedding.weight[token e]: (batch, in)
         # 1 <- lstm.weight_ih_l0[gate h1 e]: (batch, 4·in)
-        lstm_weight_ih_l0_all = lstm_weight_ih_l0_e.mean(1)
+        lstm_weight_ih_l0_all = lstm_weight_ih_l0_e.sum(1) / e
         # 1 <- lstm.weight_hh_l0[gate h1 h1]: (batch, 4·in)
-        lstm_weight_hh_l0_diagonal_all = lstm_weight_hh_l0_diagonal_h1.mean(1)
+        lstm_weight_hh_l0_diagonal_all = lstm_weight_hh_l0_diagonal_h1.sum(1) / h1
         # 1 <- lstm.weight_hh_l0[gate h1 h1']: (batch, 4·in)
-        lstm_weight_hh_l0_all = lstm_weight_hh_l0_h1.mean(1)
-        lstm_bias_ih_l0_all = lstm_bias_ih_l0.mean(1)  # 1 <- lstm.bias_ih_l0[gate h1]: (batch, 4·in)
-        lstm_bias_hh_l0_all = lstm_bias_hh_l0.mean(1)  # 1 <- lstm.bias_hh_l0[gate h1]: (batch, 4·in)
+        lstm_weight_hh_l0_all = lstm_weight_hh_l0_h1.sum(1) / h1
+        lstm_bias_ih_l0_all = lstm_bias_ih_l0.sum(1) / h1  # 1 <- lstm.bias_ih_l0[gate h1]: (batch, 4·in)
+        lstm_bias_hh_l0_all = lstm_bias_hh_l0.sum(1) / h1  # 1 <- lstm.bias_hh_l0[gate h1]: (batch, 4·in)
         # 1 <- lstm.weight_ih_l1[gate h2 h1]: (batch, 4·in)
-        lstm_weight_ih_l1_all = lstm_weight_ih_l1_h2.mean(1)
+        lstm_weight_ih_l1_all = lstm_weight_ih_l1_h2.sum(1) / h2
         # 1 <- lstm.weight_hh_l1[gate h2 h2]: (batch, 4·in)
-        lstm_weight_hh_l1_diagonal_all = lstm_weight_hh_l1_diagonal_h2.mean(1)
+        lstm_weight_hh_l1_diagonal_all = lstm_weight_hh_l1_diagonal_h2.sum(1) / h2
         # 1 <- lstm.weight_hh_l1[gate h2 h2']: (batch, 4·in)
-        lstm_weight_hh_l1_all = lstm_weight_hh_l1_h2.mean(1)
-        lstm_bias_ih_l1_all = lstm_bias_ih_l1.mean(1)  # 1 <- lstm.bias_ih_l1[gate h2]: (batch, 4·in)
-        lstm_bias_hh_l1_all = lstm_bias_hh_l1.mean(1)  # 1 <- lstm.bias_hh_l1[gate h2]: (batch, 4·in)
-        readout_weight_all = readout_weight_h2.mean(1)  # 1 <- readout.weight[token h2]: (batch, in)
-        readout_bias_all = readout_bias.mean(1)  # 1 <- readout.bias[token]: (batch, in)
+        lstm_weight_hh_l1_all = lstm_weight_hh_l1_h2.sum(1) / h2
+        lstm_bias_ih_l1_all = lstm_bias_ih_l1.sum(1) / h2  # 1 <- lstm.bias_ih_l1[gate h2]: (batch, 4·in)
+        lstm_bias_hh_l1_all = lstm_bias_hh_l1.sum(1) / h2  # 1 <- lstm.bias_hh_l1[gate h2]: (batch, 4·in)
+        readout_weight_all = readout_weight_h2.sum(1) / h2  # 1 <- readout.weight[token h2]: (batch, in)
+        readout_bias_all = readout_bias.sum(1) / token  # 1 <- readout.bias[token]: (batch, in)
 
         # Mixes: for each core every pool feeds every spread.
 
-        # core (h1 e): 1 pool, 1 spread, 16 diagrams
-        to_lstm_weight_ih_l0_h1_e = lstm_weight_ih_l0 @ self.mix_h1_e
-
-        # core (token e): 1 pool, 1 spread, 1 diagram
-        to_embedding_weight_token_e = embedding_weight @ self.mix_token_e
-
-        # core (h1 h1): 2 pools, 1 spread, 32 diagrams
-        pools = torch.cat([lstm_weight_hh_l0, lstm_weight_hh_l0.permute(0, 2, 1, 3)], dim=-1)
-        to_lstm_weight_hh_l0_h1_h1_prime = pools @ self.mix_h1_h1
-
-        # core (h2 h1): 1 pool, 1 spread, 16 diagrams
-        to_lstm_weight_ih_l1_h2_h1 = lstm_weight_ih_l1 @ self.mix_h2_h1
-
-        # core (h2 h2): 2 pools, 1 spread, 32 diagrams
-        pools = torch.cat([lstm_weight_hh_l1, lstm_weight_hh_l1.permute(0, 2, 1, 3)], dim=-1)
-        to_lstm_weight_hh_l1_h2_h2_prime = pools @ self.mix_h2_h2
-
-        # core (token h2): 1 pool, 1 spread, 1 diagram
-        to_readout_weight_token_h2 = readout_weight @ self.mix_token_h2
+        # core (): 13 pools, 13 spreads, 1849 diagrams
+        pools = torch.cat([
+            embedding_weight_all,
+            lstm_weight_ih_l0_all,
+            lstm_weight_hh_l0_diagonal_all,
+            lstm_weight_hh_l0_all,
+            lstm_bias_ih_l0_all,
+            lstm_bias_hh_l0_all,
+            lstm_weight_ih_l1_all,
+            lstm_weight_hh_l1_diagonal_all,
+            lstm_weight_hh_l1_all,
+            lstm_bias_ih_l1_all,
+            lstm_bias_hh_l1_all,
+            readout_weight_all,
+            readout_bias_all,
+        ], dim=-1)
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
+        (
+            to_embedding_weight_all,
+            to_lstm_weight_ih_l0_all,
+            to_lstm_weight_hh_l0_diagonal_all,
+            to_lstm_weight_hh_l0_all,
+            to_lstm_bias_ih_l0_all,
+            to_lstm_bias_hh_l0_all,
+            to_lstm_weight_ih_l1_all,
+            to_lstm_weight_hh_l1_diagonal_all,
+            to_lstm_weight_hh_l1_all,
+            to_lstm_bias_ih_l1_all,
+            to_lstm_bias_hh_l1_all,
+            to_readout_weight_all,
+            to_readout_bias_all,
+        ) = mixed.split(
+            [c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, c, c],
+            dim=-1,
+        )
 
         # core (e): 2 pools, 2 spreads, 25 diagrams
         pools = torch.cat([embedding_weight_e, lstm_weight_ih_l0_e], dim=-1)
@@ -341,60 +361,40 @@ class LSTMLayer(nn.Module):
         mixed = pools @ self.mix_token
         to_embedding_weight_token, to_readout_weight_token, to_readout_bias_token = mixed.split(c, dim=-1)
 
-        # core (): 13 pools, 13 spreads, 1849 diagrams
-        pools = torch.cat([
-            embedding_weight_all,
-            lstm_weight_ih_l0_all,
-            lstm_weight_hh_l0_diagonal_all,
-            lstm_weight_hh_l0_all,
-            lstm_bias_ih_l0_all,
-            lstm_bias_hh_l0_all,
-            lstm_weight_ih_l1_all,
-            lstm_weight_hh_l1_diagonal_all,
-            lstm_weight_hh_l1_all,
-            lstm_bias_ih_l1_all,
-            lstm_bias_hh_l1_all,
-            readout_weight_all,
-            readout_bias_all,
-        ], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
-        (
-            to_embedding_weight_all,
-            to_lstm_weight_ih_l0_all,
-            to_lstm_weight_hh_l0_diagonal_all,
-            to_lstm_weight_hh_l0_all,
-            to_lstm_bias_ih_l0_all,
-            to_lstm_bias_hh_l0_all,
-            to_lstm_weight_ih_l1_all,
-            to_lstm_weight_hh_l1_diagonal_all,
-            to_lstm_weight_hh_l1_all,
-            to_lstm_bias_ih_l1_all,
-            to_lstm_bias_hh_l1_all,
-            to_readout_weight_all,
-            to_readout_bias_all,
-        ) = mixed.split(
-            [c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, c, c],
-            dim=-1,
-        )
+        # core (h1 e): 1 pool, 1 spread, 16 diagrams
+        to_lstm_weight_ih_l0_h1_e = lstm_weight_ih_l0 @ self.mix_h1_e
+
+        # core (token e): 1 pool, 1 spread, 1 diagram
+        to_embedding_weight_token_e = embedding_weight @ self.mix_token_e
+
+        # core (h1 h1): 2 pools, 1 spread, 32 diagrams
+        pools = torch.cat([lstm_weight_hh_l0, lstm_weight_hh_l0.permute(0, 2, 1, 3)], dim=-1)
+        to_lstm_weight_hh_l0_h1_h1_prime = pools @ self.mix_h1_h1
+
+        # core (h2 h1): 1 pool, 1 spread, 16 diagrams
+        to_lstm_weight_ih_l1_h2_h1 = lstm_weight_ih_l1 @ self.mix_h2_h1
+
+        # core (h2 h2): 2 pools, 1 spread, 32 diagrams
+        pools = torch.cat([lstm_weight_hh_l1, lstm_weight_hh_l1.permute(0, 2, 1, 3)], dim=-1)
+        to_lstm_weight_hh_l1_h2_h2_prime = pools @ self.mix_h2_h2
+
+        # core (token h2): 1 pool, 1 spread, 1 diagram
+        to_readout_weight_token_h2 = readout_weight @ self.mix_token_h2
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # embedding.weight[token e] <- e, 1: (batch, e, out)
         out_embedding_weight_e = to_embedding_weight_e + to_embedding_weight_all[:, None]
         # embedding.weight[token e] <- token e, e, token: (batch, token, e, out)
         out_embedding_weight = (
-            to_embedding_weight_token_e
-            + out_embedding_weight_e[:, None]
-            + to_embedding_weight_token[:, :, None]
+            to_embedding_weight_token_e.add_(out_embedding_weight_e[:, None])
+            .add_(to_embedding_weight_token[:, :, None])
         )
         # lstm.weight_ih_l0[gate h1 e] <- e, 1: (batch, e, 4·out)
         out_lstm_weight_ih_l0_e = to_lstm_weight_ih_l0_e + to_lstm_weight_ih_l0_all[:, None]
         # lstm.weight_ih_l0[gate h1 e] <- h1 e, e, h1: (batch, h1, e, 4·out)
         out_lstm_weight_ih_l0 = (
-            to_lstm_weight_ih_l0_h1_e
-            + out_lstm_weight_ih_l0_e[:, None]
-            + to_lstm_weight_ih_l0_h1[:, :, None]
+            to_lstm_weight_ih_l0_h1_e.add_(out_lstm_weight_ih_l0_e[:, None])
+            .add_(to_lstm_weight_ih_l0_h1[:, :, None])
         )
         # lstm.weight_hh_l0[gate h1 h1] <- h1, 1: (batch, h1, 4·out)
         out_lstm_weight_hh_l0_diagonal_h1 = (
@@ -405,9 +405,8 @@ class LSTMLayer(nn.Module):
         out_lstm_weight_hh_l0_h1 = to_lstm_weight_hh_l0_h1 + to_lstm_weight_hh_l0_all[:, None]
         # lstm.weight_hh_l0[gate h1 h1'] <- h1 h1', h1, h1': (batch, h1, h1', 4·out)
         out_lstm_weight_hh_l0 = (
-            to_lstm_weight_hh_l0_h1_h1_prime
-            + out_lstm_weight_hh_l0_h1[:, :, None]
-            + to_lstm_weight_hh_l0_h1_prime[:, None]
+            to_lstm_weight_hh_l0_h1_h1_prime.add_(out_lstm_weight_hh_l0_h1[:, :, None])
+            .add_(to_lstm_weight_hh_l0_h1_prime[:, None])
         )
         # lstm.weight_hh_l0[gate h1 h1] <- h1
         out_lstm_weight_hh_l0 = (
@@ -421,9 +420,8 @@ class LSTMLayer(nn.Module):
         out_lstm_weight_ih_l1_h2 = to_lstm_weight_ih_l1_h2 + to_lstm_weight_ih_l1_all[:, None]
         # lstm.weight_ih_l1[gate h2 h1] <- h2 h1, h1, h2: (batch, h2, h1, 4·out)
         out_lstm_weight_ih_l1 = (
-            to_lstm_weight_ih_l1_h2_h1
-            + to_lstm_weight_ih_l1_h1[:, None]
-            + out_lstm_weight_ih_l1_h2[:, :, None]
+            to_lstm_weight_ih_l1_h2_h1.add_(to_lstm_weight_ih_l1_h1[:, None])
+            .add_(out_lstm_weight_ih_l1_h2[:, :, None])
         )
         # lstm.weight_hh_l1[gate h2 h2] <- h2, 1: (batch, h2, 4·out)
         out_lstm_weight_hh_l1_diagonal_h2 = (
@@ -434,9 +432,8 @@ class LSTMLayer(nn.Module):
         out_lstm_weight_hh_l1_h2 = to_lstm_weight_hh_l1_h2 + to_lstm_weight_hh_l1_all[:, None]
         # lstm.weight_hh_l1[gate h2 h2'] <- h2 h2', h2, h2': (batch, h2, h2', 4·out)
         out_lstm_weight_hh_l1 = (
-            to_lstm_weight_hh_l1_h2_h2_prime
-            + out_lstm_weight_hh_l1_h2[:, :, None]
-            + to_lstm_weight_hh_l1_h2_prime[:, None]
+            to_lstm_weight_hh_l1_h2_h2_prime.add_(out_lstm_weight_hh_l1_h2[:, :, None])
+            .add_(to_lstm_weight_hh_l1_h2_prime[:, None])
         )
         # lstm.weight_hh_l1[gate h2 h2] <- h2
         out_lstm_weight_hh_l1 = (
@@ -450,9 +447,8 @@ class LSTMLayer(nn.Module):
         out_readout_weight_h2 = to_readout_weight_h2 + to_readout_weight_all[:, None]
         # readout.weight[token h2] <- token h2, h2, token: (batch, token, h2, out)
         out_readout_weight = (
-            to_readout_weight_token_h2
-            + out_readout_weight_h2[:, None]
-            + to_readout_weight_token[:, :, None]
+            to_readout_weight_token_h2.add_(out_readout_weight_h2[:, None])
+            .add_(to_readout_weight_token[:, :, None])
         )
         # readout.bias[token] <- token, 1: (batch, token, out)
         out_readout_bias = to_readout_bias_token + to_readout_bias_all[:, None]

@@ -78,10 +78,10 @@ class MLPLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
-        self.mix_h2_h1 = nn.Parameter(torch.empty(in_channels, out_channels, **options))
+        self.mix = nn.Parameter(torch.empty(7 * in_channels, 7 * out_channels, **options))
         self.mix_h1 = nn.Parameter(torch.empty(4 * in_channels, 4 * out_channels, **options))
         self.mix_h2 = nn.Parameter(torch.empty(3 * in_channels, 3 * out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(7 * in_channels, 7 * out_channels, **options))
+        self.mix_h2_h1 = nn.Parameter(torch.empty(in_channels, out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(7 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -91,14 +91,14 @@ class MLPLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix_h2_h1, [(n, 1)], [(c, 15 * n)])
-        _initialise(self.mix_h1, [(3 * n, 1), (n, 32)], [(3 * c, 11 * n), (c, 15 * n)])
-        _initialise(self.mix_h2, [(n, 32), (2 * n, 1)], [(c, 15 * n), (2 * c, 10 * n)])
         _initialise(
             self.mix,
             [(3 * n, 32), (n, 1024), (2 * n, 32), (n, 1)],
             [(3 * c, 11 * n), (c, 15 * n), (2 * c, 10 * n), (c, 7 * n)],
         )
+        _initialise(self.mix_h1, [(3 * n, 1), (n, 32)], [(3 * c, 11 * n), (c, 15 * n)])
+        _initialise(self.mix_h2, [(n, 32), (2 * n, 1)], [(c, 15 * n), (2 * c, 10 * n)])
+        _initialise(self.mix_h2_h1, [(n, 1)], [(c, 15 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -129,28 +129,15 @@ class MLPLayer(nn.Module):
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
-        weight_2_h1 = weight_2.mean(1)  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
-        weight_2_h2 = weight_2.mean(2)  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
-        weight_0_all = weight_0.mean(1)  # 1 <- 0.weight[h1 x]: (batch, 2·in)
-        bias_0_all = bias_0.mean(1)  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2_h2.mean(1)  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.mean(1)  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4.mean(1)  # 1 <- 4.weight[y h2]: (batch, in)
+        weight_2_h1 = weight_2.sum(1) / h2  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
+        weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
+        weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
+        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
+        weight_2_all = weight_2_h2.sum(1) / h2  # 1 <- 2.weight[h2 h1]: (batch, in)
+        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
+        weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
 
         # Mixes: for each core every pool feeds every spread.
-
-        # core (h2 h1): 1 pool, 1 spread, 1 diagram
-        to_weight_2_h2_h1 = weight_2 @ self.mix_h2_h1
-
-        # core (h1): 3 pools, 3 spreads, 16 diagrams
-        pools = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
-        mixed = pools @ self.mix_h1
-        to_weight_0_h1, to_bias_0_h1, to_weight_2_h1 = mixed.split([2 * c, c, c], dim=-1)
-
-        # core (h2): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
-        mixed = pools @ self.mix_h2
-        to_weight_2_h2, to_bias_2_h2, to_weight_4_h2 = mixed.split(c, dim=-1)
 
         # core (): 6 pools, 6 spreads, 49 diagrams
         pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
@@ -166,6 +153,19 @@ class MLPLayer(nn.Module):
             to_bias_4_all,
         ) = mixed.split([2 * c, c, c, c, c, c], dim=-1)
 
+        # core (h1): 3 pools, 3 spreads, 16 diagrams
+        pools = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
+        mixed = pools @ self.mix_h1
+        to_weight_0_h1, to_bias_0_h1, to_weight_2_h1 = mixed.split([2 * c, c, c], dim=-1)
+
+        # core (h2): 3 pools, 3 spreads, 9 diagrams
+        pools = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
+        mixed = pools @ self.mix_h2
+        to_weight_2_h2, to_bias_2_h2, to_weight_4_h2 = mixed.split(c, dim=-1)
+
+        # core (h2 h1): 1 pool, 1 spread, 1 diagram
+        to_weight_2_h2_h1 = weight_2 @ self.mix_h2_h1
+
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # 0.weight[h1 x] <- h1, 1: (batch, h1, 2·out)
         out_weight_0 = to_weight_0_h1 + to_weight_0_all[:, None]
@@ -173,7 +173,7 @@ class MLPLayer(nn.Module):
         # 2.weight[h2 h1] <- h2, 1: (batch, h2, out)
         out_weight_2_h2 = to_weight_2_h2 + to_weight_2_all[:, None]
         # 2.weight[h2 h1] <- h2 h1, h1, h2: (batch, h2, h1, out)
-        out_weight_2 = to_weight_2_h2_h1 + to_weight_2_h1[:, None] + out_weight_2_h2[:, :, None]
+        out_weight_2 = to_weight_2_h2_h1.add_(to_weight_2_h1[:, None]).add_(out_weight_2_h2[:, :, None])
         out_bias_2 = to_bias_2_h2 + to_bias_2_all[:, None]  # 2.bias[h2] <- h2, 1: (batch, h2, out)
         out_weight_4 = to_weight_4_h2 + to_weight_4_all[:, None]  # 4.weight[y h2] <- h2, 1: (batch, h2, out)
         return {

@@ -119,11 +119,11 @@ class MLPInvariantLayer(nn.Module):
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
-        weight_0_all = weight_0.mean(1)  # 1 <- 0.weight[h1 x]: (batch, 2·in)
-        bias_0_all = bias_0.mean(1)  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2.mean((1, 2))  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.mean(1)  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4.mean(1)  # 1 <- 4.weight[y h2]: (batch, in)
+        weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
+        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
+        weight_2_all = weight_2.sum((1, 2)) / (h2 * h1)  # 1 <- 2.weight[h2 h1]: (batch, in)
+        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
+        weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
 
         # Mixes: for each core every pool feeds every spread.
 

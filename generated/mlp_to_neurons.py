@@ -86,9 +86,9 @@ class MLPToNeuronsLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
+        self.mix = nn.Parameter(torch.empty(7 * in_channels, 2 * out_channels, **options))
         self.mix_h1 = nn.Parameter(torch.empty(4 * in_channels, out_channels, **options))
         self.mix_h2 = nn.Parameter(torch.empty(3 * in_channels, out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(7 * in_channels, 2 * out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(2 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -98,9 +98,9 @@ class MLPToNeuronsLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
+        _initialise(self.mix, [(3 * n, 32), (n, 1024), (2 * n, 32), (n, 1)], [(c, 11 * n), (c, 10 * n)])
         _initialise(self.mix_h1, [(3 * n, 1), (n, 32)], [(c, 11 * n)])
         _initialise(self.mix_h2, [(n, 32), (2 * n, 1)], [(c, 10 * n)])
-        _initialise(self.mix, [(3 * n, 32), (n, 1024), (2 * n, 32), (n, 1)], [(c, 11 * n), (c, 10 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -131,15 +131,22 @@ class MLPToNeuronsLayer(nn.Module):
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
-        weight_2_h1 = weight_2.mean(1)  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
-        weight_2_h2 = weight_2.mean(2)  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
-        weight_0_all = weight_0.mean(1)  # 1 <- 0.weight[h1 x]: (batch, 2·in)
-        bias_0_all = bias_0.mean(1)  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2_h2.mean(1)  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.mean(1)  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4.mean(1)  # 1 <- 4.weight[y h2]: (batch, in)
+        weight_2_h1 = weight_2.sum(1) / h2  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
+        weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
+        weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
+        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
+        weight_2_all = weight_2_h2.sum(1) / h2  # 1 <- 2.weight[h2 h1]: (batch, in)
+        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
+        weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
 
         # Mixes: for each core every pool feeds every spread.
+
+        # core (): 6 pools, 2 spreads, 14 diagrams
+        pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
+        to_neurons1_all, to_neurons2_all = mixed.split(c, dim=-1)
 
         # core (h1): 3 pools, 1 spread, 4 diagrams
         pools = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
@@ -149,16 +156,11 @@ class MLPToNeuronsLayer(nn.Module):
         pools = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
         to_neurons2_h2 = pools @ self.mix_h2
 
-        # core (): 6 pools, 2 spreads, 14 diagrams
-        pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
-        to_neurons1_all, to_neurons2_all = mixed.split(c, dim=-1)
-
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        out_neurons1 = to_neurons1_h1 + to_neurons1_all[:, None]  # neurons1[h1] <- h1, 1: (batch, h1, out)
-        out_neurons2 = to_neurons2_h2 + to_neurons2_all[:, None]  # neurons2[h2] <- h2, 1: (batch, h2, out)
+        # neurons1[h1] <- h1, 1: (batch, h1, out)
+        out_neurons1 = to_neurons1_h1.add_(to_neurons1_all[:, None])
+        # neurons2[h2] <- h2, 1: (batch, h2, out)
+        out_neurons2 = to_neurons2_h2.add_(to_neurons2_all[:, None])
         return {
             "neurons1": out_neurons1,
             "neurons2": out_neurons2,

@@ -132,15 +132,15 @@ class ResNetBlockLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
-        self.mix_m1_s1 = nn.Parameter(torch.empty(18 * in_channels, 18 * out_channels, **options))
-        self.mix_m2_s1 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
-        self.mix_s2_m2 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
-        self.mix_s2_s1 = nn.Parameter(torch.empty(in_channels, out_channels, **options))
+        self.mix = nn.Parameter(torch.empty(108 * in_channels, 108 * out_channels, **options))
         self.mix_m1 = nn.Parameter(torch.empty(22 * in_channels, 22 * out_channels, **options))
         self.mix_m2 = nn.Parameter(torch.empty(22 * in_channels, 22 * out_channels, **options))
         self.mix_s1 = nn.Parameter(torch.empty(63 * in_channels, 63 * out_channels, **options))
         self.mix_s2 = nn.Parameter(torch.empty(28 * in_channels, 28 * out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(108 * in_channels, 108 * out_channels, **options))
+        self.mix_m1_s1 = nn.Parameter(torch.empty(18 * in_channels, 18 * out_channels, **options))
+        self.mix_m2_s1 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
+        self.mix_s2_m2 = nn.Parameter(torch.empty(9 * in_channels, 9 * out_channels, **options))
+        self.mix_s2_s1 = nn.Parameter(torch.empty(in_channels, out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(108 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -150,30 +150,6 @@ class ResNetBlockLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix_m1_s1, [(18 * n, 1)], [(18 * c, 211 * n)])
-        _initialise(self.mix_m2_s1, [(9 * n, 1)], [(9 * c, 202 * n)])
-        _initialise(self.mix_s2_m2, [(9 * n, 1)], [(9 * c, 167 * n)])
-        _initialise(self.mix_s2_s1, [(n, 1)], [(c, 200 * n)])
-        _initialise(
-            self.mix_m1,
-            [(9 * n, 16), (4 * n, 1), (9 * n, 16)],
-            [(9 * c, 211 * n), (4 * c, 130 * n), (9 * c, 211 * n)],
-        )
-        _initialise(
-            self.mix_m2,
-            [(9 * n, 16), (4 * n, 1), (9 * n, 32)],
-            [(9 * c, 202 * n), (4 * c, 130 * n), (9 * c, 167 * n)],
-        )
-        _initialise(
-            self.mix_s1,
-            [(31 * n, 1), (18 * n, 16), (4 * n, 1), (10 * n, 32)],
-            [(31 * c, 171 * n), (18 * c, 211 * n), (4 * c, 171 * n), (9 * c, 202 * n), (c, 200 * n)],
-        )
-        _initialise(
-            self.mix_s2,
-            [(9 * n, 32), (4 * n, 1), (n, 16), (14 * n, 1)],
-            [(9 * c, 167 * n), (4 * c, 136 * n), (c, 200 * n), (14 * c, 136 * n)],
-        )
         _initialise(
             self.mix,
             [
@@ -205,6 +181,30 @@ class ResNetBlockLayer(nn.Module):
                 (10 * c, 108 * n),
             ],
         )
+        _initialise(
+            self.mix_m1,
+            [(9 * n, 16), (4 * n, 1), (9 * n, 16)],
+            [(9 * c, 211 * n), (4 * c, 130 * n), (9 * c, 211 * n)],
+        )
+        _initialise(
+            self.mix_m2,
+            [(9 * n, 16), (4 * n, 1), (9 * n, 32)],
+            [(9 * c, 202 * n), (4 * c, 130 * n), (9 * c, 167 * n)],
+        )
+        _initialise(
+            self.mix_s1,
+            [(31 * n, 1), (18 * n, 16), (4 * n, 1), (10 * n, 32)],
+            [(31 * c, 171 * n), (18 * c, 211 * n), (4 * c, 171 * n), (9 * c, 202 * n), (c, 200 * n)],
+        )
+        _initialise(
+            self.mix_s2,
+            [(9 * n, 32), (4 * n, 1), (n, 16), (14 * n, 1)],
+            [(9 * c, 167 * n), (4 * c, 136 * n), (c, 200 * n), (14 * c, 136 * n)],
+        )
+        _initialise(self.mix_m1_s1, [(18 * n, 1)], [(18 * c, 211 * n)])
+        _initialise(self.mix_m2_s1, [(9 * n, 1)], [(9 * c, 202 * n)])
+        _initialise(self.mix_s2_m2, [(9 * n, 1)], [(9 * c, 167 * n)])
+        _initialise(self.mix_s2_s1, [(n, 1)], [(c, 200 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -307,189 +307,75 @@ class ResNetBlockLayer(nn.Module):
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
         # m1 <- layer1.0.conv1.weight[m1 s1 3 3]: (batch, m1, 9·in)
-        layer1_0_conv1_weight_m1 = layer1_0_conv1_weight.mean(2)
+        layer1_0_conv1_weight_m1 = layer1_0_conv1_weight.sum(2) / s1
         # m1 <- layer1.0.conv2.weight[s1 m1 3 3]: (batch, m1, 9·in)
-        layer1_0_conv2_weight_m1 = layer1_0_conv2_weight.mean(1)
+        layer1_0_conv2_weight_m1 = layer1_0_conv2_weight.sum(1) / s1
         # m2 <- layer2.0.conv1.weight[m2 s1 3 3]: (batch, m2, 9·in)
-        layer2_0_conv1_weight_m2 = layer2_0_conv1_weight.mean(2)
+        layer2_0_conv1_weight_m2 = layer2_0_conv1_weight.sum(2) / s1
         # m2 <- layer2.0.conv2.weight[s2 m2 3 3]: (batch, m2, 9·in)
-        layer2_0_conv2_weight_m2 = layer2_0_conv2_weight.mean(1)
+        layer2_0_conv2_weight_m2 = layer2_0_conv2_weight.sum(1) / s2
         # s1 <- layer1.0.conv1.weight[m1 s1 3 3]: (batch, s1, 9·in)
-        layer1_0_conv1_weight_s1 = layer1_0_conv1_weight.mean(1)
+        layer1_0_conv1_weight_s1 = layer1_0_conv1_weight.sum(1) / m1
         # s1 <- layer1.0.conv2.weight[s1 m1 3 3]: (batch, s1, 9·in)
-        layer1_0_conv2_weight_s1 = layer1_0_conv2_weight.mean(2)
+        layer1_0_conv2_weight_s1 = layer1_0_conv2_weight.sum(2) / m1
         # s1 <- layer2.0.conv1.weight[m2 s1 3 3]: (batch, s1, 9·in)
-        layer2_0_conv1_weight_s1 = layer2_0_conv1_weight.mean(1)
+        layer2_0_conv1_weight_s1 = layer2_0_conv1_weight.sum(1) / m2
         # s1 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, s1, in)
-        layer2_0_downsample_0_weight_s1 = layer2_0_downsample_0_weight.mean(1)
+        layer2_0_downsample_0_weight_s1 = layer2_0_downsample_0_weight.sum(1) / s2
         # s2 <- layer2.0.conv2.weight[s2 m2 3 3]: (batch, s2, 9·in)
-        layer2_0_conv2_weight_s2 = layer2_0_conv2_weight.mean(2)
+        layer2_0_conv2_weight_s2 = layer2_0_conv2_weight.sum(2) / m2
         # s2 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, s2, in)
-        layer2_0_downsample_0_weight_s2 = layer2_0_downsample_0_weight.mean(2)
-        conv1_weight_all = conv1_weight.mean(1)  # 1 <- conv1.weight[s1 colour 3 3]: (batch, 27·in)
-        bn1_weight_all = bn1_weight.mean(1)  # 1 <- bn1.weight[s1]: (batch, in)
-        bn1_bias_all = bn1_bias.mean(1)  # 1 <- bn1.bias[s1]: (batch, in)
-        bn1_running_mean_all = bn1_running_mean.mean(1)  # 1 <- bn1.running_mean[s1]: (batch, in)
-        bn1_running_var_all = bn1_running_var.mean(1)  # 1 <- bn1.running_var[s1]: (batch, in)
+        layer2_0_downsample_0_weight_s2 = layer2_0_downsample_0_weight.sum(2) / s1
+        conv1_weight_all = conv1_weight.sum(1) / s1  # 1 <- conv1.weight[s1 colour 3 3]: (batch, 27·in)
+        bn1_weight_all = bn1_weight.sum(1) / s1  # 1 <- bn1.weight[s1]: (batch, in)
+        bn1_bias_all = bn1_bias.sum(1) / s1  # 1 <- bn1.bias[s1]: (batch, in)
+        bn1_running_mean_all = bn1_running_mean.sum(1) / s1  # 1 <- bn1.running_mean[s1]: (batch, in)
+        bn1_running_var_all = bn1_running_var.sum(1) / s1  # 1 <- bn1.running_var[s1]: (batch, in)
         # 1 <- layer1.0.conv1.weight[m1 s1 3 3]: (batch, 9·in)
-        layer1_0_conv1_weight_all = layer1_0_conv1_weight_m1.mean(1)
-        layer1_0_bn1_weight_all = layer1_0_bn1_weight.mean(1)  # 1 <- layer1.0.bn1.weight[m1]: (batch, in)
-        layer1_0_bn1_bias_all = layer1_0_bn1_bias.mean(1)  # 1 <- layer1.0.bn1.bias[m1]: (batch, in)
+        layer1_0_conv1_weight_all = layer1_0_conv1_weight_m1.sum(1) / m1
+        layer1_0_bn1_weight_all = layer1_0_bn1_weight.sum(1) / m1  # 1 <- layer1.0.bn1.weight[m1]: (batch, in)
+        layer1_0_bn1_bias_all = layer1_0_bn1_bias.sum(1) / m1  # 1 <- layer1.0.bn1.bias[m1]: (batch, in)
         # 1 <- layer1.0.bn1.running_mean[m1]: (batch, in)
-        layer1_0_bn1_running_mean_all = layer1_0_bn1_running_mean.mean(1)
+        layer1_0_bn1_running_mean_all = layer1_0_bn1_running_mean.sum(1) / m1
         # 1 <- layer1.0.bn1.running_var[m1]: (batch, in)
-        layer1_0_bn1_running_var_all = layer1_0_bn1_running_var.mean(1)
+        layer1_0_bn1_running_var_all = layer1_0_bn1_running_var.sum(1) / m1
         # 1 <- layer1.0.conv2.weight[s1 m1 3 3]: (batch, 9·in)
-        layer1_0_conv2_weight_all = layer1_0_conv2_weight_s1.mean(1)
-        layer1_0_bn2_weight_all = layer1_0_bn2_weight.mean(1)  # 1 <- layer1.0.bn2.weight[s1]: (batch, in)
-        layer1_0_bn2_bias_all = layer1_0_bn2_bias.mean(1)  # 1 <- layer1.0.bn2.bias[s1]: (batch, in)
+        layer1_0_conv2_weight_all = layer1_0_conv2_weight_s1.sum(1) / s1
+        layer1_0_bn2_weight_all = layer1_0_bn2_weight.sum(1) / s1  # 1 <- layer1.0.bn2.weight[s1]: (batch, in)
+        layer1_0_bn2_bias_all = layer1_0_bn2_bias.sum(1) / s1  # 1 <- layer1.0.bn2.bias[s1]: (batch, in)
         # 1 <- layer1.0.bn2.running_mean[s1]: (batch, in)
-        layer1_0_bn2_running_mean_all = layer1_0_bn2_running_mean.mean(1)
+        layer1_0_bn2_running_mean_all = layer1_0_bn2_running_mean.sum(1) / s1
         # 1 <- layer1.0.bn2.running_var[s1]: (batch, in)
-        layer1_0_bn2_running_var_all = layer1_0_bn2_running_var.mean(1)
+        layer1_0_bn2_running_var_all = layer1_0_bn2_running_var.sum(1) / s1
         # 1 <- layer2.0.conv1.weight[m2 s1 3 3]: (batch, 9·in)
-        layer2_0_conv1_weight_all = layer2_0_conv1_weight_s1.mean(1)
-        layer2_0_bn1_weight_all = layer2_0_bn1_weight.mean(1)  # 1 <- layer2.0.bn1.weight[m2]: (batch, in)
-        layer2_0_bn1_bias_all = layer2_0_bn1_bias.mean(1)  # 1 <- layer2.0.bn1.bias[m2]: (batch, in)
+        layer2_0_conv1_weight_all = layer2_0_conv1_weight_s1.sum(1) / s1
+        layer2_0_bn1_weight_all = layer2_0_bn1_weight.sum(1) / m2  # 1 <- layer2.0.bn1.weight[m2]: (batch, in)
+        layer2_0_bn1_bias_all = layer2_0_bn1_bias.sum(1) / m2  # 1 <- layer2.0.bn1.bias[m2]: (batch, in)
         # 1 <- layer2.0.bn1.running_mean[m2]: (batch, in)
-        layer2_0_bn1_running_mean_all = layer2_0_bn1_running_mean.mean(1)
+        layer2_0_bn1_running_mean_all = layer2_0_bn1_running_mean.sum(1) / m2
         # 1 <- layer2.0.bn1.running_var[m2]: (batch, in)
-        layer2_0_bn1_running_var_all = layer2_0_bn1_running_var.mean(1)
+        layer2_0_bn1_running_var_all = layer2_0_bn1_running_var.sum(1) / m2
         # 1 <- layer2.0.conv2.weight[s2 m2 3 3]: (batch, 9·in)
-        layer2_0_conv2_weight_all = layer2_0_conv2_weight_s2.mean(1)
-        layer2_0_bn2_weight_all = layer2_0_bn2_weight.mean(1)  # 1 <- layer2.0.bn2.weight[s2]: (batch, in)
-        layer2_0_bn2_bias_all = layer2_0_bn2_bias.mean(1)  # 1 <- layer2.0.bn2.bias[s2]: (batch, in)
+        layer2_0_conv2_weight_all = layer2_0_conv2_weight_s2.sum(1) / s2
+        layer2_0_bn2_weight_all = layer2_0_bn2_weight.sum(1) / s2  # 1 <- layer2.0.bn2.weight[s2]: (batch, in)
+        layer2_0_bn2_bias_all = layer2_0_bn2_bias.sum(1) / s2  # 1 <- layer2.0.bn2.bias[s2]: (batch, in)
         # 1 <- layer2.0.bn2.running_mean[s2]: (batch, in)
-        layer2_0_bn2_running_mean_all = layer2_0_bn2_running_mean.mean(1)
+        layer2_0_bn2_running_mean_all = layer2_0_bn2_running_mean.sum(1) / s2
         # 1 <- layer2.0.bn2.running_var[s2]: (batch, in)
-        layer2_0_bn2_running_var_all = layer2_0_bn2_running_var.mean(1)
+        layer2_0_bn2_running_var_all = layer2_0_bn2_running_var.sum(1) / s2
         # 1 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, in)
-        layer2_0_downsample_0_weight_all = layer2_0_downsample_0_weight_s1.mean(1)
+        layer2_0_downsample_0_weight_all = layer2_0_downsample_0_weight_s1.sum(1) / s1
         # 1 <- layer2.0.downsample.1.weight[s2]: (batch, in)
-        layer2_0_downsample_1_weight_all = layer2_0_downsample_1_weight.mean(1)
+        layer2_0_downsample_1_weight_all = layer2_0_downsample_1_weight.sum(1) / s2
         # 1 <- layer2.0.downsample.1.bias[s2]: (batch, in)
-        layer2_0_downsample_1_bias_all = layer2_0_downsample_1_bias.mean(1)
+        layer2_0_downsample_1_bias_all = layer2_0_downsample_1_bias.sum(1) / s2
         # 1 <- layer2.0.downsample.1.running_mean[s2]: (batch, in)
-        layer2_0_downsample_1_running_mean_all = layer2_0_downsample_1_running_mean.mean(1)
+        layer2_0_downsample_1_running_mean_all = layer2_0_downsample_1_running_mean.sum(1) / s2
         # 1 <- layer2.0.downsample.1.running_var[s2]: (batch, in)
-        layer2_0_downsample_1_running_var_all = layer2_0_downsample_1_running_var.mean(1)
-        fc_weight_all = fc_weight.mean(1)  # 1 <- fc.weight[y s2]: (batch, 10·in)
+        layer2_0_downsample_1_running_var_all = layer2_0_downsample_1_running_var.sum(1) / s2
+        fc_weight_all = fc_weight.sum(1) / s2  # 1 <- fc.weight[y s2]: (batch, 10·in)
 
         # Mixes: for each core every pool feeds every spread.
-
-        # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
-        pools = torch.cat([layer1_0_conv1_weight, layer1_0_conv2_weight.permute(0, 2, 1, 3)], dim=-1)
-        mixed = pools @ self.mix_m1_s1
-        to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed.split(9 * c, dim=-1)
-
-        # core (m2 s1): 1 pool, 1 spread, 81 diagrams
-        to_layer2_0_conv1_weight_m2_s1 = layer2_0_conv1_weight @ self.mix_m2_s1
-
-        # core (s2 m2): 1 pool, 1 spread, 81 diagrams
-        to_layer2_0_conv2_weight_s2_m2 = layer2_0_conv2_weight @ self.mix_s2_m2
-
-        # core (s2 s1): 1 pool, 1 spread, 1 diagram
-        to_layer2_0_downsample_0_weight_s2_s1 = layer2_0_downsample_0_weight @ self.mix_s2_s1
-
-        # core (m1): 6 pools, 6 spreads, 484 diagrams
-        pools = torch.cat([
-            layer1_0_conv1_weight_m1,
-            layer1_0_bn1_weight,
-            layer1_0_bn1_bias,
-            layer1_0_bn1_running_mean,
-            layer1_0_bn1_running_var,
-            layer1_0_conv2_weight_m1,
-        ], dim=-1)
-        mixed = pools @ self.mix_m1
-        (
-            to_layer1_0_conv1_weight_m1,
-            to_layer1_0_bn1_weight_m1,
-            to_layer1_0_bn1_bias_m1,
-            to_layer1_0_bn1_running_mean_m1,
-            to_layer1_0_bn1_running_var_m1,
-            to_layer1_0_conv2_weight_m1,
-        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
-
-        # core (m2): 6 pools, 6 spreads, 484 diagrams
-        pools = torch.cat([
-            layer2_0_conv1_weight_m2,
-            layer2_0_bn1_weight,
-            layer2_0_bn1_bias,
-            layer2_0_bn1_running_mean,
-            layer2_0_bn1_running_var,
-            layer2_0_conv2_weight_m2,
-        ], dim=-1)
-        mixed = pools @ self.mix_m2
-        (
-            to_layer2_0_conv1_weight_m2,
-            to_layer2_0_bn1_weight_m2,
-            to_layer2_0_bn1_bias_m2,
-            to_layer2_0_bn1_running_mean_m2,
-            to_layer2_0_bn1_running_var_m2,
-            to_layer2_0_conv2_weight_m2,
-        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
-
-        # core (s1): 13 pools, 13 spreads, 3969 diagrams
-        pools = torch.cat([
-            conv1_weight,
-            bn1_weight,
-            bn1_bias,
-            bn1_running_mean,
-            bn1_running_var,
-            layer1_0_conv1_weight_s1,
-            layer1_0_conv2_weight_s1,
-            layer1_0_bn2_weight,
-            layer1_0_bn2_bias,
-            layer1_0_bn2_running_mean,
-            layer1_0_bn2_running_var,
-            layer2_0_conv1_weight_s1,
-            layer2_0_downsample_0_weight_s1,
-        ], dim=-1)
-        mixed = pools @ self.mix_s1
-        (
-            to_conv1_weight_s1,
-            to_bn1_weight_s1,
-            to_bn1_bias_s1,
-            to_bn1_running_mean_s1,
-            to_bn1_running_var_s1,
-            to_layer1_0_conv1_weight_s1,
-            to_layer1_0_conv2_weight_s1,
-            to_layer1_0_bn2_weight_s1,
-            to_layer1_0_bn2_bias_s1,
-            to_layer1_0_bn2_running_mean_s1,
-            to_layer1_0_bn2_running_var_s1,
-            to_layer2_0_conv1_weight_s1,
-            to_layer2_0_downsample_0_weight_s1,
-        ) = mixed.split([27 * c, c, c, c, c, 9 * c, 9 * c, c, c, c, c, 9 * c, c], dim=-1)
-
-        # core (s2): 11 pools, 11 spreads, 784 diagrams
-        pools = torch.cat([
-            layer2_0_conv2_weight_s2,
-            layer2_0_bn2_weight,
-            layer2_0_bn2_bias,
-            layer2_0_bn2_running_mean,
-            layer2_0_bn2_running_var,
-            layer2_0_downsample_0_weight_s2,
-            layer2_0_downsample_1_weight,
-            layer2_0_downsample_1_bias,
-            layer2_0_downsample_1_running_mean,
-            layer2_0_downsample_1_running_var,
-            fc_weight,
-        ], dim=-1)
-        mixed = pools @ self.mix_s2
-        (
-            to_layer2_0_conv2_weight_s2,
-            to_layer2_0_bn2_weight_s2,
-            to_layer2_0_bn2_bias_s2,
-            to_layer2_0_bn2_running_mean_s2,
-            to_layer2_0_bn2_running_var_s2,
-            to_layer2_0_downsample_0_weight_s2,
-            to_layer2_0_downsample_1_weight_s2,
-            to_layer2_0_downsample_1_bias_s2,
-            to_layer2_0_downsample_1_running_mean_s2,
-            to_layer2_0_downsample_1_running_var_s2,
-            to_fc_weight_s2,
-        ) = mixed.split([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
 
         # core (): 32 pools, 32 spreads, 11664 diagrams
         pools = torch.cat([
@@ -600,6 +486,120 @@ class ResNetBlockLayer(nn.Module):
             dim=-1,
         )
 
+        # core (m1): 6 pools, 6 spreads, 484 diagrams
+        pools = torch.cat([
+            layer1_0_conv1_weight_m1,
+            layer1_0_bn1_weight,
+            layer1_0_bn1_bias,
+            layer1_0_bn1_running_mean,
+            layer1_0_bn1_running_var,
+            layer1_0_conv2_weight_m1,
+        ], dim=-1)
+        mixed = pools @ self.mix_m1
+        (
+            to_layer1_0_conv1_weight_m1,
+            to_layer1_0_bn1_weight_m1,
+            to_layer1_0_bn1_bias_m1,
+            to_layer1_0_bn1_running_mean_m1,
+            to_layer1_0_bn1_running_var_m1,
+            to_layer1_0_conv2_weight_m1,
+        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
+
+        # core (m2): 6 pools, 6 spreads, 484 diagrams
+        pools = torch.cat([
+            layer2_0_conv1_weight_m2,
+            layer2_0_bn1_weight,
+            layer2_0_bn1_bias,
+            layer2_0_bn1_running_mean,
+            layer2_0_bn1_running_var,
+            layer2_0_conv2_weight_m2,
+        ], dim=-1)
+        mixed = pools @ self.mix_m2
+        (
+            to_layer2_0_conv1_weight_m2,
+            to_layer2_0_bn1_weight_m2,
+            to_layer2_0_bn1_bias_m2,
+            to_layer2_0_bn1_running_mean_m2,
+            to_layer2_0_bn1_running_var_m2,
+            to_layer2_0_conv2_weight_m2,
+        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
+
+        # core (s1): 13 pools, 13 spreads, 3969 diagrams
+        pools = torch.cat([
+            conv1_weight,
+            bn1_weight,
+            bn1_bias,
+            bn1_running_mean,
+            bn1_running_var,
+            layer1_0_conv1_weight_s1,
+            layer1_0_conv2_weight_s1,
+            layer1_0_bn2_weight,
+            layer1_0_bn2_bias,
+            layer1_0_bn2_running_mean,
+            layer1_0_bn2_running_var,
+            layer2_0_conv1_weight_s1,
+            layer2_0_downsample_0_weight_s1,
+        ], dim=-1)
+        mixed = pools @ self.mix_s1
+        (
+            to_conv1_weight_s1,
+            to_bn1_weight_s1,
+            to_bn1_bias_s1,
+            to_bn1_running_mean_s1,
+            to_bn1_running_var_s1,
+            to_layer1_0_conv1_weight_s1,
+            to_layer1_0_conv2_weight_s1,
+            to_layer1_0_bn2_weight_s1,
+            to_layer1_0_bn2_bias_s1,
+            to_layer1_0_bn2_running_mean_s1,
+            to_layer1_0_bn2_running_var_s1,
+            to_layer2_0_conv1_weight_s1,
+            to_layer2_0_downsample_0_weight_s1,
+        ) = mixed.split([27 * c, c, c, c, c, 9 * c, 9 * c, c, c, c, c, 9 * c, c], dim=-1)
+
+        # core (s2): 11 pools, 11 spreads, 784 diagrams
+        pools = torch.cat([
+            layer2_0_conv2_weight_s2,
+            layer2_0_bn2_weight,
+            layer2_0_bn2_bias,
+            layer2_0_bn2_running_mean,
+            layer2_0_bn2_running_var,
+            layer2_0_downsample_0_weight_s2,
+            layer2_0_downsample_1_weight,
+            layer2_0_downsample_1_bias,
+            layer2_0_downsample_1_running_mean,
+            layer2_0_downsample_1_running_var,
+            fc_weight,
+        ], dim=-1)
+        mixed = pools @ self.mix_s2
+        (
+            to_layer2_0_conv2_weight_s2,
+            to_layer2_0_bn2_weight_s2,
+            to_layer2_0_bn2_bias_s2,
+            to_layer2_0_bn2_running_mean_s2,
+            to_layer2_0_bn2_running_var_s2,
+            to_layer2_0_downsample_0_weight_s2,
+            to_layer2_0_downsample_1_weight_s2,
+            to_layer2_0_downsample_1_bias_s2,
+            to_layer2_0_downsample_1_running_mean_s2,
+            to_layer2_0_downsample_1_running_var_s2,
+            to_fc_weight_s2,
+        ) = mixed.split([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
+
+        # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
+        pools = torch.cat([layer1_0_conv1_weight, layer1_0_conv2_weight.permute(0, 2, 1, 3)], dim=-1)
+        mixed = pools @ self.mix_m1_s1
+        to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed.split(9 * c, dim=-1)
+
+        # core (m2 s1): 1 pool, 1 spread, 81 diagrams
+        to_layer2_0_conv1_weight_m2_s1 = layer2_0_conv1_weight @ self.mix_m2_s1
+
+        # core (s2 m2): 1 pool, 1 spread, 81 diagrams
+        to_layer2_0_conv2_weight_s2_m2 = layer2_0_conv2_weight @ self.mix_s2_m2
+
+        # core (s2 s1): 1 pool, 1 spread, 1 diagram
+        to_layer2_0_downsample_0_weight_s2_s1 = layer2_0_downsample_0_weight @ self.mix_s2_s1
+
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # conv1.weight[s1 colour 3 3] <- s1, 1: (batch, s1, 27·out)
         out_conv1_weight = to_conv1_weight_s1 + to_conv1_weight_all[:, None]
@@ -658,9 +658,8 @@ class ResNetBlockLayer(nn.Module):
         out_layer2_0_conv1_weight_s1 = to_layer2_0_conv1_weight_s1 + to_layer2_0_conv1_weight_all[:, None]
         # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1, m2, s1: (batch, m2, s1, 9·out)
         out_layer2_0_conv1_weight = (
-            to_layer2_0_conv1_weight_m2_s1
-            + to_layer2_0_conv1_weight_m2[:, :, None]
-            + out_layer2_0_conv1_weight_s1[:, None]
+            to_layer2_0_conv1_weight_m2_s1.add_(to_layer2_0_conv1_weight_m2[:, :, None])
+            .add_(out_layer2_0_conv1_weight_s1[:, None])
         )
         # layer2.0.bn1.weight[m2] <- m2, 1: (batch, m2, out)
         out_layer2_0_bn1_weight = to_layer2_0_bn1_weight_m2 + to_layer2_0_bn1_weight_all[:, None]
@@ -680,9 +679,8 @@ class ResNetBlockLayer(nn.Module):
         out_layer2_0_conv2_weight_s2 = to_layer2_0_conv2_weight_s2 + to_layer2_0_conv2_weight_all[:, None]
         # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2, m2, s2: (batch, s2, m2, 9·out)
         out_layer2_0_conv2_weight = (
-            to_layer2_0_conv2_weight_s2_m2
-            + to_layer2_0_conv2_weight_m2[:, None]
-            + out_layer2_0_conv2_weight_s2[:, :, None]
+            to_layer2_0_conv2_weight_s2_m2.add_(to_layer2_0_conv2_weight_m2[:, None])
+            .add_(out_layer2_0_conv2_weight_s2[:, :, None])
         )
         # layer2.0.bn2.weight[s2] <- s2, 1: (batch, s2, out)
         out_layer2_0_bn2_weight = to_layer2_0_bn2_weight_s2 + to_layer2_0_bn2_weight_all[:, None]
@@ -705,9 +703,8 @@ class ResNetBlockLayer(nn.Module):
         )
         # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1, s1, s2: (batch, s2, s1, out)
         out_layer2_0_downsample_0_weight = (
-            to_layer2_0_downsample_0_weight_s2_s1
-            + out_layer2_0_downsample_0_weight_s1[:, None]
-            + to_layer2_0_downsample_0_weight_s2[:, :, None]
+            to_layer2_0_downsample_0_weight_s2_s1.add_(out_layer2_0_downsample_0_weight_s1[:, None])
+            .add_(to_layer2_0_downsample_0_weight_s2[:, :, None])
         )
         # layer2.0.downsample.1.weight[s2] <- s2, 1: (batch, s2, out)
         out_layer2_0_downsample_1_weight = (

@@ -90,16 +90,16 @@ class TransformerBlockLayer(nn.Module):
         super().__init__()
         self.in_channels, self.out_channels = in_channels, out_channels
         options = {"device": device, "dtype": dtype}
-        self.mix_head_dk_d = nn.Parameter(torch.empty(2 * in_channels, 2 * out_channels, **options))
-        self.mix_d_head_dv = nn.Parameter(torch.empty(2 * in_channels, 2 * out_channels, **options))
+        self.mix = nn.Parameter(torch.empty(16 * in_channels, 16 * out_channels, **options))
+        self.mix_d = nn.Parameter(torch.empty(12 * in_channels, 12 * out_channels, **options))
+        self.mix_h = nn.Parameter(torch.empty(3 * in_channels, 3 * out_channels, **options))
+        self.mix_head = nn.Parameter(torch.empty(7 * in_channels, 7 * out_channels, **options))
         self.mix_d_h = nn.Parameter(torch.empty(2 * in_channels, 2 * out_channels, **options))
         self.mix_head_d = nn.Parameter(torch.empty(4 * in_channels, 4 * out_channels, **options))
         self.mix_head_dk = nn.Parameter(torch.empty(4 * in_channels, 4 * out_channels, **options))
         self.mix_head_dv = nn.Parameter(torch.empty(3 * in_channels, 3 * out_channels, **options))
-        self.mix_d = nn.Parameter(torch.empty(12 * in_channels, 12 * out_channels, **options))
-        self.mix_h = nn.Parameter(torch.empty(3 * in_channels, 3 * out_channels, **options))
-        self.mix_head = nn.Parameter(torch.empty(7 * in_channels, 7 * out_channels, **options))
-        self.mix = nn.Parameter(torch.empty(16 * in_channels, 16 * out_channels, **options))
+        self.mix_head_dk_d = nn.Parameter(torch.empty(2 * in_channels, 2 * out_channels, **options))
+        self.mix_d_head_dv = nn.Parameter(torch.empty(2 * in_channels, 2 * out_channels, **options))
         self.register_parameter("bias", nn.Parameter(torch.empty(16 * out_channels, **options)) if bias else None)
         self.reset_parameters()
 
@@ -109,23 +109,6 @@ class TransformerBlockLayer(nn.Module):
         Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix_head_dk_d, [(2 * n, 1)], [(2 * c, 45 * n)])
-        _initialise(self.mix_d_head_dv, [(2 * n, 1)], [(2 * c, 44 * n)])
-        _initialise(self.mix_d_h, [(2 * n, 1)], [(2 * c, 33 * n)])
-        _initialise(self.mix_head_d, [(4 * n, 16)], [(2 * c, 45 * n), (2 * c, 44 * n)])
-        _initialise(self.mix_head_dk, [(2 * n, 64), (2 * n, 1)], [(2 * c, 45 * n), (2 * c, 27 * n)])
-        _initialise(self.mix_head_dv, [(n, 64), (n, 1), (n, 64)], [(c, 44 * n), (c, 26 * n), (c, 44 * n)])
-        _initialise(
-            self.mix_d,
-            [(4 * n, 64), (n, 1), (2 * n, 256), (5 * n, 1)],
-            [(2 * c, 45 * n), (2 * c, 44 * n), (c, 28 * n), (2 * c, 33 * n), (5 * c, 28 * n)],
-        )
-        _initialise(self.mix_h, [(n, 64), (n, 1), (n, 64)], [(c, 33 * n), (c, 19 * n), (c, 33 * n)])
-        _initialise(
-            self.mix_head,
-            [(3 * n, 1024), (3 * n, 16), (n, 1024)],
-            [(2 * c, 45 * n), (c, 44 * n), (2 * c, 27 * n), (c, 26 * n), (c, 44 * n)],
-        )
         _initialise(
             self.mix,
             [(3 * n, 4096), (3 * n, 64), (n, 4096), (n, 64), (n, 16384), (n, 256), (n, 16384), (5 * n, 64)],
@@ -142,6 +125,23 @@ class TransformerBlockLayer(nn.Module):
                 (5 * c, 28 * n),
             ],
         )
+        _initialise(
+            self.mix_d,
+            [(4 * n, 64), (n, 1), (2 * n, 256), (5 * n, 1)],
+            [(2 * c, 45 * n), (2 * c, 44 * n), (c, 28 * n), (2 * c, 33 * n), (5 * c, 28 * n)],
+        )
+        _initialise(self.mix_h, [(n, 64), (n, 1), (n, 64)], [(c, 33 * n), (c, 19 * n), (c, 33 * n)])
+        _initialise(
+            self.mix_head,
+            [(3 * n, 1024), (3 * n, 16), (n, 1024)],
+            [(2 * c, 45 * n), (c, 44 * n), (2 * c, 27 * n), (c, 26 * n), (c, 44 * n)],
+        )
+        _initialise(self.mix_d_h, [(2 * n, 1)], [(2 * c, 33 * n)])
+        _initialise(self.mix_head_d, [(4 * n, 16)], [(2 * c, 45 * n), (2 * c, 44 * n)])
+        _initialise(self.mix_head_dk, [(2 * n, 64), (2 * n, 1)], [(2 * c, 45 * n), (2 * c, 27 * n)])
+        _initialise(self.mix_head_dv, [(n, 64), (n, 1), (n, 64)], [(c, 44 * n), (c, 26 * n), (c, 44 * n)])
+        _initialise(self.mix_head_dk_d, [(2 * n, 1)], [(2 * c, 45 * n)])
+        _initialise(self.mix_d_head_dv, [(2 * n, 1)], [(2 * c, 44 * n)])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -206,139 +206,113 @@ class TransformerBlockLayer(nn.Module):
 
         # Pools: diagonals of the source, averaged over what the core leaves out.
         # head d <- self_attn.in_proj_weight#0[head dk d]: (batch, head, d, in)
-        self_attn_in_proj_weight_p0_head_d = self_attn_in_proj_weight_p0.mean(2)
+        self_attn_in_proj_weight_p0_head_d = self_attn_in_proj_weight_p0.sum(2) / dk
         # head d <- self_attn.in_proj_weight#1[head dk d]: (batch, head, d, in)
-        self_attn_in_proj_weight_p1_head_d = self_attn_in_proj_weight_p1.mean(2)
+        self_attn_in_proj_weight_p1_head_d = self_attn_in_proj_weight_p1.sum(2) / dk
         # head d <- self_attn.in_proj_weight#2[head dv d]: (batch, head, d, in)
-        self_attn_in_proj_weight_p2_head_d = self_attn_in_proj_weight_p2.mean(2)
+        self_attn_in_proj_weight_p2_head_d = self_attn_in_proj_weight_p2.sum(2) / dv
         # d head <- self_attn.out_proj.weight[d head dv]: (batch, d, head, in)
-        self_attn_out_proj_weight_d_head = self_attn_out_proj_weight.mean(3)
+        self_attn_out_proj_weight_d_head = self_attn_out_proj_weight.sum(3) / dv
         # head dk <- self_attn.in_proj_weight#0[head dk d]: (batch, head, dk, in)
-        self_attn_in_proj_weight_p0_head_dk = self_attn_in_proj_weight_p0.mean(3)
+        self_attn_in_proj_weight_p0_head_dk = self_attn_in_proj_weight_p0.sum(3) / d
         # head dk <- self_attn.in_proj_weight#1[head dk d]: (batch, head, dk, in)
-        self_attn_in_proj_weight_p1_head_dk = self_attn_in_proj_weight_p1.mean(3)
+        self_attn_in_proj_weight_p1_head_dk = self_attn_in_proj_weight_p1.sum(3) / d
         # head dv <- self_attn.in_proj_weight#2[head dv d]: (batch, head, dv, in)
-        self_attn_in_proj_weight_p2_head_dv = self_attn_in_proj_weight_p2.mean(3)
+        self_attn_in_proj_weight_p2_head_dv = self_attn_in_proj_weight_p2.sum(3) / d
         # head dv <- self_attn.out_proj.weight[d head dv]: (batch, head, dv, in)
-        self_attn_out_proj_weight_head_dv = self_attn_out_proj_weight.mean(1)
+        self_attn_out_proj_weight_head_dv = self_attn_out_proj_weight.sum(1) / d
         # d <- self_attn.in_proj_weight#0[head dk d]: (batch, d, in)
-        self_attn_in_proj_weight_p0_d = self_attn_in_proj_weight_p0_head_d.mean(1)
+        self_attn_in_proj_weight_p0_d = self_attn_in_proj_weight_p0_head_d.sum(1) / head
         # d <- self_attn.in_proj_weight#1[head dk d]: (batch, d, in)
-        self_attn_in_proj_weight_p1_d = self_attn_in_proj_weight_p1_head_d.mean(1)
+        self_attn_in_proj_weight_p1_d = self_attn_in_proj_weight_p1_head_d.sum(1) / head
         # d <- self_attn.in_proj_weight#2[head dv d]: (batch, d, in)
-        self_attn_in_proj_weight_p2_d = self_attn_in_proj_weight_p2_head_d.mean(1)
+        self_attn_in_proj_weight_p2_d = self_attn_in_proj_weight_p2_head_d.sum(1) / head
         # d <- self_attn.out_proj.weight[d head dv]: (batch, d, in)
-        self_attn_out_proj_weight_d = self_attn_out_proj_weight_d_head.mean(2)
-        linear1_weight_d = linear1_weight.mean(1)  # d <- linear1.weight[h d]: (batch, d, in)
-        linear2_weight_d = linear2_weight.mean(2)  # d <- linear2.weight[d h]: (batch, d, in)
-        linear1_weight_h = linear1_weight.mean(2)  # h <- linear1.weight[h d]: (batch, h, in)
-        linear2_weight_h = linear2_weight.mean(1)  # h <- linear2.weight[d h]: (batch, h, in)
+        self_attn_out_proj_weight_d = self_attn_out_proj_weight_d_head.sum(2) / head
+        linear1_weight_d = linear1_weight.sum(1) / h  # d <- linear1.weight[h d]: (batch, d, in)
+        linear2_weight_d = linear2_weight.sum(2) / h  # d <- linear2.weight[d h]: (batch, d, in)
+        linear1_weight_h = linear1_weight.sum(2) / d  # h <- linear1.weight[h d]: (batch, h, in)
+        linear2_weight_h = linear2_weight.sum(1) / d  # h <- linear2.weight[d h]: (batch, h, in)
         # head <- self_attn.in_proj_weight#0[head dk d]: (batch, head, in)
-        self_attn_in_proj_weight_p0_head = self_attn_in_proj_weight_p0_head_dk.mean(2)
+        self_attn_in_proj_weight_p0_head = self_attn_in_proj_weight_p0_head_dk.sum(2) / dk
         # head <- self_attn.in_proj_weight#1[head dk d]: (batch, head, in)
-        self_attn_in_proj_weight_p1_head = self_attn_in_proj_weight_p1_head_dk.mean(2)
+        self_attn_in_proj_weight_p1_head = self_attn_in_proj_weight_p1_head_dk.sum(2) / dk
         # head <- self_attn.in_proj_weight#2[head dv d]: (batch, head, in)
-        self_attn_in_proj_weight_p2_head = self_attn_in_proj_weight_p2_head_dv.mean(2)
+        self_attn_in_proj_weight_p2_head = self_attn_in_proj_weight_p2_head_dv.sum(2) / dv
         # head <- self_attn.in_proj_bias#0[head dk]: (batch, head, in)
-        self_attn_in_proj_bias_p0_head = self_attn_in_proj_bias_p0.mean(2)
+        self_attn_in_proj_bias_p0_head = self_attn_in_proj_bias_p0.sum(2) / dk
         # head <- self_attn.in_proj_bias#1[head dk]: (batch, head, in)
-        self_attn_in_proj_bias_p1_head = self_attn_in_proj_bias_p1.mean(2)
+        self_attn_in_proj_bias_p1_head = self_attn_in_proj_bias_p1.sum(2) / dk
         # head <- self_attn.in_proj_bias#2[head dv]: (batch, head, in)
-        self_attn_in_proj_bias_p2_head = self_attn_in_proj_bias_p2.mean(2)
+        self_attn_in_proj_bias_p2_head = self_attn_in_proj_bias_p2.sum(2) / dv
         # head <- self_attn.out_proj.weight[d head dv]: (batch, head, in)
-        self_attn_out_proj_weight_head = self_attn_out_proj_weight_head_dv.mean(2)
+        self_attn_out_proj_weight_head = self_attn_out_proj_weight_head_dv.sum(2) / dv
         # 1 <- self_attn.in_proj_weight#0[head dk d]: (batch, in)
-        self_attn_in_proj_weight_p0_all = self_attn_in_proj_weight_p0_head.mean(1)
+        self_attn_in_proj_weight_p0_all = self_attn_in_proj_weight_p0_head.sum(1) / head
         # 1 <- self_attn.in_proj_weight#1[head dk d]: (batch, in)
-        self_attn_in_proj_weight_p1_all = self_attn_in_proj_weight_p1_head.mean(1)
+        self_attn_in_proj_weight_p1_all = self_attn_in_proj_weight_p1_head.sum(1) / head
         # 1 <- self_attn.in_proj_weight#2[head dv d]: (batch, in)
-        self_attn_in_proj_weight_p2_all = self_attn_in_proj_weight_p2_head.mean(1)
+        self_attn_in_proj_weight_p2_all = self_attn_in_proj_weight_p2_head.sum(1) / head
         # 1 <- self_attn.in_proj_bias#0[head dk]: (batch, in)
-        self_attn_in_proj_bias_p0_all = self_attn_in_proj_bias_p0_head.mean(1)
+        self_attn_in_proj_bias_p0_all = self_attn_in_proj_bias_p0_head.sum(1) / head
         # 1 <- self_attn.in_proj_bias#1[head dk]: (batch, in)
-        self_attn_in_proj_bias_p1_all = self_attn_in_proj_bias_p1_head.mean(1)
+        self_attn_in_proj_bias_p1_all = self_attn_in_proj_bias_p1_head.sum(1) / head
         # 1 <- self_attn.in_proj_bias#2[head dv]: (batch, in)
-        self_attn_in_proj_bias_p2_all = self_attn_in_proj_bias_p2_head.mean(1)
+        self_attn_in_proj_bias_p2_all = self_attn_in_proj_bias_p2_head.sum(1) / head
         # 1 <- self_attn.out_proj.weight[d head dv]: (batch, in)
-        self_attn_out_proj_weight_all = self_attn_out_proj_weight_head.mean(1)
+        self_attn_out_proj_weight_all = self_attn_out_proj_weight_head.sum(1) / head
         # 1 <- self_attn.out_proj.bias[d]: (batch, in)
-        self_attn_out_proj_bias_all = self_attn_out_proj_bias.mean(1)
-        linear1_weight_all = linear1_weight_d.mean(1)  # 1 <- linear1.weight[h d]: (batch, in)
-        linear1_bias_all = linear1_bias.mean(1)  # 1 <- linear1.bias[h]: (batch, in)
-        linear2_weight_all = linear2_weight_d.mean(1)  # 1 <- linear2.weight[d h]: (batch, in)
-        linear2_bias_all = linear2_bias.mean(1)  # 1 <- linear2.bias[d]: (batch, in)
-        norm1_weight_all = norm1_weight.mean(1)  # 1 <- norm1.weight[d]: (batch, in)
-        norm1_bias_all = norm1_bias.mean(1)  # 1 <- norm1.bias[d]: (batch, in)
-        norm2_weight_all = norm2_weight.mean(1)  # 1 <- norm2.weight[d]: (batch, in)
-        norm2_bias_all = norm2_bias.mean(1)  # 1 <- norm2.bias[d]: (batch, in)
+        self_attn_out_proj_bias_all = self_attn_out_proj_bias.sum(1) / d
+        linear1_weight_all = linear1_weight_d.sum(1) / d  # 1 <- linear1.weight[h d]: (batch, in)
+        linear1_bias_all = linear1_bias.sum(1) / h  # 1 <- linear1.bias[h]: (batch, in)
+        linear2_weight_all = linear2_weight_d.sum(1) / d  # 1 <- linear2.weight[d h]: (batch, in)
+        linear2_bias_all = linear2_bias.sum(1) / d  # 1 <- linear2.bias[d]: (batch, in)
+        norm1_weight_all = norm1_weight.sum(1) / d  # 1 <- norm1.weight[d]: (batch, in)
+        norm1_bias_all = norm1_bias.sum(1) / d  # 1 <- norm1.bias[d]: (batch, in)
+        norm2_weight_all = norm2_weight.sum(1) / d  # 1 <- norm2.weight[d]: (batch, in)
+        norm2_bias_all = norm2_bias.sum(1) / d  # 1 <- norm2.bias[d]: (batch, in)
 
         # Mixes: for each core every pool feeds every spread.
 
-        # core (head dk d): 2 pools, 2 spreads, 4 diagrams
-        pools = torch.cat([self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1], dim=-1)
-        mixed = pools @ self.mix_head_dk_d
-        (
-            to_self_attn_in_proj_weight_p0_head_dk_d,
-            to_self_attn_in_proj_weight_p1_head_dk_d,
-        ) = mixed.split(c, dim=-1)
-
-        # core (d head dv): 2 pools, 2 spreads, 4 diagrams
+        # core (): 16 pools, 16 spreads, 256 diagrams
         pools = torch.cat([
-            self_attn_in_proj_weight_p2.permute(0, 3, 1, 2, 4),
-            self_attn_out_proj_weight,
+            self_attn_in_proj_weight_p0_all,
+            self_attn_in_proj_weight_p1_all,
+            self_attn_in_proj_weight_p2_all,
+            self_attn_in_proj_bias_p0_all,
+            self_attn_in_proj_bias_p1_all,
+            self_attn_in_proj_bias_p2_all,
+            self_attn_out_proj_weight_all,
+            self_attn_out_proj_bias_all,
+            linear1_weight_all,
+            linear1_bias_all,
+            linear2_weight_all,
+            linear2_bias_all,
+            norm1_weight_all,
+            norm1_bias_all,
+            norm2_weight_all,
+            norm2_bias_all,
         ], dim=-1)
-        mixed = pools @ self.mix_d_head_dv
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
         (
-            to_self_attn_in_proj_weight_p2_d_head_dv,
-            to_self_attn_out_proj_weight_d_head_dv,
-        ) = mixed.split(c, dim=-1)
-
-        # core (d h): 2 pools, 2 spreads, 4 diagrams
-        pools = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
-        mixed = pools @ self.mix_d_h
-        to_linear1_weight_d_h, to_linear2_weight_d_h = mixed.split(c, dim=-1)
-
-        # core (head d): 4 pools, 4 spreads, 16 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_head_d,
-            self_attn_in_proj_weight_p1_head_d,
-            self_attn_in_proj_weight_p2_head_d,
-            self_attn_out_proj_weight_d_head.permute(0, 2, 1, 3),
-        ], dim=-1)
-        mixed = pools @ self.mix_head_d
-        (
-            to_self_attn_in_proj_weight_p0_head_d,
-            to_self_attn_in_proj_weight_p1_head_d,
-            to_self_attn_in_proj_weight_p2_head_d,
-            to_self_attn_out_proj_weight_head_d,
-        ) = mixed.split(c, dim=-1)
-
-        # core (head dk): 4 pools, 4 spreads, 16 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_head_dk,
-            self_attn_in_proj_weight_p1_head_dk,
-            self_attn_in_proj_bias_p0,
-            self_attn_in_proj_bias_p1,
-        ], dim=-1)
-        mixed = pools @ self.mix_head_dk
-        (
-            to_self_attn_in_proj_weight_p0_head_dk,
-            to_self_attn_in_proj_weight_p1_head_dk,
-            to_self_attn_in_proj_bias_p0_head_dk,
-            to_self_attn_in_proj_bias_p1_head_dk,
-        ) = mixed.split(c, dim=-1)
-
-        # core (head dv): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p2_head_dv,
-            self_attn_in_proj_bias_p2,
-            self_attn_out_proj_weight_head_dv,
-        ], dim=-1)
-        mixed = pools @ self.mix_head_dv
-        (
-            to_self_attn_in_proj_weight_p2_head_dv,
-            to_self_attn_in_proj_bias_p2_head_dv,
-            to_self_attn_out_proj_weight_head_dv,
+            to_self_attn_in_proj_weight_p0_all,
+            to_self_attn_in_proj_weight_p1_all,
+            to_self_attn_in_proj_weight_p2_all,
+            to_self_attn_in_proj_bias_p0_all,
+            to_self_attn_in_proj_bias_p1_all,
+            to_self_attn_in_proj_bias_p2_all,
+            to_self_attn_out_proj_weight_all,
+            to_self_attn_out_proj_bias_all,
+            to_linear1_weight_all,
+            to_linear1_bias_all,
+            to_linear2_weight_all,
+            to_linear2_bias_all,
+            to_norm1_weight_all,
+            to_norm1_bias_all,
+            to_norm2_weight_all,
+            to_norm2_bias_all,
         ) = mixed.split(c, dim=-1)
 
         # core (d): 12 pools, 12 spreads, 144 diagrams
@@ -398,45 +372,71 @@ class TransformerBlockLayer(nn.Module):
             to_self_attn_out_proj_weight_head,
         ) = mixed.split(c, dim=-1)
 
-        # core (): 16 pools, 16 spreads, 256 diagrams
+        # core (d h): 2 pools, 2 spreads, 4 diagrams
+        pools = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
+        mixed = pools @ self.mix_d_h
+        to_linear1_weight_d_h, to_linear2_weight_d_h = mixed.split(c, dim=-1)
+
+        # core (head d): 4 pools, 4 spreads, 16 diagrams
         pools = torch.cat([
-            self_attn_in_proj_weight_p0_all,
-            self_attn_in_proj_weight_p1_all,
-            self_attn_in_proj_weight_p2_all,
-            self_attn_in_proj_bias_p0_all,
-            self_attn_in_proj_bias_p1_all,
-            self_attn_in_proj_bias_p2_all,
-            self_attn_out_proj_weight_all,
-            self_attn_out_proj_bias_all,
-            linear1_weight_all,
-            linear1_bias_all,
-            linear2_weight_all,
-            linear2_bias_all,
-            norm1_weight_all,
-            norm1_bias_all,
-            norm2_weight_all,
-            norm2_bias_all,
+            self_attn_in_proj_weight_p0_head_d,
+            self_attn_in_proj_weight_p1_head_d,
+            self_attn_in_proj_weight_p2_head_d,
+            self_attn_out_proj_weight_d_head.permute(0, 2, 1, 3),
         ], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
+        mixed = pools @ self.mix_head_d
         (
-            to_self_attn_in_proj_weight_p0_all,
-            to_self_attn_in_proj_weight_p1_all,
-            to_self_attn_in_proj_weight_p2_all,
-            to_self_attn_in_proj_bias_p0_all,
-            to_self_attn_in_proj_bias_p1_all,
-            to_self_attn_in_proj_bias_p2_all,
-            to_self_attn_out_proj_weight_all,
-            to_self_attn_out_proj_bias_all,
-            to_linear1_weight_all,
-            to_linear1_bias_all,
-            to_linear2_weight_all,
-            to_linear2_bias_all,
-            to_norm1_weight_all,
-            to_norm1_bias_all,
-            to_norm2_weight_all,
-            to_norm2_bias_all,
+            to_self_attn_in_proj_weight_p0_head_d,
+            to_self_attn_in_proj_weight_p1_head_d,
+            to_self_attn_in_proj_weight_p2_head_d,
+            to_self_attn_out_proj_weight_head_d,
+        ) = mixed.split(c, dim=-1)
+
+        # core (head dk): 4 pools, 4 spreads, 16 diagrams
+        pools = torch.cat([
+            self_attn_in_proj_weight_p0_head_dk,
+            self_attn_in_proj_weight_p1_head_dk,
+            self_attn_in_proj_bias_p0,
+            self_attn_in_proj_bias_p1,
+        ], dim=-1)
+        mixed = pools @ self.mix_head_dk
+        (
+            to_self_attn_in_proj_weight_p0_head_dk,
+            to_self_attn_in_proj_weight_p1_head_dk,
+            to_self_attn_in_proj_bias_p0_head_dk,
+            to_self_attn_in_proj_bias_p1_head_dk,
+        ) = mixed.split(c, dim=-1)
+
+        # core (head dv): 3 pools, 3 spreads, 9 diagrams
+        pools = torch.cat([
+            self_attn_in_proj_weight_p2_head_dv,
+            self_attn_in_proj_bias_p2,
+            self_attn_out_proj_weight_head_dv,
+        ], dim=-1)
+        mixed = pools @ self.mix_head_dv
+        (
+            to_self_attn_in_proj_weight_p2_head_dv,
+            to_self_attn_in_proj_bias_p2_head_dv,
+            to_self_attn_out_proj_weight_head_dv,
+        ) = mixed.split(c, dim=-1)
+
+        # core (head dk d): 2 pools, 2 spreads, 4 diagrams
+        pools = torch.cat([self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1], dim=-1)
+        mixed = pools @ self.mix_head_dk_d
+        (
+            to_self_attn_in_proj_weight_p0_head_dk_d,
+            to_self_attn_in_proj_weight_p1_head_dk_d,
+        ) = mixed.split(c, dim=-1)
+
+        # core (d head dv): 2 pools, 2 spreads, 4 diagrams
+        pools = torch.cat([
+            self_attn_in_proj_weight_p2.permute(0, 3, 1, 2, 4),
+            self_attn_out_proj_weight,
+        ], dim=-1)
+        mixed = pools @ self.mix_d_head_dv
+        (
+            to_self_attn_in_proj_weight_p2_d_head_dv,
+            to_self_attn_out_proj_weight_d_head_dv,
         ) = mixed.split(c, dim=-1)
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.

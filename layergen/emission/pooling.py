@@ -56,12 +56,22 @@ def print_pool(draft: Draft, pool: Pool, pieces: dict[Piece, str], names: dict[S
             value = draft.call("_diagonal", value, str(pairs))
     else:
         value, kept = names[pool.origin], pool.origin.kept
-    dims = [str(kept.index(number) + 1) for number in kept if number not in side.kept]
-    if dims:
-        value += f".mean({dims[0] if len(dims) == 1 else tuple_code(dims)})"
+    averaged = [number for number in kept if number not in side.kept]
+    if averaged:
+        value += mean_code(draft, side, averaged, [str(kept.index(number) + 1) for number in averaged])
     names[side] = draft.namer.fresh(side_name(space, side))
     left, right = side_text(space[side.piece.tensor], side)
     draft.assign(names[side], [value], f"{left} <- {right}: {shape_text(side, 'in')}")
+
+
+def mean_code(draft: Draft, side: Side, blocks: list[int], dims: list[str]) -> str:
+    """The mean over some blocks, as a sum and a division of what is left.
+
+    The gradient of a mean is divided at full size, that of a sum is a view.
+    """
+    sizes = [draft.sizes[side.piece.positions[side.blocks[number][0]].index.name] for number in blocks]
+    divisor = sizes[0] if len(sizes) == 1 else f"({' * '.join(sizes)})"
+    return f".sum({dims[0] if len(dims) == 1 else tuple_code(dims)}) / {divisor}"
 
 
 def merging_pairs(side: Side) -> list[tuple[int, int]]:

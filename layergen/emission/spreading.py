@@ -51,6 +51,8 @@ def print_sum(draft: Draft, step: Spread, steps: list[Spread], slices: dict[Side
     whole = len(side.kept) == len(side.blocks) and not merging_pairs(side)
     base = tensor_identifier(draft.plan.maps.target, side.piece) if whole else side_name(draft.plan.maps.target, side)
     name = draft.namer.fresh(f"out_{base}")
+    if step.in_place and below:
+        summands = [own[0] + "".join(f".add_({other})" for other in summands[1:])]
     kept = [side_text(tensor, other)[0] for other in ([side] if own else []) + below]
     draft.assign(name, summands, f"{side_text(tensor, side)[1]} <- {', '.join(kept)}: {shape_text(side, 'out')}")
     return name

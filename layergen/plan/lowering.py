@@ -21,6 +21,9 @@ __all__ = ["lower"]
 def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     """The plain plan of a layer: every pool read from its piece, every spread written to its piece.
 
+    Cores come from the smallest to the largest: what is largest is then computed last and differentiated first, so
+    that automatic differentiation adds the small gradients into the large one in place.
+
     Raises `SpecificationError` if the maps have more than `limit` diagrams (free values left open).
     """
     check_limit(maps.diagram_count, limit, "the layer")
@@ -29,7 +32,7 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     mixes = [
         mix
-        for core in sorted(targets, key=lambda core: (-len(core.sets), core.sets, str(core.parents)))
+        for core in sorted(targets, key=lambda core: (len(core.sets), core.sets, str(core.parents)))
         for mix in core_mixes(core, sources.get(core, []), targets[core], sizes)
     ]
     pooled = dict.fromkeys(unordered(side) for mix in mixes for side in mix.pools)

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from layergen.plan.steps import Mix, Plan, Pool, Spread
+from layergen.plan.steps import Mix, Plan, Pool, unordered
 from symmetry.diagrams import Side
 
-__all__ = ["PASSES", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
+__all__ = ["PASSES", "add_in_place", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
 
 
 def entries(side: Side) -> int:
@@ -43,9 +43,15 @@ def share_spreads(plan: Plan) -> Plan:
     return replace(
         plan,
         spreads=tuple(
-            Spread(spread.side, smallest_above(spread.side, by_piece[key(spread.side)])) for spread in plan.spreads
+            replace(spread, into=smallest_above(spread.side, by_piece[key(spread.side)])) for spread in plan.spreads
         ),
     )
+
+
+def add_in_place(plan: Plan) -> Plan:
+    """Add into the product of a core that has one spread only, instead of making another tensor of its size."""
+    alone = {unordered(mix.spreads[0]) for mix in plan.mixes if len(mix.spreads) == 1}
+    return replace(plan, spreads=tuple(replace(spread, in_place=spread.side in alone) for spread in plan.spreads))
 
 
 def orient_cores(plan: Plan) -> Plan:
@@ -82,7 +88,7 @@ def grouped(sides: Iterable[Side]) -> dict[tuple[object, ...], list[Side]]:
     return found
 
 
-PASSES: tuple[Callable[[Plan], Plan], ...] = (orient_cores, share_pools, share_spreads)
+PASSES: tuple[Callable[[Plan], Plan], ...] = (orient_cores, share_pools, share_spreads, add_in_place)
 
 
 def optimised(plan: Plan, passes: Iterable[Callable[[Plan], Plan]] = PASSES) -> Plan:

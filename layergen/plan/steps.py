@@ -62,11 +62,13 @@ class Mix:
 class Spread:
     """Add the value of `side` into that of `into` (same blocks, more of them kept), repeating over the others.
 
-    `into` is None for the side that keeps every block: it goes to the piece, on its diagonals.
+    `into` is None for the side that keeps every block: it goes to the piece, on its diagonals. With `in_place` what
+    smaller sides spread into this one is added into its slice of the mix, which nothing else reads.
     """
 
     side: Side
     into: Side | None = None
+    in_place: bool = False
 
 
 @dataclass(frozen=True, slots=True)
