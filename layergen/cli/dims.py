@@ -1,0 +1,114 @@
+"""`layergen dims`: the dimension of every block, and what independent proofs say of it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from layergen.cli.block_tables import dimension_table, findings_of, tally, target_table, verification_table
+from layergen.cli.console import every_digit, facts, make_console, print_json
+from layergen.cli.parameters import AsJson, Invariant, Spec, Target, read_maps
+from symmetry.maps import EquivariantMaps, readable
+from symmetry.verification.report import PROOFS, Report
+
+__all__ = ["dims"]
+
+Verify = Annotated[bool, typer.Option("--verify", help="Prove each dimension by independent routes.")]
+
+LONGEST = 300
+"""A symbolic dimension of more characters than this is shown by its number of terms."""
+
+
+def dims(
+    spec: Spec, target: Target = None, invariant: Invariant = False, verify: Verify = False, as_json: AsJson = False
+) -> None:
+    """Count the equivariant linear maps of a weight space, block by block."""
+    maps = read_maps(spec, target, invariant)
+    report = prove(maps) if verify else None
+    if as_json:
+        print_json(as_object(maps, report))
+    else:
+        print_tables(make_console(), maps, report)
+    if report is not None and not agree(report):
+        raise typer.Exit(1)
+
+
+def prove(maps: EquivariantMaps) -> Report:
+    """The findings of every proof, that of the emitted layer among them; disagreements are left for the table."""
+    from layergen.testing.rank import by_emitted_rank
+
+    blocks = [*maps.blocks, *maps.bias_blocks]
+    return Report(maps, tuple(finding for proof in (*PROOFS, by_emitted_rank) for finding in proof(maps, blocks)))
+
+
+def agree(report: Report) -> bool:
+    """Whether no proof contradicts the formula."""
+    return all(finding.agrees for finding in report.findings)
+
+
+def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
+    """The dimensions as plain values; with a report, its findings too."""
+    found: dict[str, Any] = {
+        "dimension": maps.dimension,
+        "bias_dimension": maps.bias_dimension,
+        "symbolic_dimension": symbolic(maps)[0],
+        "blocks": [
+            {"target": block.target.name, "source": block.source.name, "dimension": block.dimension}
+            for block in maps.blocks
+        ],
+        "bias_blocks": [{"target": block.target.name, "dimension": block.dimension} for block in maps.bias_blocks],
+    }
+    return found if report is None else found | {"verified": agree(report), "proofs": proofs_object(report)}
+
+
+def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
+    """For each proof what it found, block by block; a bias has no source."""
+    blocks = len(report.maps.target) * len(report.maps.source)
+    return {
+        proof: [
+            {
+                "target": finding.block.target.name,
+                "source": finding.block.source.name if number < blocks else None,
+                "found": finding.found,
+                "expected": finding.expected,
+                "note": finding.note,
+            }
+            for number, finding in enumerate(findings_of(report, proof))
+        ]
+        for proof in report.proofs
+    }
+
+
+def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
+    """The dimension in the free sizes, and whether it holds at the sizes that are declared."""
+    expression = maps.symbolic_dimension()
+    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    value = expression.subs({symbol: sizes[symbol.name] for symbol in expression.free_symbols})
+    with every_digit():
+        return str(expression), int(value) == maps.dimension
+
+
+def print_tables(console: Console, maps: EquivariantMaps, report: Report | None) -> None:
+    """The totals and the block matrix; with a report, a table of what each proof found."""
+    table = dimension_table(maps, console.width)
+    blocks = f"{len(maps.target)} × {len(maps.source)}"
+    note = "" if table is not None else ", too wide to show: --json lists them"
+    console.print(facts(totals(maps) | {"blocks": blocks + note}), "")
+    console.print(target_table(maps) if table is None else table)
+    if report is not None:
+        console.print(verification_table(report))
+        console.print(facts(tally(report)))
+
+
+def totals(maps: EquivariantMaps) -> dict[str, str]:
+    """The dimension in figures and in symbols."""
+    text, holds = symbolic(maps)
+    if len(text) > LONGEST:
+        text = f"{text.count(' + ') + 1} terms; --json gives them"
+    return {
+        "dimension": readable(maps.dimension),
+        "bias dimension": readable(maps.bias_dimension),
+        "symbolic": text if holds else f"{text} where every set is large enough; here some are not",
+    }

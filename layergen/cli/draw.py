@@ -1,0 +1,31 @@
+"""`layergen draw`: the picture of a block matrix, or of the diagrams of one block."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from layergen.cli.console import facts, make_console
+from layergen.cli.files import check_output, write_whole
+from layergen.cli.parameters import Invariant, Output, Spec, Target, read_maps
+
+__all__ = ["draw"]
+
+Block = Annotated[
+    tuple[str, str] | None,
+    typer.Option(
+        "--block", metavar="TARGET SOURCE", help="The partition diagrams of this block instead.", show_default=False
+    ),
+]
+
+
+def draw(spec: Spec, output: Output, target: Target = None, invariant: Invariant = False, block: Block = None) -> None:
+    """Draw which entries of the block matrix share a parameter, or the diagrams of one block."""
+    maps = read_maps(spec, target, invariant)
+    check_output(output, (".png", ".svg"))
+    from layergen.drawing import block_matrix, partition_diagrams, picture
+
+    figure = block_matrix(maps) if block is None else partition_diagrams(maps.block(*block))
+    write_whole(output, picture(figure, output.suffix.lower().removeprefix(".")))
+    make_console().print(facts({"wrote": str(output)}))

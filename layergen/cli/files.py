@@ -1,0 +1,75 @@
+"""Output files: checked before the work, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from symmetry.errors import SpecificationError
+
+__all__ = ["check_output", "write_whole"]
+
+
+def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
+    """Raise `SpecificationError` if a file at `path` could not be written, or lacks one of the suffixes."""
+    if suffixes and path.suffix.lower() not in suffixes:
+        known = " or ".join(suffixes)
+        raise SpecificationError(
+            f"cannot be written: {path.suffix or 'no suffix'} is not {known}",
+            place=str(path),
+            remedy=f"name an output file that ends in {known}",
+        )
+    try:
+        place = real(path)
+        folder = place.parent
+        if not folder.is_dir():
+            raise unwritable(path, f"there is no folder {str(path.parent)!r}", "make the folder first")
+        if place.is_dir():
+            raise unwritable(path, "it is a folder", "give the name of a file in it")
+        if place.exists() and not place.is_file():
+            raise unwritable(path, "it is not a regular file", "give the name of a new file")
+        if not os.access(place if place.exists() else folder, os.W_OK):
+            raise unwritable(path, "permission denied", "give a place that may be written to")
+    except OSError as error:
+        raise refused(path, error) from None
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file under a temporary name beside `path` and move it into place.
+
+    A link stays a link and a file keeps its permissions. Raises `SpecificationError` where the system refuses;
+    what was at `path` is then as it was.
+    """
+    place = real(path)
+    unfinished = place.with_name(f".{secrets.token_hex(8)}.unfinished")
+    try:
+        with unfinished.open("xb") as file:
+            file.write(content)
+        if place.exists():
+            shutil.copymode(place, unfinished)
+        unfinished.replace(place)
+    except OSError as error:
+        raise refused(path, error) from None
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def real(path: Path) -> Path:
+    """The place that a path leads to, links followed."""
+    return Path(os.path.realpath(path))
+
+
+def unwritable(path: Path, reason: str, remedy: str) -> SpecificationError:
+    """The error for an output that cannot be written."""
+    return SpecificationError(f"cannot be written: {reason}", place=str(path), remedy=remedy)
+
+
+def refused(path: Path, error: OSError) -> SpecificationError:
+    """The error for an output that the system does not let us write."""
+    reason = error.strerror or str(error)
+    return unwritable(path, reason[:1].lower() + reason[1:], "give a place that may be written to")

@@ -1,0 +1,40 @@
+"""`layergen generate`: the layer of a specification as a Python file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from layergen.cli.console import facts, make_console
+from layergen.cli.files import check_output, write_whole
+from layergen.cli.parameters import Invariant, Output, Spec, Target, read_maps
+from symmetry.maps import LIMIT, EquivariantMaps, readable
+
+__all__ = ["generate"]
+
+Name = Annotated[str, typer.Option("--name", metavar="CLASS", help="The name of the class.", show_default=False)]
+Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Refuse to list more diagrams than this.")]
+
+
+def generate(
+    spec: Spec, name: Name, output: Output, target: Target = None, invariant: Invariant = False, limit: Limit = LIMIT
+) -> None:
+    """Write the PyTorch module that is every equivariant linear map of a weight space."""
+    from layergen.emission.generate import generate as generated
+
+    maps = read_maps(spec, target, invariant)
+    check_output(output)
+    source = generated(maps.source, name, target=maps.target, limit=limit)
+    write_whole(output, source.encode())
+    make_console().print(facts({"wrote": str(output), "class": name, **dimensions(maps)}))
+
+
+def dimensions(maps: EquivariantMaps) -> dict[str, str]:
+    """The dimension, the dimension of the biases, and the number of parameters that they make."""
+    dimension, bias = readable(maps.dimension), readable(maps.bias_dimension)
+    return {
+        "dimension": dimension,
+        "bias dimension": bias,
+        "parameters": f"{dimension} · in_channels · out_channels + {bias} · out_channels",
+    }

@@ -1,0 +1,131 @@
+"""Reading `MODULE:OBJECT` and `FILE.py:OBJECT`: an object of somebody else's code, or one clear message."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from symmetry.errors import SpecificationError
+
+__all__ = ["failure", "loaded"]
+
+NAMED = 12
+"""The most names of a module that a message lists."""
+FORM = "give MODULE:OBJECT or FILE.py:OBJECT, as in nets.py:MetaNet"
+
+
+@contextmanager
+def loaded(reference: str) -> Iterator[Callable[..., Any]]:
+    """The function on features that a reference names; its folder can be imported from as long as this is open.
+
+    Raises `SpecificationError` for a reference that names none, also where the code it leads to raises.
+    """
+    module_name, _, name = reference.rpartition(":")
+    if not module_name or not name:
+        raise SpecificationError(f"{reference!r} names no object", remedy=FORM)
+    is_file = module_name.endswith(".py")
+    path = Path(module_name).resolve()
+    before = list(sys.path)
+    sys.path.insert(0, str(path.parent if is_file else Path.cwd()))
+    try:
+        module = load_file(path, module_name) if is_file else load_module(module_name)
+        yield function_of(attribute(module, name, reference), reference)
+    finally:
+        sys.path[:] = before
+
+
+def load_module(name: str) -> ModuleType:
+    """An importable module."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
+            raise SpecificationError(f"there is no module {name!r}", remedy=FORM) from None
+        raise failure(f"importing {name!r}", error) from None
+    except (Exception, SystemExit) as error:
+        raise failure(f"importing {name!r}", error) from None
+
+
+def load_file(path: Path, shown: str) -> ModuleType:
+    """A file as a module, under the name by which its neighbours would import it if that is not taken."""
+    if not path.is_file():
+        raise SpecificationError("there is no such file", place=shown, remedy=FORM)
+    name = path.stem if path.stem not in sys.modules else f"layergen_checked_{path.stem}"
+    specification = importlib.util.spec_from_file_location(name, path)
+    if specification is None or specification.loader is None:
+        raise SpecificationError("cannot be loaded as a module", place=shown, remedy=FORM)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[name] = module
+    try:
+        specification.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        raise failure(f"loading {shown!r}", error) from None
+    return module
+
+
+def attribute(module: ModuleType, name: str, reference: str) -> Any:
+    """The object of that name, dots leading into it."""
+    found: Any = module
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise SpecificationError(f"{reference!r} has no {part!r}", remedy=f"it has {names_in(found)}") from None
+        except Exception as error:
+            raise failure(f"reading {reference!r}", error) from None
+    return found
+
+
+def names_in(found: Any) -> str:
+    """The public names of an object that can be called, the first few of them."""
+    names = [name for name, value in vars(found).items() if callable(value) and not name.startswith("_")]
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return (", ".join(names[:NAMED]) or "nothing that can be called") + more
+
+
+def function_of(found: Any, reference: str) -> Callable[..., Any]:
+    """The object itself, or what it gives where it can be called without arguments."""
+    from torch import nn
+
+    if not isinstance(found, nn.Module) and needs_nothing(found):
+        try:
+            found = found()
+        except (Exception, SystemExit) as error:
+            raise failure(f"calling {reference!r} without arguments", error) from None
+    if isinstance(found, type) or not callable(found):
+        what = f"the class {found.__name__}, which needs arguments" if isinstance(found, type) else repr(found)
+        raise SpecificationError(
+            f"{reference!r} is {what[:200]}, not a function on features",
+            remedy="name an nn.Module, a function on features, or what makes one without arguments",
+        )
+    return found
+
+
+def needs_nothing(found: Any) -> bool:
+    """Whether something can be called without arguments, as far as its signature tells."""
+    try:
+        inspect.signature(found).bind()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def failure(doing: str, error: BaseException) -> SpecificationError:
+    """The error for somebody else's code that raised: what it raised, and the line that did."""
+    frames = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename != __file__ and not frame.filename.startswith("<frozen")
+    ]
+    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return SpecificationError(f"{doing} raised {text}{place}")

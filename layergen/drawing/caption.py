@@ -1,0 +1,43 @@
+"""The caption of a block matrix: at which sizes it is drawn, and what colours and numbers say."""
+
+from __future__ import annotations
+
+from layergen.drawing.sizes import ANONYMOUS, index_sizes
+from symmetry.maps import EquivariantMaps, readable
+
+__all__ = ["caption"]
+
+NAMED = 5
+"""The most indices of one size that are named."""
+
+
+def caption(maps: EquivariantMaps, small: EquivariantMaps) -> str:
+    """What a picture of `maps` shows that is drawn at the sizes of `small`."""
+    sizes, declared = index_sizes(small), index_sizes(maps)
+    groups: dict[tuple[int, int], list[str]] = {}
+    for name, size in sizes.items():
+        if name != ANONYMOUS:
+            groups.setdefault((size, declared[name]), []).append(name)
+    if sizes.get(ANONYMOUS) != declared.get(ANONYMOUS):
+        groups.setdefault((sizes[ANONYMOUS], declared[ANONYMOUS]), []).append("axes without a name")
+    parts = [f"{listed(names)} = {size}{cut_from(size, whole)}" for (size, whole), names in groups.items()]
+    drawn = f" Drawn at {', '.join(parts)}." if parts else ""
+    total = f"{readable(small.dimension)} in all"
+    if small.dimension != maps.dimension:
+        total += f" at these sizes, {readable(maps.dimension)} at the declared ones"
+    return (
+        f"Rows are the entries of the target, columns those of the source; entries of a block that share a parameter "
+        f"have one colour. The numbers count the parameters of each block: {total}.{drawn}"
+    )
+
+
+def listed(names: list[str]) -> str:
+    """Some names, and how many more there are."""
+    if len(names) > NAMED:
+        return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
+    return " = ".join(names)
+
+
+def cut_from(size: int, whole: int) -> str:
+    """The size that was declared, where another is drawn."""
+    return f" (of {readable(whole)})" if size < whole else ""

@@ -1,0 +1,123 @@
+"""The partition diagrams of a block: target indices above, source indices below, joined where they are equal."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import islice
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from layergen.drawing.colours import GREY, INK, set_colours
+from layergen.drawing.notation import OpenDiagram, open_diagrams
+from layergen.drawing.rendering import POINT, page, text_width, write
+from layergen.drawing.strands import dot, square, strands
+from symmetry.maps import Block, readable
+
+__all__ = ["SHOWN", "partition_diagrams"]
+
+SHOWN = 60
+"""The most diagrams that one picture shows."""
+STEP = 62
+"""Pixels between two dots of a row."""
+HEIGHT = 118
+"""Pixels between the two rows."""
+TITLE, LABEL, NOTE = 9.0, 6.5, 7.0
+"""Points of the title, of the names in a panel, and of the notes."""
+MARGIN = 44
+WIDEST = 2400
+"""Pixels of the widest grid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Panels of one size in rows and columns, in pixels."""
+
+    columns: int
+    rows: int
+    width: float
+    height: float
+
+
+def partition_diagrams(block: Block) -> Figure:
+    """A picture of a block's diagrams: a dot for each index, lines between those that a diagram makes equal.
+
+    An index with full dots survives from source to target; open dots are summed over below and repeated over above.
+    Free indices are squares: a diagram stands for one map for each of their values. At most 60 are shown, and the
+    title says of how many. Raises `SpecificationError` if there are too many to list.
+
+    >>> from symmetry import EquivariantMaps, WeightSpace
+    >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32}))
+    >>> len(partition_diagrams(maps.block("w", "w")).axes)
+    1
+    """
+    diagrams = list(islice(open_diagrams(block), SHOWN))
+    colours = set_colours(
+        [position.index.name for d in diagrams for position in d.positions if position.index.permuted]
+    )
+    grid = make_grid(diagrams)
+    notes = notes_on(block, diagrams)
+    title = f"{block.target} ← {block.source}"
+    width = max(grid.columns * grid.width, text_width(title, TITLE), *(text_width(note, NOTE) for note in notes))
+    head = (TITLE * 1.5 + NOTE * 1.7 * len(notes)) * POINT + 24
+    figure, axes = page(round(width + 2 * MARGIN), round(grid.rows * grid.height + head + 2 * MARGIN), (MARGIN, MARGIN))
+    write(axes, (0, TITLE * POINT), title, TITLE, INK, "left")
+    for number, note in enumerate(notes):
+        write(axes, (0, (TITLE * 1.5 + NOTE * 1.7 * (number + 1)) * POINT), note, NOTE, GREY, "left")
+    for number, diagram in enumerate(diagrams):
+        row, column = divmod(number, grid.columns)
+        draw_diagram(axes, diagram, (column + 0.5) * grid.width, head + row * grid.height, colours)
+    return figure
+
+
+def make_grid(diagrams: list[OpenDiagram]) -> Grid:
+    """As many columns as give a picture somewhat wider than high."""
+    most = max((max(d.split, len(d.positions) - d.split) for d in diagrams), default=1)
+    width = max([most * STEP, *(text_width(str(d), LABEL) for d in diagrams)]) + 50
+    height = HEIGHT + 5.2 * LABEL * POINT + 40
+    wished = math.ceil(math.sqrt(1.7 * len(diagrams) * height / width))
+    rows = math.ceil(len(diagrams) / max(1, min(int(WIDEST / width), wished)))
+    return Grid(math.ceil(len(diagrams) / rows), rows, width, height)
+
+
+def notes_on(block: Block, diagrams: list[OpenDiagram]) -> list[str]:
+    """How many diagrams there are and are shown, and what the marks mean."""
+    count, shown = block.diagram_count, len(diagrams)
+    first = f"{readable(count)} diagram{'s' * (count != 1)}"
+    if shown < count:
+        first = f"The first {shown} of {first}; {readable(count - shown)} more are not shown"
+    if block.dimension != count:
+        first += f". Each gives a map for every value of the free indices (squares): {readable(block.dimension)} in all"
+    return [
+        first,
+        "Target above, source below. Full dots survive; open dots are summed over (below) or repeated over (above).",
+    ]
+
+
+def draw_diagram(axes: Axes, diagram: OpenDiagram, centre: float, top: float, colours: dict[str, str]) -> None:
+    """Draw one panel: names, dots and strands, the diagram in index notation."""
+    positions, split = diagram.positions, diagram.split
+    upper, lower = top + 2.2 * LABEL * POINT, top + 2.2 * LABEL * POINT + HEIGHT
+    places = row_places(split, centre, upper) + row_places(len(positions) - split, centre, lower)
+    for place, position in zip(places, positions, strict=True):
+        name = position.index.name or str(position.index.size)
+        colour = colours.get(position.index.name, GREY) if position.index.permuted else GREY
+        y = upper - 1.25 * LABEL * POINT if place[1] == upper else lower + 1.25 * LABEL * POINT
+        write(axes, (place[0], y), name, LABEL, colour, "center")
+        if not position.index.permuted:
+            square(axes, place, GREY)
+    for block, kept in zip(diagram.blocks, diagram.kept, strict=True):
+        colour = colours[positions[block[0]].index.name]
+        strands(axes, [places[p] for p in block if p < split], [places[p] for p in block if p >= split], colour)
+        for number in block:
+            dot(axes, places[number], colour, full=kept)
+    for count, y in ((split, upper), (len(positions) - split, lower)):
+        if not count:
+            write(axes, (centre, y), "scalar", LABEL, GREY, "center")
+    write(axes, (centre, lower + 3.1 * LABEL * POINT), str(diagram), LABEL, INK, "center")
+
+
+def row_places(count: int, centre: float, y: float) -> list[tuple[float, float]]:
+    """The places of so many dots in a row."""
+    return [(centre + (number - (count - 1) / 2) * STEP, y) for number in range(count)]

@@ -1,0 +1,107 @@
+"""The sizes at which a block matrix can be taken in at a glance: sets and free indices are cut down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from layergen.plan.widths import orders
+from symmetry.axes import Atom, Expression, Product, Sum
+from symmetry.errors import SpecificationError
+from symmetry.indices import Index
+from symmetry.maps import EquivariantMaps
+from symmetry.weight_space import WeightSpace
+
+__all__ = ["ANONYMOUS", "MOST", "drawn_maps", "index_sizes"]
+
+MOST = 320
+"""The most entries on either side of a drawn matrix."""
+COMFORTABLE = 100
+"""Up to so many entries, sets are drawn with four elements and not with three."""
+ANONYMOUS = ""
+"""The name under which the sizes of all anonymous indices are bounded together."""
+
+
+def drawn_maps(maps: EquivariantMaps) -> EquivariantMaps:
+    """The same maps at sizes small enough to draw, each set at its order or above wherever there is room.
+
+    Raises `SpecificationError` if there are too many entries even where every index has a single value.
+    """
+    order = orders(maps)
+    first = {ANONYMOUS: 3}
+    comfortable = {ANONYMOUS: 2}
+    for index in indices(maps):
+        least = order.get(index.name, 0)
+        first[index.name] = min(index.size, max(4, least) if index.permuted else 3)
+        comfortable[index.name] = min(index.size, max(3, least) if index.permuted else 2)
+    sizes = reduced(maps, first, comfortable, COMFORTABLE)
+    sizes = reduced(maps, sizes, dict.fromkeys(sizes, 1), MOST)
+    small = cut(maps, sizes)
+    if entries(small) > MOST:
+        raise SpecificationError(
+            f"the matrix has {entries(small):,} rows or columns even with one element in every set, "
+            f"more than the {MOST} that can be drawn",
+            remedy="draw one block instead: --block TARGET SOURCE",
+        )
+    return small
+
+
+def reduced(maps: EquivariantMaps, sizes: dict[str, int], least: Mapping[str, int], most: int) -> dict[str, int]:
+    """Sizes taken down by one, all of the largest together, until no side has more than `most` entries."""
+    while entries(cut(maps, sizes)) > most:
+        open_sizes = [size for name, size in sizes.items() if size > least[name]]
+        if not open_sizes:
+            break
+        largest = max(open_sizes)
+        sizes = {n: size - 1 if size == largest and size > least[n] else size for n, size in sizes.items()}
+    return sizes
+
+
+def indices(maps: EquivariantMaps) -> list[Index]:
+    """The indices of both sides, each once."""
+    return list({index.name: index for space in (maps.source, maps.target) for index in space.indices}.values())
+
+
+def index_sizes(maps: EquivariantMaps) -> dict[str, int]:
+    """The size of every named index of both sides, and the largest of the anonymous ones under the empty name."""
+    unnamed = [
+        position.index.size
+        for space in (maps.source, maps.target)
+        for piece in space.pieces
+        for position in piece.positions
+        if not position.index.name
+    ]
+    return {index.name: index.size for index in indices(maps)} | ({ANONYMOUS: max(unnamed)} if unnamed else {})
+
+
+def entries(maps: EquivariantMaps) -> int:
+    """The rows or the columns of the whole matrix, whichever are more."""
+    return max(sum(math.prod(tensor.shape) for tensor in space) for space in (maps.source, maps.target))
+
+
+def cut(maps: EquivariantMaps, sizes: Mapping[str, int]) -> EquivariantMaps:
+    """The same maps at other sizes; anonymous indices are bounded by the size under the empty name."""
+    source = cut_space(maps.source, sizes)
+    return EquivariantMaps(source, source if maps.target == maps.source else cut_space(maps.target, sizes))
+
+
+def cut_space(space: WeightSpace, sizes: Mapping[str, int]) -> WeightSpace:
+    """The weight space at other sizes."""
+    sections: dict[str, dict[str, object]] = {"sets": {}, "free": {}, "positional": {}}
+    for index in space.indices:
+        size = sizes[index.name]
+        nested = {"size": size, "within": index.parent}
+        sections[index.section][index.name] = size if index.parent is None else nested
+    bounded = {tensor.name: " ".join(str(bound(axis, sizes[ANONYMOUS])) for axis in tensor.axes) for tensor in space}
+    return WeightSpace(bounded, **sections)  # type: ignore[arg-type]
+
+
+def bound(expression: Expression, most: int) -> Expression:
+    """An axis with its anonymous sizes bounded."""
+    match expression:
+        case Atom():
+            return expression if expression.name else Atom("", min(expression.size, most))
+        case Product():
+            return Product(tuple(bound(item, most) for item in expression.items))  # type: ignore[misc]
+        case Sum():
+            return Sum(tuple(bound(term, most) for term in expression.terms))  # type: ignore[misc]
