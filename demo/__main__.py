@@ -81,7 +81,7 @@ def main() -> None:
     predictions, learners = predict(data, space, console)
     rows = {label: Row.of(plain, moved, data.accuracy) for label, (plain, moved) in predictions.items()}
     console.print(score_table(rows))
-    console.print("permuted: the same networks with their neurons in another order; changed by: mean |difference|")
+    console.print("perm.: the same networks, neurons permuted; change: mean |difference| of the predictions")
     save_scatter(OUT / "scatter.png", data.accuracy, predictions, rows)
     save_curves(OUT / "curves.png", learners)
     seconds = time.perf_counter() - start
@@ -187,7 +187,7 @@ def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[
 def score_table(rows: dict[str, Row]) -> Table:
     """τ and R² of each predictor, before and after permuting neurons, and how far that moves a prediction."""
     table = Table(title=f"{HELD_OUT} held-out networks: predicted against true test accuracy")
-    for heading in ("predictor", "τ", "R²", "τ permuted", "R² permuted", "changed by"):
+    for heading in ("predictor", "τ", "R²", "τ perm.", "R² perm.", "change"):
         table.add_column(heading, justify="left" if heading == "predictor" else "right", no_wrap=True)
     for label, row in rows.items():
         table.add_row(label, *(f"{value:.3f}" for value in row.numbers))

@@ -20,7 +20,7 @@ from symmetry.layout import Piece, Position, piece_values
 from symmetry.partitions import Partition, forest_partitions
 from symmetry.weight_space import Tensor
 
-__all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "sides"]
+__all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "joint_positions", "sides"]
 
 
 @dataclass(frozen=True, slots=True)

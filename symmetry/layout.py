@@ -34,6 +34,12 @@ __all__ = [
 ]
 
 
+MOST_POSITIONS = 32
+"""Arrays have at most 64 dimensions in numpy and torch, and a block has those of two tensors."""
+MOST_PIECES = 1_000
+"""Concatenations in several axes multiply; nobody writes more than a few."""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """One index position of a piece; `parent` is the place of the position that a nested set belongs to."""
@@ -112,7 +118,11 @@ def expression_size(expression: Expression, indices: Mapping[str, Index]) -> int
 
 
 def make_layout(tensor: str, axes: tuple[Expression, ...], indices: Mapping[str, Index]) -> Layout:
-    """The tree of views of a tensor. Raises `SpecificationError` for a nested set without its parent."""
+    """The tree of views of a tensor.
+
+    Raises `SpecificationError` for a nested set without its parent, and for more positions or pieces than are read.
+    """
+    check_extent(axes)
     numbers = iter(range(2**62))
 
     def lay(dims: tuple[Expression, ...]) -> Layout:
@@ -129,6 +139,30 @@ def make_layout(tensor: str, axes: tuple[Expression, ...], indices: Mapping[str,
         return Leaf(Piece(tensor, next(numbers), positions(atoms, indices)))
 
     return lay(axes)
+
+
+def check_extent(axes: tuple[Expression, ...]) -> None:
+    """Raise `SpecificationError` if a tensor has too many positions or pieces, before any is made."""
+    pieces, most = math.prod(extent(axis)[0] for axis in axes), sum(extent(axis)[1] for axis in axes)
+    if most > MOST_POSITIONS:
+        raise SpecificationError(f"{most} index positions", remedy=f"a tensor has at most {MOST_POSITIONS}")
+    if pieces > MOST_PIECES:
+        raise SpecificationError(
+            f"the concatenations make {pieces:,} pieces", remedy=f"a tensor has at most {MOST_PIECES:,}"
+        )
+
+
+def extent(expression: Expression) -> tuple[int, int]:
+    """How many pieces an expression makes, and the most index positions that one of them has."""
+    match expression:
+        case Atom():
+            return 1, 1
+        case Product():
+            inner = [extent(item) for item in expression.items]
+            return math.prod(pieces for pieces, _ in inner), sum(most for _, most in inner)
+        case Sum():
+            inner = [extent(term) for term in expression.terms]
+            return sum(pieces for pieces, _ in inner), max(most for _, most in inner)
 
 
 def positions(atoms: tuple[Atom, ...], indices: Mapping[str, Index]) -> tuple[Position, ...]:

@@ -17,7 +17,7 @@ from symmetry.weight_space import SCALAR, Tensor, WeightSpace
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["LIMIT", "Block", "EquivariantMaps", "check_limit"]
+__all__ = ["LIMIT", "Block", "EquivariantMaps", "check_limit", "readable"]
 
 LIMIT = 100_000
 """How many diagrams are listed by default; more are refused before a start is made."""

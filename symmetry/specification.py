@@ -60,8 +60,8 @@ def read_toml(text: str) -> dict[str, Any]:
         raise SpecificationError(
             fault, text=line, start=column, remedy='a specification has lines such as h1 = 32 and "0.weight" = "h1 x"'
         ) from None
-    except RecursionError:
-        raise SpecificationError("the TOML is nested too deep", remedy="sections are flat tables") from None
+    except (RecursionError, ValueError) as error:  # nested without end, or an integer of thousands of digits
+        raise SpecificationError(f"this TOML cannot be read: {error}", remedy="sections are flat tables") from None
 
 
 def load(path: str | os.PathLike[str]) -> WeightSpace:
@@ -70,7 +70,7 @@ def load(path: str | os.PathLike[str]) -> WeightSpace:
     Raises `SpecificationError` naming the file, also when it cannot be read.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise SpecificationError("not UTF-8 text", place=str(path), remedy="a specification is a TOML file") from None
     except (OSError, ValueError) as error:

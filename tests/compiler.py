@@ -2,6 +2,9 @@
 
 import shutil
 import sysconfig
+import tempfile
 from pathlib import Path
 
-CAN_BUILD = shutil.which("g++") is not None and Path(sysconfig.get_path("include"), "Python.h").exists()
+HEADER = Path(sysconfig.get_path("include"), "Python.h")
+# inductor does not quote the paths that it hands to the compiler.
+CAN_BUILD = shutil.which("g++") is not None and HEADER.exists() and " " not in tempfile.gettempdir()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import sys
 from typing import Annotated, Any
@@ -30,6 +31,10 @@ class Commands(TyperGroup):
             message = str(error)
         except (RecursionError, MemoryError) as error:
             message = f"the specification is too large to work with ({type(error).__name__})"
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever reads our output has seen enough
+            message = f"the system refused: {error}"
         typer.echo(message, err=True)
         raise typer.Exit(2)
 

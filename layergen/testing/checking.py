@@ -89,7 +89,9 @@ def check_output(found: Any, target: WeightSpace | None) -> dict[str, Tensor]:
         names = sorted(map(str, found)) if isinstance(found, Mapping) else type(found).__name__
         raise Fault(Verdict(False, f"the function returned {names}, not features of {list(target.names)}"))
     for name, value in found.items():
-        if tuple(value.shape[1:-1]) != target[name].shape:
+        if not isinstance(value, Tensor):
+            raise Fault(Verdict(False, f"output {name!r} is no tensor but {type(value).__name__}", tensor=name))
+        if value.ndim != len(target[name].shape) + 2 or tuple(value.shape[1:-1]) != target[name].shape:
             shape = ("batch", *target[name].shape, "channels")
             raise Fault(Verdict(False, f"output {name!r} has shape {tuple(value.shape)}, not {shape}", tensor=name))
     return dict(found)

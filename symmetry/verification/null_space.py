@@ -60,16 +60,21 @@ def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
 
 
 def joint(target: tuple[Position, ...], source: tuple[Position, ...], sizes: dict[str, int]) -> JointTensor:
-    """The joint tensor of the permuted positions. Each parent comes right before what is nested in it."""
+    """The joint tensor of the permuted positions. Each parent comes right before what is nested in it.
+
+    Sets are renamed in the order in which they occur, so that blocks of the same form are solved once.
+    """
     words: list[str] = []
+    names: dict[str, str] = {}
     sets: dict[str, tuple[str, int, str | None]] = {}
 
     def place(positions: tuple[Position, ...], parent: int | None) -> None:
         for number, position in enumerate(positions):
             index = position.index
             if index.permuted and position.parent == parent:
-                words.append(index.name)
-                sets[index.name] = (index.name, sizes[index.name], index.parent)
+                name = names.setdefault(index.name, f"s{len(names)}")
+                words.append(name)
+                sets[name] = (name, sizes[index.name], None if index.parent is None else names[index.parent])
                 place(positions, number)
 
     place(target, None)

@@ -52,11 +52,6 @@ def test_classes_are_the_orbits(space):
                 assert np.isin(sharing.of, inside).sum() == inside.size
 
 
-def test_more_positions_than_numpy_has_dimensions():
-    space = WeightSpace({"w": " ".join("x" * 40), "b": "h"}, sets={"h": 2}, free={"x": 1})
-    assert shared_entries(EquivariantMaps(space).block("w", "w")).of.tolist() == [[0]]
-
-
 def test_cores_of_a_matrix_block():
     sharing = shared_entries(EquivariantMaps(SIREN.resized({"h1": 3, "h2": 3})).block("2.weight", "2.weight"))
     assert sorted(sharing.cores) == [(), ("h1",), ("h1", "h2"), ("h2",)]

@@ -101,6 +101,9 @@ BAD = {
     "dunder": (bad(GOOD, ("x = 2", "__debug__ = 2"), ("(x ", "(__debug__ ")), ["'__debug__' is reserved"]),
     "deep brackets": (bad(GOOD, ('"s" = ""', f'"s" = "{"(" * 5000}{")" * 5000}"')), ["nested too deep"]),
     "huge integer": (bad(GOOD, ("3 3", "3 " + "9" * 5000)), ["is out of range"]),
+    "huge size": (bad(GOOD, ("h1 = 4", "h1 = " + "9" * 5000)), ["cannot be read"]),
+    "many pieces": (bad(GOOD, ('"s" = ""', '"s" = "' + "(h1 + x) " * 24 + '"')), ['tensor "s"', "16,777,216 pieces"]),
+    "many axes": (bad(GOOD, ('"s" = ""', '"s" = "' + "h1 " * 33 + '"')), ['tensor "s"', "33 index positions"]),
     "ligature": (bad(GOOD, ("x = 2", '"ﬁ" = 2'), ("(x ", "(ﬁ ")), ["NFKC", "write 'fi'"]),
 }
 
