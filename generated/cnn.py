@@ -78,23 +78,11 @@ class CNNLayer(nn.Module):
     DIMENSION = 8704
     BIAS_DIMENSION = 77
     AXES: ClassVar[dict[str, tuple[str, ...]]] = {
-        "conv1.weight": ("c1", "colour", "3", "3"),
-        "bn1.weight": ("c1",),
-        "bn1.bias": ("c1",),
-        "bn1.running_mean": ("c1",),
-        "bn1.running_var": ("c1",),
-        "conv2.weight": ("c2", "c1", "3", "3"),
-        "bn2.weight": ("c2",),
-        "bn2.bias": ("c2",),
-        "bn2.running_mean": ("c2",),
-        "bn2.running_var": ("c2",),
-        "conv3.weight": ("c3", "c2", "3", "3"),
-        "bn3.weight": ("c3",),
-        "bn3.bias": ("c3",),
-        "bn3.running_mean": ("c3",),
-        "bn3.running_var": ("c3",),
-        "fc.weight": ("y", "c3"),
-        "fc.bias": ("y",),
+        "conv1.weight": ("c1", "colour", "3", "3"), "bn1.weight": ("c1",), "bn1.bias": ("c1",),
+        "bn1.running_mean": ("c1",), "bn1.running_var": ("c1",), "conv2.weight": ("c2", "c1", "3", "3"),
+        "bn2.weight": ("c2",), "bn2.bias": ("c2",), "bn2.running_mean": ("c2",), "bn2.running_var": ("c2",),
+        "conv3.weight": ("c3", "c2", "3", "3"), "bn3.weight": ("c3",), "bn3.bias": ("c3",),
+        "bn3.running_mean": ("c3",), "bn3.running_var": ("c3",), "fc.weight": ("y", "c3"), "fc.bias": ("y",),
     }
 
     def __init__(self, in_channels: int, out_channels: int, bias: bool = True, *, device=None, dtype=None):
@@ -149,23 +137,13 @@ class CNNLayer(nn.Module):
         _check_shapes(
             x,
             {
-                "conv1.weight": (batch, c1, 3, 3, 3, n),
-                "bn1.weight": (batch, c1, n),
-                "bn1.bias": (batch, c1, n),
-                "bn1.running_mean": (batch, c1, n),
-                "bn1.running_var": (batch, c1, n),
-                "conv2.weight": (batch, c2, c1, 3, 3, n),
-                "bn2.weight": (batch, c2, n),
-                "bn2.bias": (batch, c2, n),
-                "bn2.running_mean": (batch, c2, n),
-                "bn2.running_var": (batch, c2, n),
-                "conv3.weight": (batch, c3, c2, 3, 3, n),
-                "bn3.weight": (batch, c3, n),
-                "bn3.bias": (batch, c3, n),
-                "bn3.running_mean": (batch, c3, n),
-                "bn3.running_var": (batch, c3, n),
-                "fc.weight": (batch, 10, c3, n),
-                "fc.bias": (batch, 10, n),
+                "conv1.weight": (batch, c1, 3, 3, 3, n), "bn1.weight": (batch, c1, n),
+                "bn1.bias": (batch, c1, n), "bn1.running_mean": (batch, c1, n),
+                "bn1.running_var": (batch, c1, n), "conv2.weight": (batch, c2, c1, 3, 3, n),
+                "bn2.weight": (batch, c2, n), "bn2.bias": (batch, c2, n), "bn2.running_mean": (batch, c2, n),
+                "bn2.running_var": (batch, c2, n), "conv3.weight": (batch, c3, c2, 3, 3, n),
+                "bn3.weight": (batch, c3, n), "bn3.bias": (batch, c3, n), "bn3.running_mean": (batch, c3, n),
+                "bn3.running_var": (batch, c3, n), "fc.weight": (batch, 10, c3, n), "fc.bias": (batch, 10, n),
             },
             {"c1": c1, "c2": c2, "c3": c3},
         )
@@ -215,44 +193,19 @@ class CNNLayer(nn.Module):
 
         # core (): 17 pools, 17 spreads, 5929 diagrams
         pools = torch.cat([
-            conv1_weight_all,
-            bn1_weight_all,
-            bn1_bias_all,
-            bn1_running_mean_all,
-            bn1_running_var_all,
-            conv2_weight_all,
-            bn2_weight_all,
-            bn2_bias_all,
-            bn2_running_mean_all,
-            bn2_running_var_all,
-            conv3_weight_all,
-            bn3_weight_all,
-            bn3_bias_all,
-            bn3_running_mean_all,
-            bn3_running_var_all,
-            fc_weight_all,
-            fc_bias,
+            conv1_weight_all, bn1_weight_all, bn1_bias_all, bn1_running_mean_all, bn1_running_var_all,
+            conv2_weight_all, bn2_weight_all, bn2_bias_all, bn2_running_mean_all, bn2_running_var_all,
+            conv3_weight_all, bn3_weight_all, bn3_bias_all, bn3_running_mean_all, bn3_running_var_all,
+            fc_weight_all, fc_bias,
         ], dim=-1)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
         (
-            to_conv1_weight_all,
-            to_bn1_weight_all,
-            to_bn1_bias_all,
-            to_bn1_running_mean_all,
-            to_bn1_running_var_all,
-            to_conv2_weight_all,
-            to_bn2_weight_all,
-            to_bn2_bias_all,
-            to_bn2_running_mean_all,
-            to_bn2_running_var_all,
-            to_conv3_weight_all,
-            to_bn3_weight_all,
-            to_bn3_bias_all,
-            to_bn3_running_mean_all,
-            to_bn3_running_var_all,
-            to_fc_weight_all,
+            to_conv1_weight_all, to_bn1_weight_all, to_bn1_bias_all, to_bn1_running_mean_all,
+            to_bn1_running_var_all, to_conv2_weight_all, to_bn2_weight_all, to_bn2_bias_all,
+            to_bn2_running_mean_all, to_bn2_running_var_all, to_conv3_weight_all, to_bn3_weight_all,
+            to_bn3_bias_all, to_bn3_running_mean_all, to_bn3_running_var_all, to_fc_weight_all,
             to_fc_bias_all,
         ) = mixed.split([27 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c, c, 10 * c, 10 * c], dim=-1)
 
@@ -333,8 +286,7 @@ class CNNLayer(nn.Module):
         out_conv2_weight_c1 = to_conv2_weight_c1 + to_conv2_weight_all[:, None]
         # conv2.weight[c2 c1 3 3] <- c2 c1, c1, c2: (batch, c2, c1, 9·out)
         out_conv2_weight = (
-            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None])
-            .add_(to_conv2_weight_c2[:, :, None])
+            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None]).add_(to_conv2_weight_c2[:, :, None])
         )
         # bn2.weight[c2] <- c2, 1: (batch, c2, out)
         out_bn2_weight = to_bn2_weight_c2 + to_bn2_weight_all[:, None]
@@ -347,8 +299,7 @@ class CNNLayer(nn.Module):
         out_conv3_weight_c2 = to_conv3_weight_c2 + to_conv3_weight_all[:, None]
         # conv3.weight[c3 c2 3 3] <- c3 c2, c2, c3: (batch, c3, c2, 9·out)
         out_conv3_weight = (
-            to_conv3_weight_c3_c2.add_(out_conv3_weight_c2[:, None])
-            .add_(to_conv3_weight_c3[:, :, None])
+            to_conv3_weight_c3_c2.add_(out_conv3_weight_c2[:, None]).add_(to_conv3_weight_c3[:, :, None])
         )
         # bn3.weight[c3] <- c3, 1: (batch, c3, out)
         out_bn3_weight = to_bn3_weight_c3 + to_bn3_weight_all[:, None]

@@ -225,8 +225,7 @@ class CNNFlattenLayer(nn.Module):
         out_conv2_weight_c1 = to_conv2_weight_c1 + to_conv2_weight_all[:, None]
         # conv2.weight[c2 c1 3 3] <- c2 c1, c1, c2: (batch, c2, c1, 9·out)
         out_conv2_weight = (
-            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None])
-            .add_(to_conv2_weight_c2[:, :, None])
+            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None]).add_(to_conv2_weight_c2[:, :, None])
         )
         # conv2.bias[c2] <- c2, 1: (batch, c2, out)
         out_conv2_bias = to_conv2_bias_c2 + to_conv2_bias_all[:, None]

@@ -273,37 +273,19 @@ class LSTMLayer(nn.Module):
 
         # core (): 13 pools, 13 spreads, 1849 diagrams
         pools = torch.cat([
-            embedding_weight_all,
-            lstm_weight_ih_l0_all,
-            lstm_weight_hh_l0_diagonal_all,
-            lstm_weight_hh_l0_all,
-            lstm_bias_ih_l0_all,
-            lstm_bias_hh_l0_all,
-            lstm_weight_ih_l1_all,
-            lstm_weight_hh_l1_diagonal_all,
-            lstm_weight_hh_l1_all,
-            lstm_bias_ih_l1_all,
-            lstm_bias_hh_l1_all,
-            readout_weight_all,
-            readout_bias_all,
+            embedding_weight_all, lstm_weight_ih_l0_all, lstm_weight_hh_l0_diagonal_all,
+            lstm_weight_hh_l0_all, lstm_bias_ih_l0_all, lstm_bias_hh_l0_all, lstm_weight_ih_l1_all,
+            lstm_weight_hh_l1_diagonal_all, lstm_weight_hh_l1_all, lstm_bias_ih_l1_all, lstm_bias_hh_l1_all,
+            readout_weight_all, readout_bias_all,
         ], dim=-1)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
         (
-            to_embedding_weight_all,
-            to_lstm_weight_ih_l0_all,
-            to_lstm_weight_hh_l0_diagonal_all,
-            to_lstm_weight_hh_l0_all,
-            to_lstm_bias_ih_l0_all,
-            to_lstm_bias_hh_l0_all,
-            to_lstm_weight_ih_l1_all,
-            to_lstm_weight_hh_l1_diagonal_all,
-            to_lstm_weight_hh_l1_all,
-            to_lstm_bias_ih_l1_all,
-            to_lstm_bias_hh_l1_all,
-            to_readout_weight_all,
-            to_readout_bias_all,
+            to_embedding_weight_all, to_lstm_weight_ih_l0_all, to_lstm_weight_hh_l0_diagonal_all,
+            to_lstm_weight_hh_l0_all, to_lstm_bias_ih_l0_all, to_lstm_bias_hh_l0_all,
+            to_lstm_weight_ih_l1_all, to_lstm_weight_hh_l1_diagonal_all, to_lstm_weight_hh_l1_all,
+            to_lstm_bias_ih_l1_all, to_lstm_bias_hh_l1_all, to_readout_weight_all, to_readout_bias_all,
         ) = mixed.split(
             [c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, c, c],
             dim=-1,

@@ -276,43 +276,22 @@ class TransformerBlockLayer(nn.Module):
 
         # core (): 16 pools, 16 spreads, 256 diagrams
         pools = torch.cat([
-            self_attn_in_proj_weight_p0_all,
-            self_attn_in_proj_weight_p1_all,
-            self_attn_in_proj_weight_p2_all,
-            self_attn_in_proj_bias_p0_all,
-            self_attn_in_proj_bias_p1_all,
-            self_attn_in_proj_bias_p2_all,
-            self_attn_out_proj_weight_all,
-            self_attn_out_proj_bias_all,
-            linear1_weight_all,
-            linear1_bias_all,
-            linear2_weight_all,
-            linear2_bias_all,
-            norm1_weight_all,
-            norm1_bias_all,
-            norm2_weight_all,
+            self_attn_in_proj_weight_p0_all, self_attn_in_proj_weight_p1_all, self_attn_in_proj_weight_p2_all,
+            self_attn_in_proj_bias_p0_all, self_attn_in_proj_bias_p1_all, self_attn_in_proj_bias_p2_all,
+            self_attn_out_proj_weight_all, self_attn_out_proj_bias_all, linear1_weight_all, linear1_bias_all,
+            linear2_weight_all, linear2_bias_all, norm1_weight_all, norm1_bias_all, norm2_weight_all,
             norm2_bias_all,
         ], dim=-1)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
         (
-            to_self_attn_in_proj_weight_p0_all,
-            to_self_attn_in_proj_weight_p1_all,
-            to_self_attn_in_proj_weight_p2_all,
-            to_self_attn_in_proj_bias_p0_all,
-            to_self_attn_in_proj_bias_p1_all,
-            to_self_attn_in_proj_bias_p2_all,
-            to_self_attn_out_proj_weight_all,
-            to_self_attn_out_proj_bias_all,
-            to_linear1_weight_all,
-            to_linear1_bias_all,
-            to_linear2_weight_all,
-            to_linear2_bias_all,
-            to_norm1_weight_all,
-            to_norm1_bias_all,
-            to_norm2_weight_all,
-            to_norm2_bias_all,
+            to_self_attn_in_proj_weight_p0_all, to_self_attn_in_proj_weight_p1_all,
+            to_self_attn_in_proj_weight_p2_all, to_self_attn_in_proj_bias_p0_all,
+            to_self_attn_in_proj_bias_p1_all, to_self_attn_in_proj_bias_p2_all,
+            to_self_attn_out_proj_weight_all, to_self_attn_out_proj_bias_all, to_linear1_weight_all,
+            to_linear1_bias_all, to_linear2_weight_all, to_linear2_bias_all, to_norm1_weight_all,
+            to_norm1_bias_all, to_norm2_weight_all, to_norm2_bias_all,
         ) = mixed.split(c, dim=-1)
 
         # core (d): 12 pools, 12 spreads, 144 diagrams

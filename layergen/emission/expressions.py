@@ -8,10 +8,12 @@ from itertools import groupby
 
 from symmetry.axes import Atom, Expression, Product, Sum
 
-__all__ = ["WIDTH", "bracketed", "channels", "counted", "literal", "size_code", "statement", "tuple_code"]
+__all__ = ["WIDTH", "bracketed", "channels", "counted", "listed", "literal", "size_code", "statement", "tuple_code"]
 
 WIDTH = 110
 """Lines of emitted code are broken beyond this."""
+MANY = 12
+"""Longer lists are filled, not listed one item a line."""
 
 
 def size_code(expression: Expression, sizes: Mapping[str, str], *, inner: bool = False) -> str:
@@ -48,11 +50,23 @@ def tuple_code(items: Sequence[str]) -> str:
 
 
 def bracketed(head: str, items: Sequence[str], tail: str, indent: str = "") -> list[str]:
-    """`head item, item tail` on one line where it fits, else one item a line."""
+    """`head item, item tail` on one line where it fits, else the items on lines of their own."""
     line = f"{indent}{head}{', '.join(items)}{tail}"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{indent}{head}", *(f"{indent}    {item}," for item in items), f"{indent}{tail}"]
+    return [f"{indent}{head}", *listed(items, indent + "    "), f"{indent}{tail}"]
+
+
+def listed(items: Sequence[str], indent: str) -> list[str]:
+    """Items one a line, each with its comma; where they are many, as many a line as fit."""
+    if len(items) <= MANY:
+        return [f"{indent}{item}," for item in items]
+    lines = [indent]
+    for item in items:
+        if len(lines[-1]) + len(item) + 2 > WIDTH and lines[-1].strip():
+            lines.append(indent)
+        lines[-1] += ("" if lines[-1] == indent else " ") + item + ","
+    return lines
 
 
 def channels(free: int, symbol: str) -> str:
@@ -79,6 +93,10 @@ def statement(name: str, summands: Sequence[str], comment: str, indent: str) -> 
 
 
 def chained(head: str, expression: str, indent: str) -> list[str]:
-    """A chain of calls, one call a line."""
-    calls = expression.replace(").", ")\n.").split("\n")
-    return [f"{head}(", *(f"{indent}    {call}" for call in calls), f"{indent})"]
+    """A chain of calls, broken before a call where the line is full."""
+    lines = [f"{head}(", f"{indent}    "]
+    for call in expression.replace(").", ")\n.").split("\n"):
+        if len(lines[-1]) + len(call) > WIDTH and lines[-1].strip():
+            lines.append(f"{indent}    ")
+        lines[-1] += call
+    return [*lines, f"{indent})"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from layergen.emission.draft import INDENT, Draft, side_name
-from layergen.emission.expressions import WIDTH, bracketed, channels, literal
+from layergen.emission.expressions import WIDTH, bracketed, channels, listed, literal
 from layergen.emission.names import Namer
 from layergen.emission.pooling import pool_expression
 from layergen.plan.steps import Mix
@@ -97,7 +97,7 @@ def print_slices(draft: Draft, slices: dict[Side, str]) -> None:
     if len(INDENT + ", ".join(names) + ending) <= WIDTH:
         draft.add(", ".join(names) + ending)
         return
-    draft.add("(", *(f"    {name}," for name in names))
+    draft.lines += [f"{INDENT}(", *listed(names, INDENT + "    ")]
     if len(INDENT + ")" + ending) <= WIDTH:
         draft.add(")" + ending)
     else:
