@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import new_class
 from typing import Any, cast
@@ -12,16 +12,22 @@ import torch
 from torch import Tensor, nn
 
 from layergen.emission.generate import generate
-from symmetry.maps import LIMIT
+from symmetry.maps import LIMIT, EquivariantMaps
+from symmetry.specification import parse
 from symmetry.weight_space import SCALAR, WeightSpace
+from symmetry.weight_space import Tensor as Declared
 
 __all__ = ["EquivariantLinear", "InvariantLinear", "compiled_class"]
 
 
+Terms = str | Callable[[Declared, Declared], bool]
+
+
 @lru_cache(maxsize=64)
-def emitted_class(space: WeightSpace, target: WeightSpace, name: str, limit: int) -> type[nn.Module]:
+def emitted_class(maps: EquivariantMaps, name: str, limit: int) -> type[nn.Module]:
     """The class of the emitted module. Its source is in `linecache`, so that tracebacks show it."""
-    source = generate(space, name, target=target, limit=limit)
+    ranks = dict(maps.ranks)
+    source = generate(maps.source, name, target=maps.target, terms=maps.terms, rank=ranks, limit=limit)
     filename = f"<layergen {name} {abs(hash(source)):x}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     namespace: dict[str, Any] = {"__name__": f"layergen.in_memory.{name}"}
@@ -30,22 +36,22 @@ def emitted_class(space: WeightSpace, target: WeightSpace, name: str, limit: int
 
 
 @lru_cache(maxsize=64)
-def compiled_class(base: Any, space: WeightSpace, target: WeightSpace, limit: int) -> type[Any]:
+def compiled_class(base: Any, maps: EquivariantMaps, limit: int) -> type[Any]:
     """A subclass of `base` and of the emitted class, which pickles by its specification."""
-    emitted = emitted_class(space, target, base.__name__, limit)
+    emitted = emitted_class(maps, base.__name__, limit)
 
     def rebuilt(self: Any) -> tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]:
-        return blank, (base, str(space), str(target), limit), self.__getstate__()
+        arguments = (base, str(maps.source), str(maps.target), maps.terms, maps.ranks, limit)
+        return blank, arguments, self.__getstate__()
 
-    attributes = {"space": space, "target": target, "emitted": emitted, "__reduce__": rebuilt, "__doc__": base.__doc__}
+    attributes = {"maps": maps, "emitted": emitted, "__reduce__": rebuilt, "__doc__": base.__doc__}
     return new_class(base.__name__, (base, emitted), exec_body=lambda namespace: namespace.update(attributes))
 
 
-def blank(base: Any, space: str, target: str, limit: int) -> Any:
+def blank(base: Any, source: str, target: str, terms: Any, ranks: Any, limit: int) -> Any:
     """A layer without parameters, for unpickling into."""
-    from symmetry.specification import parse
-
-    cls: Any = compiled_class(base, parse(space), parse(target), limit)
+    maps = EquivariantMaps(parse(source), parse(target), terms=terms, rank=dict(ranks))
+    cls: Any = compiled_class(base, maps, limit)
     return cls.__new__(cls)
 
 
@@ -54,8 +60,10 @@ class EquivariantLinear(nn.Module):
 
     Takes features `{tensor: (batch, *axes, in_channels)}`, gives features of the same tensors, or of those of
     `target`, another weight space that shares sets. It has exactly
-    `DIMENSION · in_channels · out_channels + BIAS_DIMENSION · out_channels` parameters. `layer.source` is the text
-    of the module it runs; `limit` bounds the number of diagrams.
+    `DIMENSION · in_channels · out_channels + BIAS_DIMENSION · out_channels` parameters, unless a `rank` is given.
+    `terms` and `rank` restrict the maps as in `symmetry.EquivariantMaps`; `limit` bounds the number of diagrams.
+    `layer.source` is the text of the module it runs. Layers of one specification and options share one class, made
+    once.
 
     >>> from symmetry import WeightSpace
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
@@ -67,20 +75,19 @@ class EquivariantLinear(nn.Module):
     (18, 84)
     """
 
-    space: WeightSpace
-    target: WeightSpace
+    maps: EquivariantMaps
+    """The maps that the layer is made of."""
     emitted: type[Any]
     """The class of the emitted module."""
 
     def __new__(cls, space: WeightSpace | None = None, *args: Any, **options: Any) -> EquivariantLinear:
-        if "space" in cls.__dict__:
+        if "maps" in cls.__dict__:
             return super().__new__(cls)
         if not isinstance(space, WeightSpace):
             raise TypeError(f"{cls.__name__} takes a WeightSpace first, not {type(space).__name__}")
         target = cls.target_of(space, options.get("target"))
-        made: EquivariantLinear = super().__new__(
-            compiled_class(cast(Any, cls), space, target, options.get("limit", LIMIT))
-        )
+        maps = EquivariantMaps(space, target, terms=options.get("terms", "all"), rank=options.get("rank"))
+        made: EquivariantLinear = super().__new__(compiled_class(cast(Any, cls), maps, options.get("limit", LIMIT)))
         return made
 
     @staticmethod
@@ -96,6 +103,8 @@ class EquivariantLinear(nn.Module):
         bias: bool = True,
         *,
         target: WeightSpace | None = None,
+        terms: Terms = "all",
+        rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
@@ -103,12 +112,24 @@ class EquivariantLinear(nn.Module):
         type(self).emitted.__init__(self, in_channels, out_channels, bias, device=device, dtype=dtype)
 
     @property
+    def space(self) -> WeightSpace:
+        """The weight space whose features the layer takes."""
+        return self.maps.source
+
+    @property
+    def target(self) -> WeightSpace:
+        """The weight space whose features the layer gives."""
+        return self.maps.target
+
+    @property
     def source(self) -> str:
         """The text of the emitted module."""
         return "".join(linecache.getlines(type(self).emitted.forward.__code__.co_filename))
 
     def extra_repr(self) -> str:
-        return f"{self.in_channels}, {self.out_channels}, dimension={self.DIMENSION}, bias={self.bias is not None}"
+        restriction = f", {self.maps.restriction}" if self.maps.restriction else ""
+        size = f"{self.in_channels}, {self.out_channels}, dimension={self.DIMENSION}"
+        return f"{size}, bias={self.bias is not None}{restriction}"
 
 
 class InvariantLinear(EquivariantLinear):
@@ -132,11 +153,13 @@ class InvariantLinear(EquivariantLinear):
         out_features: int,
         bias: bool = True,
         *,
+        terms: Terms = "all",
+        rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
-        super().__init__(space, in_channels, out_features, bias, limit=limit, device=device, dtype=dtype)
+        super().__init__(space, in_channels, out_features, bias, device=device, dtype=dtype)
 
     def __call__(self, x: dict[str, Tensor]) -> Tensor:
         return super().__call__(x)

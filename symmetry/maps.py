@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symmetry.counting import block_count
 from symmetry.diagrams import Diagram, block_diagrams
@@ -97,16 +97,52 @@ class EquivariantMaps:
     (41, 5)
     >>> EquivariantMaps(space, SCALAR).dimension      # invariants
     5
+
+    Two restrictions bound what grows with the square of the number of tensors. `terms="local"` keeps the blocks
+    between tensors that share a set, and from each tensor to itself; a predicate on (target, source) tensors keeps
+    those it is true for. `rank` bounds the rank of the matrix A_κ of chosen cores: `{"": 8}` that of the scalar core,
+    `{"h2 h1": 4}` that of a core by its sets; an integer stands for the scalar core. Maps of bounded rank are no
+    linear space: `dimension` is then that of the space they lie in.
+
+    >>> maps = EquivariantMaps(space, terms="local", rank=8)
+    >>> maps.dimension, maps.restriction
+    (33, 'terms local, rank of core () at most 8')
     """
 
     source: WeightSpace
     target: WeightSpace
+    terms: str | Callable[[Tensor, Tensor], bool]
+    ranks: tuple[tuple[str, int], ...]
 
-    def __init__(self, source: WeightSpace, target: WeightSpace | None = None) -> None:
+    def __init__(
+        self,
+        source: WeightSpace,
+        target: WeightSpace | None = None,
+        *,
+        terms: str | Callable[[Tensor, Tensor], bool] = "all",
+        rank: int | Mapping[str, int] | None = None,
+    ) -> None:
         target = source if target is None else target
         check_shared(source, target)
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "target", target)
+        object.__setattr__(self, "terms", check_terms(terms))
+        object.__setattr__(self, "ranks", check_ranks(rank))
+
+    @property
+    def restriction(self) -> str:
+        """What is left out of the whole space, in words; empty for the whole space."""
+        parts = []
+        if self.terms != "all":
+            parts.append(f"terms {self.terms if isinstance(self.terms, str) else predicate_name(self.terms)}")
+        parts += [f"rank of core ({core}) at most {rank}" for core, rank in self.ranks]
+        return ", ".join(parts)
+
+    def includes(self, target: Tensor, source: Tensor) -> bool:
+        """Whether the block from `source` to `target` is among the maps."""
+        if callable(self.terms):
+            return bool(self.terms(target, source))
+        return self.terms == "all" or target == source or bool(sets_of(target) & sets_of(source))
 
     @property
     def dimension(self) -> int:
@@ -120,8 +156,13 @@ class EquivariantMaps:
 
     @property
     def blocks(self) -> Iterator[Block]:
-        """Every block, targets in order and sources in order within them."""
-        return (Block(target, source) for target in self.target for source in self.source)
+        """Every block that is included, targets in order and sources in order within them."""
+        return (
+            Block(target, source)
+            for target in self.target
+            for source in self.source
+            if self.terms == "all" or self.includes(target, source)
+        )
 
     @property
     def bias_blocks(self) -> Iterator[Block]:
@@ -147,6 +188,36 @@ class EquivariantMaps:
         from symmetry.symbolic import symbolic_dimension
 
         return symbolic_dimension(pair for block in self.blocks for pair in block.piece_pairs)
+
+
+def check_terms(terms: str | Callable[[Tensor, Tensor], bool]) -> str | Callable[[Tensor, Tensor], bool]:
+    """Return `terms` if it says which blocks to keep, else raise `SpecificationError`."""
+    if not isinstance(terms, str) and callable(terms):
+        return terms
+    if terms in ("all", "local"):
+        return terms
+    raise SpecificationError(
+        f"terms are {terms!r}", remedy="give 'all', 'local', or a predicate on (target, source) tensors"
+    )
+
+
+def check_ranks(rank: int | Mapping[Any, Any] | None) -> tuple[tuple[str, int], ...]:
+    """The ranks by core, each core's sets in the order given; raises `SpecificationError` unless they are positive."""
+    ranks = {} if rank is None else rank if isinstance(rank, Mapping) else {"": rank}
+    for core, bound in ranks.items():
+        if not isinstance(core, str) or isinstance(bound, bool) or not isinstance(bound, int) or bound < 1:
+            raise SpecificationError(f"rank {bound!r} of core {core!r}", remedy='ranks are integers, as in {"": 8}')
+    return tuple((" ".join(core.split()), bound) for core, bound in ranks.items())
+
+
+def predicate_name(predicate: Callable[[Tensor, Tensor], bool]) -> str:
+    return f"by {getattr(predicate, '__name__', type(predicate).__name__)}"
+
+
+@cache
+def sets_of(tensor: Tensor) -> frozenset[str]:
+    """Names of the sets over which a tensor runs."""
+    return frozenset(piece.positions[place].index.name for piece in tensor.pieces for place in piece.permuted)
 
 
 def check_shared(source: WeightSpace, target: WeightSpace) -> None:

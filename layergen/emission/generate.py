@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from layergen.emission.module import print_module
 from layergen.emission.names import RESERVED
@@ -12,7 +12,7 @@ from layergen.plan.passes import PASSES, optimised
 from layergen.plan.steps import Plan
 from symmetry.errors import SpecificationError
 from symmetry.maps import LIMIT, EquivariantMaps
-from symmetry.weight_space import WeightSpace
+from symmetry.weight_space import Tensor, WeightSpace
 
 __all__ = ["generate"]
 
@@ -22,12 +22,15 @@ def generate(
     name: str = "EquivariantLayer",
     *,
     target: WeightSpace | None = None,
+    terms: str | Callable[[Tensor, Tensor], bool] = "all",
+    rank: int | Mapping[str, int] | None = None,
     limit: int = LIMIT,
     passes: Iterable[Callable[[Plan], Plan]] = PASSES,
 ) -> str:
     """The source of a standalone module whose class `name` is every equivariant linear map from `space`.
 
     `target` is another weight space that shares sets, or `symmetry.SCALAR` for the invariants; by default `space`.
+    `terms` and `rank` restrict the maps as in `symmetry.EquivariantMaps`; the text says so.
     The text depends on nothing but the arguments. Raises `SpecificationError` for a name that is no class name, or
     for more than `limit` diagrams.
 
@@ -40,4 +43,6 @@ def generate(
         raise SpecificationError(f"{name!r} is not a class name", remedy="give an identifier such as MLPLayer")
     if name.startswith("_") or name in RESERVED:
         raise SpecificationError(f"the class name {name!r} is taken", remedy="give another, such as MLPLayer")
-    return print_module(optimised(lower(EquivariantMaps(space, target), limit=limit), passes), name)
+    return print_module(
+        optimised(lower(EquivariantMaps(space, target, terms=terms, rank=rank), limit=limit), passes), name
+    )

@@ -47,7 +47,8 @@ def print_mix(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> dict[S
     """One core's product, its bias where it is the scalar core, and its slices."""
     mix = weights.mix
     count = f"{plural(len(mix.pools), 'pool')}, {plural(len(mix.spreads), 'spread')}"
-    draft.add(f"# core ({mix.core}): {count}, {plural(mix.rows * mix.columns, 'diagram')}")
+    bound = "" if mix.rank is None else f", rank at most {mix.rank}"
+    draft.add(f"# core ({mix.core}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}")
     product = print_product(draft, weights, pooled)
     if len(mix.spreads) == 1:
         only = draft.namer.fresh(slice_name(draft, mix.spreads[0]))
@@ -72,10 +73,11 @@ def print_product(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> st
     if not pools:
         first = draft.plan.maps.source.names[0]
         return f"x[{literal(first)}].new_zeros(batch, {channels(weights.mix.columns, 'c')})"
+    matrix = f"self.{weights.name}" if weights.mix.rank is None else f"self.{weights.name}_in @ self.{weights.name}_out"
     if len(pools) == 1:
-        return f"{pools[0]} @ self.{weights.name}"
+        return f"{pools[0]} @ {matrix}"
     draft.lines += bracketed("pools = torch.cat([", pools, "], dim=-1)", INDENT)
-    return f"pools @ self.{weights.name}"
+    return f"pools @ {matrix}"
 
 
 def print_bias(draft: Draft, weights: Weights, name: str) -> None:

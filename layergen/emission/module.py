@@ -28,6 +28,7 @@ __all__ = ["digest", "print_module"]
 def digest(maps: EquivariantMaps) -> str:
     """A short digest of the specifications that a layer is derived from."""
     text = str(maps.source) + ("" if maps.target == maps.source else "\n-- target --\n" + str(maps.target))
+    text += f"\n-- {maps.restriction} --\n" if maps.restriction else ""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -68,6 +69,7 @@ def header(plan: Plan, name: str) -> list[str]:
     lines += [
         "#",
         f"# Digest {digest(maps)}. Dimension {plan.dimension}, of biases {plan.bias_dimension}.",
+        *restriction_comment(maps),
         *width_comment(maps),
         "",
         "from __future__ import annotations",
@@ -98,6 +100,16 @@ def specification_comment(label: str, space: WeightSpace) -> list[str]:
     """A specification as comment lines, every character outside ASCII escaped."""
     text = str(space).encode("ascii", "backslashreplace").decode("ascii")
     return ["#", f"# {label}:", *(f"#     {line}" for line in text.splitlines())]
+
+
+def restriction_comment(maps: EquivariantMaps) -> list[str]:
+    """What is left out of the whole space, where something is."""
+    if not maps.restriction:
+        return []
+    whole = EquivariantMaps(maps.source, maps.target).dimension
+    most = "at most " if maps.ranks else ""
+    text = f"Restricted: {maps.restriction}; {most}{maps.dimension} of {whole} dimensions."
+    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 2)]
 
 
 def width_comment(maps: EquivariantMaps) -> list[str]:
@@ -152,9 +164,13 @@ def constructor(plan: Plan, weights: Sequence[Weights]) -> list[str]:
         '        options = {"device": device, "dtype": dtype}',
     ]
     for weight in weights:
-        if weight.mix.pools:
-            shape = f"{channels(weight.mix.rows, 'in_channels')}, {channels(weight.mix.columns, 'out_channels')}"
-            lines.append(f"        self.{weight.name} = nn.Parameter(torch.empty({shape}, **options))")
+        rows, columns = channels(weight.mix.rows, "in_channels"), channels(weight.mix.columns, "out_channels")
+        rank = weight.mix.rank
+        shapes = (
+            {"": f"{rows}, {columns}"} if rank is None else {"_in": f"{rows}, {rank}", "_out": f"{rank}, {columns}"}
+        )
+        for ending, shape in shapes.items() if weight.mix.pools else ():
+            lines.append(f"        self.{weight.name}{ending} = nn.Parameter(torch.empty({shape}, **options))")
     size = channels(plan.bias_dimension, "out_channels")
     return [
         *lines,
@@ -180,7 +196,12 @@ def reset(plan: Plan, weights: Sequence[Weights]) -> list[str]:
             columns = [(side.piece.free_size, number(fan[side.piece])) for side in weight.mix.spreads]
             row_items = [f"({channels(size, 'n')}, {count})" for size, count in merged(rows)]
             column_items = [f"({channels(size, 'c')}, {value} * n)" for size, value in merged(columns)]
-            lines += initialise_call(weight.name, row_items, column_items)
+            if (rank := weight.mix.rank) is None:
+                lines += initialise_call(weight.name, row_items, column_items)
+                continue
+            every = channels(weight.mix.rows, "n")
+            lines += initialise_call(f"{weight.name}_in", row_items, [f"({rank}, {every})"])
+            lines += initialise_call(f"{weight.name}_out", [f"({rank}, {every} / {rank})"], column_items)
     return [*lines, "        if self.bias is not None:", "            nn.init.zeros_(self.bias)"]
 
 

@@ -8,7 +8,7 @@ share a mix, so every mix is a full product and the parameters are exactly the d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
 from symmetry.diagrams import Core, Side, sides
@@ -29,11 +29,10 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     check_limit(maps.diagram_count, limit, "the layer")
     sources = by_core(maps.source.pieces, positions_by_set(maps.target.pieces), ordered=True)
     targets = by_core(maps.target.pieces, positions_by_set(maps.source.pieces), ordered=False)
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     mixes = [
         mix
         for core in sorted(targets, key=lambda core: (len(core.sets), core.sets, str(core.parents)))
-        for mix in core_mixes(core, sources.get(core, []), targets[core], sizes)
+        for mix in core_mixes(maps, core, sources.get(core, []), targets[core])
     ]
     pooled = dict.fromkeys(unordered(side) for mix in mixes for side in mix.pools)
     spread = dict.fromkeys(unordered(side) for mix in mixes for side in mix.spreads)
@@ -72,19 +71,33 @@ def by_core(pieces: Iterable[Piece], most: Mapping[str, int], *, ordered: bool) 
     return found
 
 
-def core_mixes(core: Core, pools: list[Side], spreads: list[Side], sizes: Mapping[str, int]) -> list[Mix]:
+def core_mixes(maps: EquivariantMaps, core: Core, pools: list[Side], spreads: list[Side]) -> list[Mix]:
     """The mixes of one core: spreads that may be fed by the same pools go together."""
+    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     rooms = [(pool, pool.room()) for pool in pools]
+    ranks = {tuple(sorted(name.split())): bound for name, bound in maps.ranks}
     together: dict[tuple[Side, ...], list[Side]] = {}
     for spread in spreads:
         left = room_left(core, spread, sizes)
-        fitting = tuple(pool for pool, room in rooms if all(n <= left(key) for key, n in room.items()))
+        included = included_sources(maps, spread)
+        fitting = tuple(
+            pool
+            for pool, room in rooms
+            if pool.piece.tensor in included and all(count <= left(key) for key, count in room.items())
+        )
         together.setdefault(fitting, []).append(spread)
-    mixes = [Mix(core, fitting, tuple(members)) for fitting, members in together.items()]
+    rank = ranks.get(tuple(sorted(core.sets)))
+    mixes = [Mix(core, fitting, tuple(members), rank if fitting else None) for fitting, members in together.items()]
     return [mix for mix in mixes if mix.pools or mix.biased]
 
 
-def room_left(core: Core, spread: Side, sizes: Mapping[str, int]):  # type: ignore[no-untyped-def]
+def included_sources(maps: EquivariantMaps, spread: Side) -> set[str]:
+    """Names of the source tensors whose block to the spread's tensor is included."""
+    target = maps.target[spread.piece.tensor]
+    return {source.name for source in maps.source if maps.terms == "all" or maps.includes(target, source)}
+
+
+def room_left(core: Core, spread: Side, sizes: Mapping[str, int]) -> Callable[[tuple[str, int | None]], int]:
     """How many more blocks each set admits beside those of the core and of the spread, by the parent's place."""
     used = Counter(spread.room()) + Counter(zip(core.sets, core.parents, strict=True))
     return lambda key: sizes[key[0]] - used[key]

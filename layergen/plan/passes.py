@@ -68,7 +68,7 @@ def oriented(mix: Mix) -> Mix:
     order = max(gain, key=lambda order: gain[order])
     moved = [replace(side, kept=tuple(side.kept[place] for place in order)) for side in sides]
     core = moved[0].core if moved else mix.core
-    return Mix(core, tuple(moved[: len(mix.pools)]), tuple(moved[len(mix.pools) :]))
+    return replace(mix, core=core, pools=tuple(moved[: len(mix.pools)]), spreads=tuple(moved[len(mix.pools) :]))
 
 
 def natural_order(side: Side) -> tuple[int, ...]:

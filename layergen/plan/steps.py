@@ -35,12 +35,14 @@ class Pool:
 class Mix:
     """One dense product over a core: every pool of `pools` feeds every spread of `spreads`.
 
-    Pools come with their kept blocks in the order of the core. A mix without pools has a bias only.
+    Pools come with their kept blocks in the order of the core. A mix without pools has a bias only. With a `rank` the
+    matrix is the product of two, through that many channels.
     """
 
     core: Core
     pools: tuple[Side, ...]
     spreads: tuple[Side, ...]
+    rank: int | None = None
 
     @property
     def rows(self) -> int:

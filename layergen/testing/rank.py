@@ -30,7 +30,9 @@ WORK = 200_000_000
 def by_emitted_rank(maps: EquivariantMaps, blocks: Sequence[Block], *, limit: int = LIMIT) -> list[Finding]:
     """For each block the rank of the maps of the emitted layer, at the smallest widths that show all of them."""
     try:
-        layer = EquivariantLinear(maps.source, 1, 1, target=maps.target, limit=limit, dtype=torch.float64)
+        layer = EquivariantLinear(
+            maps.source, 1, 1, target=maps.target, terms=maps.terms, limit=limit, dtype=torch.float64
+        )
     except SpecificationError as error:
         return [Finding("emitted rank", block, None, block.dimension, error.fault) for block in blocks]
     source, target, note = smallest(maps)

@@ -7,7 +7,7 @@ from layergen.emission.mixing import name_weights
 from layergen.plan.lowering import lower
 from layergen.plan.passes import optimised
 from layergen.plan.terms import bias_terms, terms
-from symmetry import SCALAR, EquivariantMaps
+from symmetry import SCALAR
 from symmetry.diagrams import Diagram
 from symmetry.layout import Piece
 
@@ -21,8 +21,15 @@ def features(space, batch, channels, dtype=torch.float64, seed=0):
 
 
 def plan_of(layer, passes=None):
-    plan = lower(EquivariantMaps(layer.space, layer.target))
+    plan = lower(layer.maps)
     return optimised(plan) if passes is None else optimised(plan, passes)
+
+
+def matrix_of(layer, weights):
+    """The matrix of a mix, the product of its two factors where its rank is bounded."""
+    if weights.mix.rank is None:
+        return getattr(layer, weights.name).detach().numpy()
+    return (getattr(layer, f"{weights.name}_in") @ getattr(layer, f"{weights.name}_out")).detach().numpy()
 
 
 def oracle(layer, x, passes=None):
@@ -34,7 +41,7 @@ def oracle(layer, x, passes=None):
     batch = next(iter(flat.values())).shape[0]
     out = {t.name: np.zeros((batch, int(np.prod(t.shape)), c)) for t in plan.maps.target}
     for term in terms(plan):
-        parameter = getattr(layer, weights[term.mix].name).detach().numpy()
+        parameter = matrix_of(layer, weights[term.mix])
         block = parameter[term.row * n : (term.row + 1) * n, term.column * c : (term.column + 1) * c]
         matrix = term.diagram.matrix() / term.averaged
         out[term.diagram.target.name] += np.einsum("ts,bsn,nc->btc", matrix, flat[term.diagram.source.name], block)
