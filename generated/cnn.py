@@ -106,21 +106,21 @@ class CNNLayer(nn.Module):
         n, c = self.in_channels, self.out_channels
         _initialise(
             self.mix,
-            [(31 * n, 16), (9 * n, 512), (4 * n, 32), (9 * n, 2048), (14 * n, 64), (10 * n, 1)],
+            [(9 * n, 512), (31 * n, 16), (9 * n, 2048), (4 * n, 32), (14 * n, 64), (10 * n, 1)],
             [
-                (31 * c, 117 * n),
                 (9 * c, 148 * n),
-                (4 * c, 99 * n),
+                (31 * c, 117 * n),
                 (9 * c, 131 * n),
+                (4 * c, 99 * n),
                 (14 * c, 100 * n),
                 (10 * c, 77 * n),
             ],
         )
-        _initialise(self.mix_c1, [(31 * n, 1), (9 * n, 32)], [(31 * c, 117 * n), (9 * c, 148 * n)])
+        _initialise(self.mix_c1, [(9 * n, 32), (31 * n, 1)], [(9 * c, 148 * n), (31 * c, 117 * n)])
         _initialise(
             self.mix_c2,
-            [(9 * n, 16), (4 * n, 1), (9 * n, 64)],
-            [(9 * c, 148 * n), (4 * c, 99 * n), (9 * c, 131 * n)],
+            [(9 * n, 16), (9 * n, 64), (4 * n, 1)],
+            [(9 * c, 148 * n), (9 * c, 131 * n), (4 * c, 99 * n)],
         )
         _initialise(self.mix_c3, [(9 * n, 32), (14 * n, 1)], [(9 * c, 131 * n), (14 * c, 100 * n)])
         _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 148 * n)])
@@ -167,165 +167,125 @@ class CNNLayer(nn.Module):
         fc_weight = x["fc.weight"].permute(0, 2, 1, 3).flatten(2)  # c3 <- fc.weight[y c3]: (batch, c3, 10·in)
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        conv2_weight_c1 = conv2_weight.sum(1) / c2  # c1 <- conv2.weight[c2 c1 3 3]: (batch, c1, 9·in)
-        conv2_weight_c2 = conv2_weight.sum(2) / c1  # c2 <- conv2.weight[c2 c1 3 3]: (batch, c2, 9·in)
-        conv3_weight_c2 = conv3_weight.sum(1) / c3  # c2 <- conv3.weight[c3 c2 3 3]: (batch, c2, 9·in)
-        conv3_weight_c3 = conv3_weight.sum(2) / c2  # c3 <- conv3.weight[c3 c2 3 3]: (batch, c3, 9·in)
-        conv1_weight_all = conv1_weight.sum(1) / c1  # 1 <- conv1.weight[c1 colour 3 3]: (batch, 27·in)
-        bn1_weight_all = bn1_weight.sum(1) / c1  # 1 <- bn1.weight[c1]: (batch, in)
-        bn1_bias_all = bn1_bias.sum(1) / c1  # 1 <- bn1.bias[c1]: (batch, in)
-        bn1_running_mean_all = bn1_running_mean.sum(1) / c1  # 1 <- bn1.running_mean[c1]: (batch, in)
-        bn1_running_var_all = bn1_running_var.sum(1) / c1  # 1 <- bn1.running_var[c1]: (batch, in)
-        conv2_weight_all = conv2_weight_c1.sum(1) / c1  # 1 <- conv2.weight[c2 c1 3 3]: (batch, 9·in)
-        bn2_weight_all = bn2_weight.sum(1) / c2  # 1 <- bn2.weight[c2]: (batch, in)
-        bn2_bias_all = bn2_bias.sum(1) / c2  # 1 <- bn2.bias[c2]: (batch, in)
-        bn2_running_mean_all = bn2_running_mean.sum(1) / c2  # 1 <- bn2.running_mean[c2]: (batch, in)
-        bn2_running_var_all = bn2_running_var.sum(1) / c2  # 1 <- bn2.running_var[c2]: (batch, in)
-        conv3_weight_all = conv3_weight_c2.sum(1) / c2  # 1 <- conv3.weight[c3 c2 3 3]: (batch, 9·in)
-        bn3_weight_all = bn3_weight.sum(1) / c3  # 1 <- bn3.weight[c3]: (batch, in)
-        bn3_bias_all = bn3_bias.sum(1) / c3  # 1 <- bn3.bias[c3]: (batch, in)
-        bn3_running_mean_all = bn3_running_mean.sum(1) / c3  # 1 <- bn3.running_mean[c3]: (batch, in)
-        bn3_running_var_all = bn3_running_var.sum(1) / c3  # 1 <- bn3.running_var[c3]: (batch, in)
-        fc_weight_all = fc_weight.sum(1) / c3  # 1 <- fc.weight[y c3]: (batch, 10·in)
-
-        # Mixes: for each core every pool feeds every spread.
-
-        # core (): 17 pools, 17 spreads, 5929 diagrams
-        pools = torch.cat([
-            conv1_weight_all, bn1_weight_all, bn1_bias_all, bn1_running_mean_all, bn1_running_var_all,
-            conv2_weight_all, bn2_weight_all, bn2_bias_all, bn2_running_mean_all, bn2_running_var_all,
-            conv3_weight_all, bn3_weight_all, bn3_bias_all, bn3_running_mean_all, bn3_running_var_all,
-            fc_weight_all, fc_bias,
-        ], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
-        (
-            to_conv1_weight_all, to_bn1_weight_all, to_bn1_bias_all, to_bn1_running_mean_all,
-            to_bn1_running_var_all, to_conv2_weight_all, to_bn2_weight_all, to_bn2_bias_all,
-            to_bn2_running_mean_all, to_bn2_running_var_all, to_conv3_weight_all, to_bn3_weight_all,
-            to_bn3_bias_all, to_bn3_running_mean_all, to_bn3_running_var_all, to_fc_weight_all,
-            to_fc_bias_all,
-        ) = mixed.split([27 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c, c, 10 * c, 10 * c], dim=-1)
-
-        # core (c1): 6 pools, 6 spreads, 1600 diagrams
-        pools = torch.cat([
-            conv1_weight,
-            bn1_weight,
-            bn1_bias,
-            bn1_running_mean,
-            bn1_running_var,
-            conv2_weight_c1,
-        ], dim=-1)
-        mixed = pools @ self.mix_c1
-        (
-            to_conv1_weight_c1,
-            to_bn1_weight_c1,
-            to_bn1_bias_c1,
-            to_bn1_running_mean_c1,
-            to_bn1_running_var_c1,
-            to_conv2_weight_c1,
-        ) = mixed.split([27 * c, c, c, c, c, 9 * c], dim=-1)
-
-        # core (c2): 6 pools, 6 spreads, 484 diagrams
-        pools = torch.cat([
-            conv2_weight_c2,
-            bn2_weight,
-            bn2_bias,
-            bn2_running_mean,
-            bn2_running_var,
-            conv3_weight_c2,
-        ], dim=-1)
-        mixed = pools @ self.mix_c2
-        (
-            to_conv2_weight_c2,
-            to_bn2_weight_c2,
-            to_bn2_bias_c2,
-            to_bn2_running_mean_c2,
-            to_bn2_running_var_c2,
-            to_conv3_weight_c2,
-        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
-
-        # core (c3): 6 pools, 6 spreads, 529 diagrams
-        pools = torch.cat([
-            conv3_weight_c3,
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, c3, 23·in): c3 <- conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3],
+        # bn3.running_mean[c3], bn3.running_var[c3], fc.weight[y c3]
+        pools_c3 = torch.cat([
+            conv3_weight.sum(2) / c2,
             bn3_weight,
             bn3_bias,
             bn3_running_mean,
             bn3_running_var,
             fc_weight,
         ], dim=-1)
-        mixed = pools @ self.mix_c3
+        # (batch, c2, 22·in): c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2],
+        # bn2.bias[c2], bn2.running_mean[c2], bn2.running_var[c2]
+        pools_c2 = torch.cat([
+            conv2_weight.sum(2) / c1,
+            conv3_weight.sum(1) / c3,
+            bn2_weight,
+            bn2_bias,
+            bn2_running_mean,
+            bn2_running_var,
+        ], dim=-1)
+        # (batch, c1, 40·in): c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
+        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1]
+        pools_c1 = torch.cat([
+            conv2_weight.sum(1) / c2,
+            conv1_weight,
+            bn1_weight,
+            bn1_bias,
+            bn1_running_mean,
+            bn1_running_var,
+        ], dim=-1)
+        # (batch, 77·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
+        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2],
+        # bn2.bias[c2], bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3],
+        # bn3.running_mean[c3], bn3.running_var[c3], fc.weight[y c3], fc.bias[y]
+        pools = torch.cat([
+            pools_c1.sum(1) / c1,
+            pools_c2[..., 9 * n :].sum(1) / c2,
+            pools_c3[..., 9 * n :].sum(1) / c3,
+            fc_bias,
+        ], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
+
+        # core (): 17 pools, 17 spreads, 5929 diagrams
+        # (batch, 77·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
+        to_fc_bias_all = mixed[..., 67 * c :]
+
+        # core (c1): 6 pools, 6 spreads, 1600 diagrams
+        # (batch, c1, 40·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
+        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1] <- c1
+        mixed_c1 = pools_c1 @ self.mix_c1
+        mixed_c1.add_(mixed[:, None, : 40 * c])
         (
-            to_conv3_weight_c3,
+            to_conv1_weight_c1,
+            to_bn1_weight_c1,
+            to_bn1_bias_c1,
+            to_bn1_running_mean_c1,
+            to_bn1_running_var_c1,
+        ) = mixed_c1[..., 9 * c :].split([27 * c, c, c, c, c], dim=-1)
+
+        # core (c2): 6 pools, 6 spreads, 484 diagrams
+        # (batch, c2, 22·out): conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2] <- c2
+        mixed_c2 = pools_c2 @ self.mix_c2
+        mixed_c2[..., 9 * c :].add_(mixed[:, None, 40 * c : 53 * c])
+        (
+            to_bn2_weight_c2,
+            to_bn2_bias_c2,
+            to_bn2_running_mean_c2,
+            to_bn2_running_var_c2,
+        ) = mixed_c2[..., 18 * c :].split(c, dim=-1)
+
+        # core (c3): 6 pools, 6 spreads, 529 diagrams
+        # (batch, c3, 23·out): conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # bn3.running_var[c3], fc.weight[y c3] <- c3
+        mixed_c3 = pools_c3 @ self.mix_c3
+        mixed_c3[..., 9 * c :].add_(mixed[:, None, 53 * c : 67 * c])
+        (
             to_bn3_weight_c3,
             to_bn3_bias_c3,
             to_bn3_running_mean_c3,
             to_bn3_running_var_c3,
             to_fc_weight_c3,
-        ) = mixed.split([9 * c, c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_c3[..., 9 * c :].split([c, c, c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        to_conv2_weight_c2_c1 = conv2_weight @ self.mix_c2_c1
+        # (batch, c2, c1, 9·out): conv2.weight[c2 c1 3 3] <- c2 c1
+        mixed_c2_c1 = conv2_weight @ self.mix_c2_c1
+        mixed_c2_c1.add_(mixed_c2[:, :, None, : 9 * c])
+        mixed_c2_c1.add_(mixed_c1[:, None, :, : 9 * c])
 
         # core (c3 c2): 1 pool, 1 spread, 81 diagrams
-        to_conv3_weight_c3_c2 = conv3_weight @ self.mix_c3_c2
-
-        # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # conv1.weight[c1 colour 3 3] <- c1, 1: (batch, c1, 27·out)
-        out_conv1_weight = to_conv1_weight_c1 + to_conv1_weight_all[:, None]
-        # bn1.weight[c1] <- c1, 1: (batch, c1, out)
-        out_bn1_weight = to_bn1_weight_c1 + to_bn1_weight_all[:, None]
-        out_bn1_bias = to_bn1_bias_c1 + to_bn1_bias_all[:, None]  # bn1.bias[c1] <- c1, 1: (batch, c1, out)
-        # bn1.running_mean[c1] <- c1, 1: (batch, c1, out)
-        out_bn1_running_mean = to_bn1_running_mean_c1 + to_bn1_running_mean_all[:, None]
-        # bn1.running_var[c1] <- c1, 1: (batch, c1, out)
-        out_bn1_running_var = to_bn1_running_var_c1 + to_bn1_running_var_all[:, None]
-        # conv2.weight[c2 c1 3 3] <- c1, 1: (batch, c1, 9·out)
-        out_conv2_weight_c1 = to_conv2_weight_c1 + to_conv2_weight_all[:, None]
-        # conv2.weight[c2 c1 3 3] <- c2 c1, c1, c2: (batch, c2, c1, 9·out)
-        out_conv2_weight = (
-            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None]).add_(to_conv2_weight_c2[:, :, None])
-        )
-        # bn2.weight[c2] <- c2, 1: (batch, c2, out)
-        out_bn2_weight = to_bn2_weight_c2 + to_bn2_weight_all[:, None]
-        out_bn2_bias = to_bn2_bias_c2 + to_bn2_bias_all[:, None]  # bn2.bias[c2] <- c2, 1: (batch, c2, out)
-        # bn2.running_mean[c2] <- c2, 1: (batch, c2, out)
-        out_bn2_running_mean = to_bn2_running_mean_c2 + to_bn2_running_mean_all[:, None]
-        # bn2.running_var[c2] <- c2, 1: (batch, c2, out)
-        out_bn2_running_var = to_bn2_running_var_c2 + to_bn2_running_var_all[:, None]
-        # conv3.weight[c3 c2 3 3] <- c2, 1: (batch, c2, 9·out)
-        out_conv3_weight_c2 = to_conv3_weight_c2 + to_conv3_weight_all[:, None]
-        # conv3.weight[c3 c2 3 3] <- c3 c2, c2, c3: (batch, c3, c2, 9·out)
-        out_conv3_weight = (
-            to_conv3_weight_c3_c2.add_(out_conv3_weight_c2[:, None]).add_(to_conv3_weight_c3[:, :, None])
-        )
-        # bn3.weight[c3] <- c3, 1: (batch, c3, out)
-        out_bn3_weight = to_bn3_weight_c3 + to_bn3_weight_all[:, None]
-        out_bn3_bias = to_bn3_bias_c3 + to_bn3_bias_all[:, None]  # bn3.bias[c3] <- c3, 1: (batch, c3, out)
-        # bn3.running_mean[c3] <- c3, 1: (batch, c3, out)
-        out_bn3_running_mean = to_bn3_running_mean_c3 + to_bn3_running_mean_all[:, None]
-        # bn3.running_var[c3] <- c3, 1: (batch, c3, out)
-        out_bn3_running_var = to_bn3_running_var_c3 + to_bn3_running_var_all[:, None]
-        # fc.weight[y c3] <- c3, 1: (batch, c3, 10·out)
-        out_fc_weight = to_fc_weight_c3 + to_fc_weight_all[:, None]
+        # (batch, c3, c2, 9·out): conv3.weight[c3 c2 3 3] <- c3 c2
+        mixed_c3_c2 = conv3_weight @ self.mix_c3_c2
+        mixed_c3_c2.add_(mixed_c3[:, :, None, : 9 * c])
+        mixed_c3_c2.add_(mixed_c2[:, None, :, 9 * c : 18 * c])
         return {
-            "conv1.weight": out_conv1_weight.unflatten(-1, (3, 3, 3, c)),
-            "bn1.weight": out_bn1_weight,
-            "bn1.bias": out_bn1_bias,
-            "bn1.running_mean": out_bn1_running_mean,
-            "bn1.running_var": out_bn1_running_var,
-            "conv2.weight": out_conv2_weight.unflatten(-1, (3, 3, c)),
-            "bn2.weight": out_bn2_weight,
-            "bn2.bias": out_bn2_bias,
-            "bn2.running_mean": out_bn2_running_mean,
-            "bn2.running_var": out_bn2_running_var,
-            "conv3.weight": out_conv3_weight.unflatten(-1, (3, 3, c)),
-            "bn3.weight": out_bn3_weight,
-            "bn3.bias": out_bn3_bias,
-            "bn3.running_mean": out_bn3_running_mean,
-            "bn3.running_var": out_bn3_running_var,
-            "fc.weight": out_fc_weight.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
+            "conv1.weight": to_conv1_weight_c1.unflatten(-1, (3, 3, 3, c)),
+            "bn1.weight": to_bn1_weight_c1,
+            "bn1.bias": to_bn1_bias_c1,
+            "bn1.running_mean": to_bn1_running_mean_c1,
+            "bn1.running_var": to_bn1_running_var_c1,
+            "conv2.weight": mixed_c2_c1.unflatten(-1, (3, 3, c)),
+            "bn2.weight": to_bn2_weight_c2,
+            "bn2.bias": to_bn2_bias_c2,
+            "bn2.running_mean": to_bn2_running_mean_c2,
+            "bn2.running_var": to_bn2_running_var_c2,
+            "conv3.weight": mixed_c3_c2.unflatten(-1, (3, 3, c)),
+            "bn3.weight": to_bn3_weight_c3,
+            "bn3.bias": to_bn3_bias_c3,
+            "bn3.running_mean": to_bn3_running_mean_c3,
+            "bn3.running_var": to_bn3_running_var_c3,
+            "fc.weight": to_fc_weight_c3.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
             "fc.bias": to_fc_bias_all.unflatten(-1, (10, c)),
         }

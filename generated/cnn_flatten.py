@@ -101,21 +101,21 @@ class CNNFlattenLayer(nn.Module):
         n, c = self.in_channels, self.out_channels
         _initialise(
             self.mix,
-            [(10 * n, 8), (9 * n, 128), (n, 16), (49 * n, 1024), (11 * n, 64), (10 * n, 1)],
+            [(9 * n, 128), (10 * n, 8), (49 * n, 1024), (n, 16), (11 * n, 64), (10 * n, 1)],
             [
-                (10 * c, 109 * n),
                 (9 * c, 177 * n),
-                (c, 149 * n),
+                (10 * c, 109 * n),
                 (49 * c, 258 * n),
+                (c, 149 * n),
                 (11 * c, 150 * n),
                 (10 * c, 90 * n),
             ],
         )
-        _initialise(self.mix_c1, [(10 * n, 1), (9 * n, 16)], [(10 * c, 109 * n), (9 * c, 177 * n)])
+        _initialise(self.mix_c1, [(9 * n, 16), (10 * n, 1)], [(9 * c, 177 * n), (10 * c, 109 * n)])
         _initialise(
             self.mix_c2,
-            [(9 * n, 8), (n, 1), (49 * n, 64)],
-            [(9 * c, 177 * n), (c, 149 * n), (49 * c, 258 * n)],
+            [(9 * n, 8), (49 * n, 64), (n, 1)],
+            [(9 * c, 177 * n), (49 * c, 258 * n), (c, 149 * n)],
         )
         _initialise(self.mix_h, [(49 * n, 16), (11 * n, 1)], [(49 * c, 258 * n), (11 * c, 150 * n)])
         _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 177 * n)])
@@ -155,94 +155,68 @@ class CNNFlattenLayer(nn.Module):
         fc2_weight = x["fc2.weight"].permute(0, 2, 1, 3).flatten(2)  # h <- fc2.weight[y h]: (batch, h, 10·in)
         fc2_bias = x["fc2.bias"].flatten(1)  # 1 <- fc2.bias[y]: (batch, 10·in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        conv2_weight_c1 = conv2_weight.sum(1) / c2  # c1 <- conv2.weight[c2 c1 3 3]: (batch, c1, 9·in)
-        conv2_weight_c2 = conv2_weight.sum(2) / c1  # c2 <- conv2.weight[c2 c1 3 3]: (batch, c2, 9·in)
-        fc1_weight_c2 = fc1_weight.sum(1) / h  # c2 <- fc1.weight[h c2 row column]: (batch, c2, 49·in)
-        fc1_weight_h = fc1_weight.sum(2) / c2  # h <- fc1.weight[h c2 row column]: (batch, h, 49·in)
-        conv1_weight_all = conv1_weight.sum(1) / c1  # 1 <- conv1.weight[c1 1 3 3]: (batch, 9·in)
-        conv1_bias_all = conv1_bias.sum(1) / c1  # 1 <- conv1.bias[c1]: (batch, in)
-        conv2_weight_all = conv2_weight_c1.sum(1) / c1  # 1 <- conv2.weight[c2 c1 3 3]: (batch, 9·in)
-        conv2_bias_all = conv2_bias.sum(1) / c2  # 1 <- conv2.bias[c2]: (batch, in)
-        fc1_weight_all = fc1_weight_c2.sum(1) / c2  # 1 <- fc1.weight[h c2 row column]: (batch, 49·in)
-        fc1_bias_all = fc1_bias.sum(1) / h  # 1 <- fc1.bias[h]: (batch, in)
-        fc2_weight_all = fc2_weight.sum(1) / h  # 1 <- fc2.weight[y h]: (batch, 10·in)
-
-        # Mixes: for each core every pool feeds every spread.
-
-        # core (): 8 pools, 8 spreads, 8100 diagrams
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, h, 60·in): h <- fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h]
+        pools_h = torch.cat([fc1_weight.sum(2) / c2, fc1_bias, fc2_weight], dim=-1)
+        # (batch, c2, 59·in): c2 <- conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2]
+        pools_c2 = torch.cat([conv2_weight.sum(2) / c1, fc1_weight.sum(1) / h, conv2_bias], dim=-1)
+        # (batch, c1, 19·in): c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]
+        pools_c1 = torch.cat([conv2_weight.sum(1) / c2, conv1_weight, conv1_bias], dim=-1)
+        # (batch, 90·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h
+        # c2 row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]
         pools = torch.cat([
-            conv1_weight_all,
-            conv1_bias_all,
-            conv2_weight_all,
-            conv2_bias_all,
-            fc1_weight_all,
-            fc1_bias_all,
-            fc2_weight_all,
+            pools_c1.sum(1) / c1,
+            pools_c2[..., 9 * n :].sum(1) / c2,
+            pools_h[..., 49 * n :].sum(1) / h,
             fc2_bias,
         ], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
+
+        # core (): 8 pools, 8 spreads, 8100 diagrams
+        # (batch, 90·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2
+        # row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        (
-            to_conv1_weight_all,
-            to_conv1_bias_all,
-            to_conv2_weight_all,
-            to_conv2_bias_all,
-            to_fc1_weight_all,
-            to_fc1_bias_all,
-            to_fc2_weight_all,
-            to_fc2_bias_all,
-        ) = mixed.split([9 * c, c, 9 * c, c, 49 * c, c, 10 * c, 10 * c], dim=-1)
+        to_fc2_bias_all = mixed[..., 80 * c :]
 
         # core (c1): 3 pools, 3 spreads, 361 diagrams
-        pools = torch.cat([conv1_weight, conv1_bias, conv2_weight_c1], dim=-1)
-        mixed = pools @ self.mix_c1
-        to_conv1_weight_c1, to_conv1_bias_c1, to_conv2_weight_c1 = mixed.split([9 * c, c, 9 * c], dim=-1)
+        # (batch, c1, 19·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1
+        mixed_c1 = pools_c1 @ self.mix_c1
+        mixed_c1.add_(mixed[:, None, : 19 * c])
+        to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1[..., 9 * c :].split([9 * c, c], dim=-1)
 
         # core (c2): 3 pools, 3 spreads, 3481 diagrams
-        pools = torch.cat([conv2_weight_c2, conv2_bias, fc1_weight_c2], dim=-1)
-        mixed = pools @ self.mix_c2
-        to_conv2_weight_c2, to_conv2_bias_c2, to_fc1_weight_c2 = mixed.split([9 * c, c, 49 * c], dim=-1)
+        # (batch, c2, 59·out): conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2
+        mixed_c2 = pools_c2 @ self.mix_c2
+        mixed_c2[..., 9 * c :].add_(mixed[:, None, 19 * c : 69 * c])
+        to_conv2_bias_c2 = mixed_c2[..., 58 * c :]
 
         # core (h): 3 pools, 3 spreads, 3600 diagrams
-        pools = torch.cat([fc1_weight_h, fc1_bias, fc2_weight], dim=-1)
-        mixed = pools @ self.mix_h
-        to_fc1_weight_h, to_fc1_bias_h, to_fc2_weight_h = mixed.split([49 * c, c, 10 * c], dim=-1)
+        # (batch, h, 60·out): fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h
+        mixed_h = pools_h @ self.mix_h
+        mixed_h[..., 49 * c :].add_(mixed[:, None, 69 * c : 80 * c])
+        to_fc1_bias_h, to_fc2_weight_h = mixed_h[..., 49 * c :].split([c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        to_conv2_weight_c2_c1 = conv2_weight @ self.mix_c2_c1
+        # (batch, c2, c1, 9·out): conv2.weight[c2 c1 3 3] <- c2 c1
+        mixed_c2_c1 = conv2_weight @ self.mix_c2_c1
+        mixed_c2_c1.add_(mixed_c2[:, :, None, : 9 * c])
+        mixed_c2_c1.add_(mixed_c1[:, None, :, : 9 * c])
 
         # core (h c2): 1 pool, 1 spread, 2401 diagrams
-        to_fc1_weight_h_c2 = fc1_weight @ self.mix_h_c2
-
-        # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # conv1.weight[c1 1 3 3] <- c1, 1: (batch, c1, 9·out)
-        out_conv1_weight = to_conv1_weight_c1 + to_conv1_weight_all[:, None]
-        # conv1.bias[c1] <- c1, 1: (batch, c1, out)
-        out_conv1_bias = to_conv1_bias_c1 + to_conv1_bias_all[:, None]
-        # conv2.weight[c2 c1 3 3] <- c1, 1: (batch, c1, 9·out)
-        out_conv2_weight_c1 = to_conv2_weight_c1 + to_conv2_weight_all[:, None]
-        # conv2.weight[c2 c1 3 3] <- c2 c1, c1, c2: (batch, c2, c1, 9·out)
-        out_conv2_weight = (
-            to_conv2_weight_c2_c1.add_(out_conv2_weight_c1[:, None]).add_(to_conv2_weight_c2[:, :, None])
-        )
-        # conv2.bias[c2] <- c2, 1: (batch, c2, out)
-        out_conv2_bias = to_conv2_bias_c2 + to_conv2_bias_all[:, None]
-        # fc1.weight[h c2 row column] <- c2, 1: (batch, c2, 49·out)
-        out_fc1_weight_c2 = to_fc1_weight_c2 + to_fc1_weight_all[:, None]
-        # fc1.weight[h c2 row column] <- h c2, c2, h: (batch, h, c2, 49·out)
-        out_fc1_weight = to_fc1_weight_h_c2.add_(out_fc1_weight_c2[:, None]).add_(to_fc1_weight_h[:, :, None])
-        out_fc1_bias = to_fc1_bias_h + to_fc1_bias_all[:, None]  # fc1.bias[h] <- h, 1: (batch, h, out)
-        # fc2.weight[y h] <- h, 1: (batch, h, 10·out)
-        out_fc2_weight = to_fc2_weight_h + to_fc2_weight_all[:, None]
+        # (batch, h, c2, 49·out): fc1.weight[h c2 row column] <- h c2
+        mixed_h_c2 = fc1_weight @ self.mix_h_c2
+        mixed_h_c2.add_(mixed_h[:, :, None, : 49 * c])
+        mixed_h_c2.add_(mixed_c2[:, None, :, 9 * c : 58 * c])
         return {
-            "conv1.weight": out_conv1_weight.unflatten(-1, (1, 3, 3, c)),
-            "conv1.bias": out_conv1_bias,
-            "conv2.weight": out_conv2_weight.unflatten(-1, (3, 3, c)),
-            "conv2.bias": out_conv2_bias,
-            "fc1.weight": out_fc1_weight.unflatten(-1, (7, 7, c)).flatten(2, 4),
-            "fc1.bias": out_fc1_bias,
-            "fc2.weight": out_fc2_weight.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
+            "conv1.weight": to_conv1_weight_c1.unflatten(-1, (1, 3, 3, c)),
+            "conv1.bias": to_conv1_bias_c1,
+            "conv2.weight": mixed_c2_c1.unflatten(-1, (3, 3, c)),
+            "conv2.bias": to_conv2_bias_c2,
+            "fc1.weight": mixed_h_c2.unflatten(-1, (7, 7, c)).flatten(2, 4),
+            "fc1.bias": to_fc1_bias_h,
+            "fc2.weight": to_fc2_weight_h.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
             "fc2.bias": to_fc2_bias_all.unflatten(-1, (10, c)),
         }

@@ -136,13 +136,13 @@ class DeepMLPLayer(nn.Module):
                 (c, 52 * n), (11 * c, 48 * n), (10 * c, 36 * n),
             ],
         )
-        _initialise(self.mix_h1, [(n, 784), (n, 1), (n, 64)], [(c, 41 * n), (c, 39 * n), (c, 43 * n)])
-        _initialise(self.mix_h2, [(n, 64), (n, 1), (n, 64)], [(c, 43 * n), (c, 39 * n), (c, 43 * n)])
-        _initialise(self.mix_h3, [(n, 64), (n, 1), (n, 64)], [(c, 43 * n), (c, 39 * n), (c, 43 * n)])
-        _initialise(self.mix_h4, [(n, 64), (n, 1), (n, 64)], [(c, 43 * n), (c, 39 * n), (c, 43 * n)])
-        _initialise(self.mix_h5, [(n, 64), (n, 1), (n, 64)], [(c, 43 * n), (c, 39 * n), (c, 43 * n)])
-        _initialise(self.mix_h6, [(n, 64), (n, 1), (n, 64)], [(c, 43 * n), (c, 39 * n), (c, 43 * n)])
-        _initialise(self.mix_h7, [(n, 64), (n, 1), (n, 64)], [(c, 43 * n), (c, 39 * n), (c, 52 * n)])
+        _initialise(self.mix_h1, [(n, 64), (n, 784), (n, 1)], [(c, 43 * n), (c, 41 * n), (c, 39 * n)])
+        _initialise(self.mix_h2, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
+        _initialise(self.mix_h3, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
+        _initialise(self.mix_h4, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
+        _initialise(self.mix_h5, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
+        _initialise(self.mix_h6, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
+        _initialise(self.mix_h7, [(2 * n, 64), (n, 1)], [(c, 43 * n), (c, 52 * n), (c, 39 * n)])
         _initialise(self.mix_h8, [(n, 64), (11 * n, 1)], [(c, 52 * n), (11 * c, 48 * n)])
         _initialise(self.mix_pixel, [(n, 64)], [(c, 41 * n)])
         _initialise(self.mix_h2_h1, [(n, 1)], [(c, 43 * n)])
@@ -201,186 +201,170 @@ class DeepMLPLayer(nn.Module):
         weight_16 = x["16.weight"].permute(0, 2, 1, 3).flatten(2)  # h8 <- 16.weight[y h8]: (batch, h8, 10·in)
         bias_16 = x["16.bias"].flatten(1)  # 1 <- 16.bias[y]: (batch, 10·in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        weight_0_h1 = weight_0.sum(2) / pixel  # h1 <- 0.weight[h1 pixel]: (batch, h1, in)
-        weight_2_h1 = weight_2.sum(1) / h2  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
-        weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
-        weight_4_h2 = weight_4.sum(1) / h3  # h2 <- 4.weight[h3 h2]: (batch, h2, in)
-        weight_4_h3 = weight_4.sum(2) / h2  # h3 <- 4.weight[h3 h2]: (batch, h3, in)
-        weight_6_h3 = weight_6.sum(1) / h4  # h3 <- 6.weight[h4 h3]: (batch, h3, in)
-        weight_6_h4 = weight_6.sum(2) / h3  # h4 <- 6.weight[h4 h3]: (batch, h4, in)
-        weight_8_h4 = weight_8.sum(1) / h5  # h4 <- 8.weight[h5 h4]: (batch, h4, in)
-        weight_8_h5 = weight_8.sum(2) / h4  # h5 <- 8.weight[h5 h4]: (batch, h5, in)
-        weight_10_h5 = weight_10.sum(1) / h6  # h5 <- 10.weight[h6 h5]: (batch, h5, in)
-        weight_10_h6 = weight_10.sum(2) / h5  # h6 <- 10.weight[h6 h5]: (batch, h6, in)
-        weight_12_h6 = weight_12.sum(1) / h7  # h6 <- 12.weight[h7 h6]: (batch, h6, in)
-        weight_12_h7 = weight_12.sum(2) / h6  # h7 <- 12.weight[h7 h6]: (batch, h7, in)
-        weight_14_h7 = weight_14.sum(1) / h8  # h7 <- 14.weight[h8 h7]: (batch, h7, in)
-        weight_14_h8 = weight_14.sum(2) / h7  # h8 <- 14.weight[h8 h7]: (batch, h8, in)
-        weight_0_pixel = weight_0.sum(1) / h1  # pixel <- 0.weight[h1 pixel]: (batch, pixel, in)
-        weight_0_all = weight_0_h1.sum(1) / h1  # 1 <- 0.weight[h1 pixel]: (batch, in)
-        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2_h2.sum(1) / h2  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4_h3.sum(1) / h3  # 1 <- 4.weight[h3 h2]: (batch, in)
-        bias_4_all = bias_4.sum(1) / h3  # 1 <- 4.bias[h3]: (batch, in)
-        weight_6_all = weight_6_h4.sum(1) / h4  # 1 <- 6.weight[h4 h3]: (batch, in)
-        bias_6_all = bias_6.sum(1) / h4  # 1 <- 6.bias[h4]: (batch, in)
-        weight_8_all = weight_8_h5.sum(1) / h5  # 1 <- 8.weight[h5 h4]: (batch, in)
-        bias_8_all = bias_8.sum(1) / h5  # 1 <- 8.bias[h5]: (batch, in)
-        weight_10_all = weight_10_h6.sum(1) / h6  # 1 <- 10.weight[h6 h5]: (batch, in)
-        bias_10_all = bias_10.sum(1) / h6  # 1 <- 10.bias[h6]: (batch, in)
-        weight_12_all = weight_12_h7.sum(1) / h7  # 1 <- 12.weight[h7 h6]: (batch, in)
-        bias_12_all = bias_12.sum(1) / h7  # 1 <- 12.bias[h7]: (batch, in)
-        weight_14_all = weight_14_h8.sum(1) / h8  # 1 <- 14.weight[h8 h7]: (batch, in)
-        bias_14_all = bias_14.sum(1) / h8  # 1 <- 14.bias[h8]: (batch, in)
-        weight_16_all = weight_16.sum(1) / h8  # 1 <- 16.weight[y h8]: (batch, 10·in)
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, pixel, in): pixel <- 0.weight[h1 pixel]
+        pools_pixel = weight_0.sum(1) / h1
+        # (batch, h8, 12·in): h8 <- 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8]
+        pools_h8 = torch.cat([weight_14.sum(2) / h7, bias_14, weight_16], dim=-1)
+        # (batch, h7, 3·in): h7 <- 12.weight[h7 h6], 14.weight[h8 h7], 12.bias[h7]
+        pools_h7 = torch.cat([weight_12.sum(2) / h6, weight_14.sum(1) / h8, bias_12], dim=-1)
+        # (batch, h6, 3·in): h6 <- 10.weight[h6 h5], 12.weight[h7 h6], 10.bias[h6]
+        pools_h6 = torch.cat([weight_10.sum(2) / h5, weight_12.sum(1) / h7, bias_10], dim=-1)
+        # (batch, h5, 3·in): h5 <- 8.weight[h5 h4], 10.weight[h6 h5], 8.bias[h5]
+        pools_h5 = torch.cat([weight_8.sum(2) / h4, weight_10.sum(1) / h6, bias_8], dim=-1)
+        # (batch, h4, 3·in): h4 <- 6.weight[h4 h3], 8.weight[h5 h4], 6.bias[h4]
+        pools_h4 = torch.cat([weight_6.sum(2) / h3, weight_8.sum(1) / h5, bias_6], dim=-1)
+        # (batch, h3, 3·in): h3 <- 4.weight[h3 h2], 6.weight[h4 h3], 4.bias[h3]
+        pools_h3 = torch.cat([weight_4.sum(2) / h2, weight_6.sum(1) / h4, bias_4], dim=-1)
+        # (batch, h2, 3·in): h2 <- 2.weight[h2 h1], 4.weight[h3 h2], 2.bias[h2]
+        pools_h2 = torch.cat([weight_2.sum(2) / h1, weight_4.sum(1) / h3, bias_2], dim=-1)
+        # (batch, h1, 3·in): h1 <- 2.weight[h2 h1], 0.weight[h1 pixel], 0.bias[h1]
+        pools_h1 = torch.cat([weight_2.sum(1) / h2, weight_0.sum(2) / pixel, bias_0], dim=-1)
+        # (batch, 36·in): 1 <- 0.weight[h1 pixel], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[h3 h2],
+        # 4.bias[h3], 6.weight[h4 h3], 6.bias[h4], 8.weight[h5 h4], 8.bias[h5], 10.weight[h6 h5], 10.bias[h6],
+        # 12.weight[h7 h6], 12.bias[h7], 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8], 16.bias[y]
+        pools = torch.cat([
+            pools_h1[..., n:].sum(1) / h1, pools_h2[..., :n].sum(1) / h2, pools_h2[..., 2 * n :].sum(1) / h2,
+            pools_h3[..., :n].sum(1) / h3, pools_h3[..., 2 * n :].sum(1) / h3, pools_h4[..., :n].sum(1) / h4,
+            pools_h4[..., 2 * n :].sum(1) / h4, pools_h5[..., :n].sum(1) / h5,
+            pools_h5[..., 2 * n :].sum(1) / h5, pools_h6[..., :n].sum(1) / h6,
+            pools_h6[..., 2 * n :].sum(1) / h6, pools_h7[..., :n].sum(1) / h7,
+            pools_h7[..., 2 * n :].sum(1) / h7, pools_h8.sum(1) / h8, bias_16,
+        ], dim=-1)
 
-        # Mixes: for each core every pool feeds every spread.
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 18 pools, 18 spreads, 1296 diagrams
-        pools = torch.cat([
-            weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4_all, weight_6_all,
-            bias_6_all, weight_8_all, bias_8_all, weight_10_all, bias_10_all, weight_12_all, bias_12_all,
-            weight_14_all, bias_14_all, weight_16_all, bias_16,
-        ], dim=-1)
+        # (batch, 36·out): 0.weight[h1 pixel], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[h3 h2],
+        # 4.bias[h3], 6.weight[h4 h3], 6.bias[h4], 8.weight[h5 h4], 8.bias[h5], 10.weight[h6 h5], 10.bias[h6],
+        # 12.weight[h7 h6], 12.bias[h7], 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8], 16.bias[y] <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        (
-            to_weight_0_all, to_bias_0_all, to_weight_2_all, to_bias_2_all, to_weight_4_all, to_bias_4_all,
-            to_weight_6_all, to_bias_6_all, to_weight_8_all, to_bias_8_all, to_weight_10_all, to_bias_10_all,
-            to_weight_12_all, to_bias_12_all, to_weight_14_all, to_bias_14_all, to_weight_16_all,
-            to_bias_16_all,
-        ) = mixed.split([c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, 10 * c, 10 * c], dim=-1)
+        to_bias_16_all = mixed[..., 26 * c :]
 
         # core (h1): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_0_h1, bias_0, weight_2_h1], dim=-1)
-        mixed = pools @ self.mix_h1
-        to_weight_0_h1, to_bias_0_h1, to_weight_2_h1 = mixed.split(c, dim=-1)
+        # (batch, h1, 3·out): 2.weight[h2 h1], 0.weight[h1 pixel], 0.bias[h1] <- h1
+        mixed_h1 = pools_h1 @ self.mix_h1
+        mixed_h1[..., c:].add_(mixed[:, None, : 2 * c])
+        to_bias_0_h1 = mixed_h1[..., 2 * c :]
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_2_h2, bias_2, weight_4_h2], dim=-1)
-        mixed = pools @ self.mix_h2
-        to_weight_2_h2, to_bias_2_h2, to_weight_4_h2 = mixed.split(c, dim=-1)
+        # (batch, h2, 3·out): 2.weight[h2 h1], 4.weight[h3 h2], 2.bias[h2] <- h2
+        mixed_h2 = pools_h2 @ self.mix_h2
+        mixed_h2[..., :c].add_(mixed[:, None, 2 * c : 3 * c])
+        mixed_h2[..., 2 * c :].add_(mixed[:, None, 3 * c : 4 * c])
+        to_bias_2_h2 = mixed_h2[..., 2 * c :]
 
         # core (h3): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_4_h3, bias_4, weight_6_h3], dim=-1)
-        mixed = pools @ self.mix_h3
-        to_weight_4_h3, to_bias_4_h3, to_weight_6_h3 = mixed.split(c, dim=-1)
+        # (batch, h3, 3·out): 4.weight[h3 h2], 6.weight[h4 h3], 4.bias[h3] <- h3
+        mixed_h3 = pools_h3 @ self.mix_h3
+        mixed_h3[..., :c].add_(mixed[:, None, 4 * c : 5 * c])
+        mixed_h3[..., 2 * c :].add_(mixed[:, None, 5 * c : 6 * c])
+        to_bias_4_h3 = mixed_h3[..., 2 * c :]
 
         # core (h4): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_6_h4, bias_6, weight_8_h4], dim=-1)
-        mixed = pools @ self.mix_h4
-        to_weight_6_h4, to_bias_6_h4, to_weight_8_h4 = mixed.split(c, dim=-1)
+        # (batch, h4, 3·out): 6.weight[h4 h3], 8.weight[h5 h4], 6.bias[h4] <- h4
+        mixed_h4 = pools_h4 @ self.mix_h4
+        mixed_h4[..., :c].add_(mixed[:, None, 6 * c : 7 * c])
+        mixed_h4[..., 2 * c :].add_(mixed[:, None, 7 * c : 8 * c])
+        to_bias_6_h4 = mixed_h4[..., 2 * c :]
 
         # core (h5): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_8_h5, bias_8, weight_10_h5], dim=-1)
-        mixed = pools @ self.mix_h5
-        to_weight_8_h5, to_bias_8_h5, to_weight_10_h5 = mixed.split(c, dim=-1)
+        # (batch, h5, 3·out): 8.weight[h5 h4], 10.weight[h6 h5], 8.bias[h5] <- h5
+        mixed_h5 = pools_h5 @ self.mix_h5
+        mixed_h5[..., :c].add_(mixed[:, None, 8 * c : 9 * c])
+        mixed_h5[..., 2 * c :].add_(mixed[:, None, 9 * c : 10 * c])
+        to_bias_8_h5 = mixed_h5[..., 2 * c :]
 
         # core (h6): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_10_h6, bias_10, weight_12_h6], dim=-1)
-        mixed = pools @ self.mix_h6
-        to_weight_10_h6, to_bias_10_h6, to_weight_12_h6 = mixed.split(c, dim=-1)
+        # (batch, h6, 3·out): 10.weight[h6 h5], 12.weight[h7 h6], 10.bias[h6] <- h6
+        mixed_h6 = pools_h6 @ self.mix_h6
+        mixed_h6[..., :c].add_(mixed[:, None, 10 * c : 11 * c])
+        mixed_h6[..., 2 * c :].add_(mixed[:, None, 11 * c : 12 * c])
+        to_bias_10_h6 = mixed_h6[..., 2 * c :]
 
         # core (h7): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_12_h7, bias_12, weight_14_h7], dim=-1)
-        mixed = pools @ self.mix_h7
-        to_weight_12_h7, to_bias_12_h7, to_weight_14_h7 = mixed.split(c, dim=-1)
+        # (batch, h7, 3·out): 12.weight[h7 h6], 14.weight[h8 h7], 12.bias[h7] <- h7
+        mixed_h7 = pools_h7 @ self.mix_h7
+        mixed_h7[..., :c].add_(mixed[:, None, 12 * c : 13 * c])
+        mixed_h7[..., 2 * c :].add_(mixed[:, None, 13 * c : 14 * c])
+        to_bias_12_h7 = mixed_h7[..., 2 * c :]
 
         # core (h8): 3 pools, 3 spreads, 144 diagrams
-        pools = torch.cat([weight_14_h8, bias_14, weight_16], dim=-1)
-        mixed = pools @ self.mix_h8
-        to_weight_14_h8, to_bias_14_h8, to_weight_16_h8 = mixed.split([c, c, 10 * c], dim=-1)
+        # (batch, h8, 12·out): 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8] <- h8
+        mixed_h8 = pools_h8 @ self.mix_h8
+        mixed_h8.add_(mixed[:, None, 14 * c : 26 * c])
+        to_bias_14_h8, to_weight_16_h8 = mixed_h8[..., c:].split([c, 10 * c], dim=-1)
 
         # core (pixel): 1 pool, 1 spread, 1 diagram
-        to_weight_0_pixel = weight_0_pixel @ self.mix_pixel
+        # (batch, pixel, out): 0.weight[h1 pixel] <- pixel
+        mixed_pixel = pools_pixel @ self.mix_pixel
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
-        to_weight_2_h2_h1 = weight_2 @ self.mix_h2_h1
+        # (batch, h2, h1, out): 2.weight[h2 h1] <- h2 h1
+        mixed_h2_h1 = weight_2 @ self.mix_h2_h1
+        mixed_h2_h1.add_(mixed_h2[:, :, None, :c])
+        mixed_h2_h1.add_(mixed_h1[:, None, :, :c])
 
         # core (h1 pixel): 1 pool, 1 spread, 1 diagram
-        to_weight_0_h1_pixel = weight_0 @ self.mix_h1_pixel
+        # (batch, h1, pixel, out): 0.weight[h1 pixel] <- h1 pixel
+        mixed_h1_pixel = weight_0 @ self.mix_h1_pixel
+        mixed_h1_pixel.add_(mixed_pixel[:, None])
+        mixed_h1_pixel.add_(mixed_h1[:, :, None, c : 2 * c])
 
         # core (h3 h2): 1 pool, 1 spread, 1 diagram
-        to_weight_4_h3_h2 = weight_4 @ self.mix_h3_h2
+        # (batch, h3, h2, out): 4.weight[h3 h2] <- h3 h2
+        mixed_h3_h2 = weight_4 @ self.mix_h3_h2
+        mixed_h3_h2.add_(mixed_h3[:, :, None, :c])
+        mixed_h3_h2.add_(mixed_h2[:, None, :, c : 2 * c])
 
         # core (h4 h3): 1 pool, 1 spread, 1 diagram
-        to_weight_6_h4_h3 = weight_6 @ self.mix_h4_h3
+        # (batch, h4, h3, out): 6.weight[h4 h3] <- h4 h3
+        mixed_h4_h3 = weight_6 @ self.mix_h4_h3
+        mixed_h4_h3.add_(mixed_h4[:, :, None, :c])
+        mixed_h4_h3.add_(mixed_h3[:, None, :, c : 2 * c])
 
         # core (h5 h4): 1 pool, 1 spread, 1 diagram
-        to_weight_8_h5_h4 = weight_8 @ self.mix_h5_h4
+        # (batch, h5, h4, out): 8.weight[h5 h4] <- h5 h4
+        mixed_h5_h4 = weight_8 @ self.mix_h5_h4
+        mixed_h5_h4.add_(mixed_h5[:, :, None, :c])
+        mixed_h5_h4.add_(mixed_h4[:, None, :, c : 2 * c])
 
         # core (h6 h5): 1 pool, 1 spread, 1 diagram
-        to_weight_10_h6_h5 = weight_10 @ self.mix_h6_h5
+        # (batch, h6, h5, out): 10.weight[h6 h5] <- h6 h5
+        mixed_h6_h5 = weight_10 @ self.mix_h6_h5
+        mixed_h6_h5.add_(mixed_h6[:, :, None, :c])
+        mixed_h6_h5.add_(mixed_h5[:, None, :, c : 2 * c])
 
         # core (h7 h6): 1 pool, 1 spread, 1 diagram
-        to_weight_12_h7_h6 = weight_12 @ self.mix_h7_h6
+        # (batch, h7, h6, out): 12.weight[h7 h6] <- h7 h6
+        mixed_h7_h6 = weight_12 @ self.mix_h7_h6
+        mixed_h7_h6.add_(mixed_h7[:, :, None, :c])
+        mixed_h7_h6.add_(mixed_h6[:, None, :, c : 2 * c])
 
         # core (h8 h7): 1 pool, 1 spread, 1 diagram
-        to_weight_14_h8_h7 = weight_14 @ self.mix_h8_h7
-
-        # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # 0.weight[h1 pixel] <- h1, 1: (batch, h1, out)
-        out_weight_0_h1 = to_weight_0_h1 + to_weight_0_all[:, None]
-        # 0.weight[h1 pixel] <- h1 pixel, h1, pixel: (batch, h1, pixel, out)
-        out_weight_0 = to_weight_0_h1_pixel.add_(out_weight_0_h1[:, :, None]).add_(to_weight_0_pixel[:, None])
-        out_bias_0 = to_bias_0_h1 + to_bias_0_all[:, None]  # 0.bias[h1] <- h1, 1: (batch, h1, out)
-        # 2.weight[h2 h1] <- h2, 1: (batch, h2, out)
-        out_weight_2_h2 = to_weight_2_h2 + to_weight_2_all[:, None]
-        # 2.weight[h2 h1] <- h2 h1, h1, h2: (batch, h2, h1, out)
-        out_weight_2 = to_weight_2_h2_h1.add_(to_weight_2_h1[:, None]).add_(out_weight_2_h2[:, :, None])
-        out_bias_2 = to_bias_2_h2 + to_bias_2_all[:, None]  # 2.bias[h2] <- h2, 1: (batch, h2, out)
-        # 4.weight[h3 h2] <- h3, 1: (batch, h3, out)
-        out_weight_4_h3 = to_weight_4_h3 + to_weight_4_all[:, None]
-        # 4.weight[h3 h2] <- h3 h2, h2, h3: (batch, h3, h2, out)
-        out_weight_4 = to_weight_4_h3_h2.add_(to_weight_4_h2[:, None]).add_(out_weight_4_h3[:, :, None])
-        out_bias_4 = to_bias_4_h3 + to_bias_4_all[:, None]  # 4.bias[h3] <- h3, 1: (batch, h3, out)
-        # 6.weight[h4 h3] <- h4, 1: (batch, h4, out)
-        out_weight_6_h4 = to_weight_6_h4 + to_weight_6_all[:, None]
-        # 6.weight[h4 h3] <- h4 h3, h3, h4: (batch, h4, h3, out)
-        out_weight_6 = to_weight_6_h4_h3.add_(to_weight_6_h3[:, None]).add_(out_weight_6_h4[:, :, None])
-        out_bias_6 = to_bias_6_h4 + to_bias_6_all[:, None]  # 6.bias[h4] <- h4, 1: (batch, h4, out)
-        # 8.weight[h5 h4] <- h5, 1: (batch, h5, out)
-        out_weight_8_h5 = to_weight_8_h5 + to_weight_8_all[:, None]
-        # 8.weight[h5 h4] <- h5 h4, h4, h5: (batch, h5, h4, out)
-        out_weight_8 = to_weight_8_h5_h4.add_(to_weight_8_h4[:, None]).add_(out_weight_8_h5[:, :, None])
-        out_bias_8 = to_bias_8_h5 + to_bias_8_all[:, None]  # 8.bias[h5] <- h5, 1: (batch, h5, out)
-        # 10.weight[h6 h5] <- h6, 1: (batch, h6, out)
-        out_weight_10_h6 = to_weight_10_h6 + to_weight_10_all[:, None]
-        # 10.weight[h6 h5] <- h6 h5, h5, h6: (batch, h6, h5, out)
-        out_weight_10 = to_weight_10_h6_h5.add_(to_weight_10_h5[:, None]).add_(out_weight_10_h6[:, :, None])
-        out_bias_10 = to_bias_10_h6 + to_bias_10_all[:, None]  # 10.bias[h6] <- h6, 1: (batch, h6, out)
-        # 12.weight[h7 h6] <- h7, 1: (batch, h7, out)
-        out_weight_12_h7 = to_weight_12_h7 + to_weight_12_all[:, None]
-        # 12.weight[h7 h6] <- h7 h6, h6, h7: (batch, h7, h6, out)
-        out_weight_12 = to_weight_12_h7_h6.add_(to_weight_12_h6[:, None]).add_(out_weight_12_h7[:, :, None])
-        out_bias_12 = to_bias_12_h7 + to_bias_12_all[:, None]  # 12.bias[h7] <- h7, 1: (batch, h7, out)
-        # 14.weight[h8 h7] <- h8, 1: (batch, h8, out)
-        out_weight_14_h8 = to_weight_14_h8 + to_weight_14_all[:, None]
-        # 14.weight[h8 h7] <- h8 h7, h7, h8: (batch, h8, h7, out)
-        out_weight_14 = to_weight_14_h8_h7.add_(to_weight_14_h7[:, None]).add_(out_weight_14_h8[:, :, None])
-        out_bias_14 = to_bias_14_h8 + to_bias_14_all[:, None]  # 14.bias[h8] <- h8, 1: (batch, h8, out)
-        # 16.weight[y h8] <- h8, 1: (batch, h8, 10·out)
-        out_weight_16 = to_weight_16_h8 + to_weight_16_all[:, None]
+        # (batch, h8, h7, out): 14.weight[h8 h7] <- h8 h7
+        mixed_h8_h7 = weight_14 @ self.mix_h8_h7
+        mixed_h8_h7.add_(mixed_h8[:, :, None, :c])
+        mixed_h8_h7.add_(mixed_h7[:, None, :, c : 2 * c])
         return {
-            "0.weight": out_weight_0,
-            "0.bias": out_bias_0,
-            "2.weight": out_weight_2,
-            "2.bias": out_bias_2,
-            "4.weight": out_weight_4,
-            "4.bias": out_bias_4,
-            "6.weight": out_weight_6,
-            "6.bias": out_bias_6,
-            "8.weight": out_weight_8,
-            "8.bias": out_bias_8,
-            "10.weight": out_weight_10,
-            "10.bias": out_bias_10,
-            "12.weight": out_weight_12,
-            "12.bias": out_bias_12,
-            "14.weight": out_weight_14,
-            "14.bias": out_bias_14,
-            "16.weight": out_weight_16.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
+            "0.weight": mixed_h1_pixel,
+            "0.bias": to_bias_0_h1,
+            "2.weight": mixed_h2_h1,
+            "2.bias": to_bias_2_h2,
+            "4.weight": mixed_h3_h2,
+            "4.bias": to_bias_4_h3,
+            "6.weight": mixed_h4_h3,
+            "6.bias": to_bias_6_h4,
+            "8.weight": mixed_h5_h4,
+            "8.bias": to_bias_8_h5,
+            "10.weight": mixed_h6_h5,
+            "10.bias": to_bias_10_h6,
+            "12.weight": mixed_h7_h6,
+            "12.bias": to_bias_12_h7,
+            "14.weight": mixed_h8_h7,
+            "14.bias": to_bias_14_h8,
+            "16.weight": to_weight_16_h8.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
             "16.bias": to_bias_16_all.unflatten(-1, (10, c)),
         }

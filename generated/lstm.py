@@ -130,40 +130,44 @@ class LSTMLayer(nn.Module):
         _initialise(
             self.mix,
             [
-                (n, 3072),
                 (4 * n, 2048),
-                (4 * n, 64),
+                (n, 3072),
                 (4 * n, 4096),
-                (8 * n, 64),
-                (4 * n, 4096),
-                (4 * n, 64),
-                (4 * n, 4096),
-                (8 * n, 64),
+                (12 * n, 64),
+                (8 * n, 4096),
                 (n, 6144),
+                (12 * n, 64),
                 (n, 96),
             ],
             [
-                (c, 52 * n),
                 (4 * c, 80 * n),
+                (c, 52 * n),
                 (8 * c, 108.109375 * n),
                 (8 * c, 71 * n),
                 (4 * c, 100 * n),
-                (8 * c, 102.0625 * n),
-                (8 * c, 68 * n),
+                (4 * c, 102.0625 * n),
                 (c, 72 * n),
+                (4 * c, 102.0625 * n),
+                (8 * c, 68 * n),
                 (c, 46 * n),
             ],
         )
-        _initialise(self.mix_e, [(n, 96), (4 * n, 64)], [(c, 52 * n), (4 * c, 80 * n)])
+        _initialise(self.mix_e, [(4 * n, 64), (n, 96)], [(4 * c, 80 * n), (c, 52 * n)])
         _initialise(
             self.mix_h1,
-            [(4 * n, 32), (4 * n, 1), (8 * n, 64), (8 * n, 1), (4 * n, 64)],
-            [(4 * c, 80 * n), (12 * c, 108.109375 * n), (8 * c, 71 * n), (4 * c, 100 * n)],
+            [(4 * n, 32), (12 * n, 64), (12 * n, 1)],
+            [
+                (4 * c, 80 * n),
+                (8 * c, 108.109375 * n),
+                (4 * c, 100 * n),
+                (4 * c, 108.109375 * n),
+                (8 * c, 71 * n),
+            ],
         )
         _initialise(
             self.mix_h2,
-            [(4 * n, 64), (4 * n, 1), (8 * n, 64), (8 * n, 1), (n, 96)],
-            [(4 * c, 100 * n), (12 * c, 102.0625 * n), (8 * c, 68 * n), (c, 72 * n)],
+            [(12 * n, 64), (n, 96), (12 * n, 1)],
+            [(4 * c, 100 * n), (8 * c, 102.0625 * n), (c, 72 * n), (4 * c, 102.0625 * n), (8 * c, 68 * n)],
         )
         _initialise(self.mix_token, [(n, 32), (n, 64), (n, 1)], [(c, 52 * n), (c, 72 * n), (c, 46 * n)])
         _initialise(self.mix_h1_e, [(4 * n, 1)], [(4 * c, 80 * n)])
@@ -222,228 +226,165 @@ class LSTMLayer(nn.Module):
         readout_weight = x["readout.weight"]  # token h2 <- readout.weight[token h2]: (batch, token, h2, in)
         readout_bias = x["readout.bias"]  # token <- readout.bias[token]: (batch, token, in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        embedding_weight_e = embedding_weight.sum(1) / token  # e <- embedding.weight[token e]: (batch, e, in)
-        # e <- lstm.weight_ih_l0[gate h1 e]: (batch, e, 4·in)
-        lstm_weight_ih_l0_e = lstm_weight_ih_l0.sum(1) / h1
-        # h1 <- lstm.weight_ih_l0[gate h1 e]: (batch, h1, 4·in)
-        lstm_weight_ih_l0_h1 = lstm_weight_ih_l0.sum(2) / e
+        # Diagonals of the source, and means that several cores read.
         # h1 <- lstm.weight_hh_l0[gate h1 h1]: (batch, h1, 4·in)
         lstm_weight_hh_l0_diagonal_h1 = _diagonal(lstm_weight_hh_l0, [(1, 2)])
-        # h1 <- lstm.weight_hh_l0[gate h1 h1']: (batch, h1, 4·in)
-        lstm_weight_hh_l0_h1 = lstm_weight_hh_l0.sum(2) / h1
-        # h1' <- lstm.weight_hh_l0[gate h1 h1']: (batch, h1', 4·in)
-        lstm_weight_hh_l0_h1_prime = lstm_weight_hh_l0.sum(1) / h1
-        # h1 <- lstm.weight_ih_l1[gate h2 h1]: (batch, h1, 4·in)
-        lstm_weight_ih_l1_h1 = lstm_weight_ih_l1.sum(1) / h2
-        # h2 <- lstm.weight_ih_l1[gate h2 h1]: (batch, h2, 4·in)
-        lstm_weight_ih_l1_h2 = lstm_weight_ih_l1.sum(2) / h1
         # h2 <- lstm.weight_hh_l1[gate h2 h2]: (batch, h2, 4·in)
         lstm_weight_hh_l1_diagonal_h2 = _diagonal(lstm_weight_hh_l1, [(1, 2)])
-        # h2 <- lstm.weight_hh_l1[gate h2 h2']: (batch, h2, 4·in)
-        lstm_weight_hh_l1_h2 = lstm_weight_hh_l1.sum(2) / h2
-        # h2' <- lstm.weight_hh_l1[gate h2 h2']: (batch, h2', 4·in)
-        lstm_weight_hh_l1_h2_prime = lstm_weight_hh_l1.sum(1) / h2
-        readout_weight_h2 = readout_weight.sum(1) / token  # h2 <- readout.weight[token h2]: (batch, h2, in)
-        # token <- embedding.weight[token e]: (batch, token, in)
-        embedding_weight_token = embedding_weight.sum(2) / e
-        # token <- readout.weight[token h2]: (batch, token, in)
-        readout_weight_token = readout_weight.sum(2) / h2
-        embedding_weight_all = embedding_weight_e.sum(1) / e  # 1 <- embedding.weight[token e]: (batch, in)
-        # 1 <- lstm.weight_ih_l0[gate h1 e]: (batch, 4·in)
-        lstm_weight_ih_l0_all = lstm_weight_ih_l0_e.sum(1) / e
-        # 1 <- lstm.weight_hh_l0[gate h1 h1]: (batch, 4·in)
-        lstm_weight_hh_l0_diagonal_all = lstm_weight_hh_l0_diagonal_h1.sum(1) / h1
-        # 1 <- lstm.weight_hh_l0[gate h1 h1']: (batch, 4·in)
-        lstm_weight_hh_l0_all = lstm_weight_hh_l0_h1.sum(1) / h1
-        lstm_bias_ih_l0_all = lstm_bias_ih_l0.sum(1) / h1  # 1 <- lstm.bias_ih_l0[gate h1]: (batch, 4·in)
-        lstm_bias_hh_l0_all = lstm_bias_hh_l0.sum(1) / h1  # 1 <- lstm.bias_hh_l0[gate h1]: (batch, 4·in)
-        # 1 <- lstm.weight_ih_l1[gate h2 h1]: (batch, 4·in)
-        lstm_weight_ih_l1_all = lstm_weight_ih_l1_h2.sum(1) / h2
-        # 1 <- lstm.weight_hh_l1[gate h2 h2]: (batch, 4·in)
-        lstm_weight_hh_l1_diagonal_all = lstm_weight_hh_l1_diagonal_h2.sum(1) / h2
-        # 1 <- lstm.weight_hh_l1[gate h2 h2']: (batch, 4·in)
-        lstm_weight_hh_l1_all = lstm_weight_hh_l1_h2.sum(1) / h2
-        lstm_bias_ih_l1_all = lstm_bias_ih_l1.sum(1) / h2  # 1 <- lstm.bias_ih_l1[gate h2]: (batch, 4·in)
-        lstm_bias_hh_l1_all = lstm_bias_hh_l1.sum(1) / h2  # 1 <- lstm.bias_hh_l1[gate h2]: (batch, 4·in)
-        readout_weight_all = readout_weight_h2.sum(1) / h2  # 1 <- readout.weight[token h2]: (batch, in)
-        readout_bias_all = readout_bias.sum(1) / token  # 1 <- readout.bias[token]: (batch, in)
 
-        # Mixes: for each core every pool feeds every spread.
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, h2, h2, 8·in): h2 h2 <- lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2 h2']
+        pools_h2_h2 = torch.cat([lstm_weight_hh_l1, lstm_weight_hh_l1.permute(0, 2, 1, 3)], dim=-1)
+        # (batch, h1, h1, 8·in): h1 h1 <- lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1']
+        pools_h1_h1 = torch.cat([lstm_weight_hh_l0, lstm_weight_hh_l0.permute(0, 2, 1, 3)], dim=-1)
+        # (batch, token, 3·in): token <- embedding.weight[token e], readout.weight[token h2],
+        # readout.bias[token]
+        pools_token = torch.cat([
+            embedding_weight.sum(2) / e,
+            readout_weight.sum(2) / h2,
+            readout_bias,
+        ], dim=-1)
+        # (batch, h2, 25·in): h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
+        # lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2],
+        # lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2]
+        pools_h2 = torch.cat([
+            lstm_weight_ih_l1.sum(2) / h1,
+            pools_h2_h2[..., : 4 * n].sum(1) / h2,
+            pools_h2_h2[..., : 4 * n].sum(2) / h2,
+            readout_weight.sum(1) / token,
+            lstm_weight_hh_l1_diagonal_h2,
+            lstm_bias_ih_l1,
+            lstm_bias_hh_l1,
+        ], dim=-1)
+        # (batch, h1, 28·in): h1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'],
+        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1],
+        # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1]
+        pools_h1 = torch.cat([
+            lstm_weight_ih_l0.sum(2) / e,
+            pools_h1_h1[..., : 4 * n].sum(1) / h1,
+            pools_h1_h1[..., : 4 * n].sum(2) / h1,
+            lstm_weight_ih_l1.sum(1) / h2,
+            lstm_weight_hh_l0_diagonal_h1,
+            lstm_bias_ih_l0,
+            lstm_bias_hh_l0,
+        ], dim=-1)
+        # (batch, e, 5·in): e <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e]
+        pools_e = torch.cat([lstm_weight_ih_l0.sum(1) / h1, embedding_weight.sum(1) / token], dim=-1)
+        # (batch, 43·in): 1 <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate
+        # h1 h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
+        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
+        # readout.bias[token]
+        pools = torch.cat([
+            pools_e.sum(1) / e,
+            pools_h1[..., 8 * n : 12 * n].sum(1) / h1,
+            pools_h1[..., 16 * n :].sum(1) / h1,
+            pools_h2[..., : 4 * n].sum(1) / h2,
+            pools_h2[..., 8 * n :].sum(1) / h2,
+            pools_token[..., 2 * n :].sum(1) / token,
+        ], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 13 pools, 13 spreads, 1849 diagrams
-        pools = torch.cat([
-            embedding_weight_all, lstm_weight_ih_l0_all, lstm_weight_hh_l0_diagonal_all,
-            lstm_weight_hh_l0_all, lstm_bias_ih_l0_all, lstm_bias_hh_l0_all, lstm_weight_ih_l1_all,
-            lstm_weight_hh_l1_diagonal_all, lstm_weight_hh_l1_all, lstm_bias_ih_l1_all, lstm_bias_hh_l1_all,
-            readout_weight_all, readout_bias_all,
-        ], dim=-1)
+        # (batch, 43·out): lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate h1
+        # h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
+        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
+        # readout.bias[token] <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        (
-            to_embedding_weight_all, to_lstm_weight_ih_l0_all, to_lstm_weight_hh_l0_diagonal_all,
-            to_lstm_weight_hh_l0_all, to_lstm_bias_ih_l0_all, to_lstm_bias_hh_l0_all,
-            to_lstm_weight_ih_l1_all, to_lstm_weight_hh_l1_diagonal_all, to_lstm_weight_hh_l1_all,
-            to_lstm_bias_ih_l1_all, to_lstm_bias_hh_l1_all, to_readout_weight_all, to_readout_bias_all,
-        ) = mixed.split(
-            [c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, c, c],
-            dim=-1,
-        )
 
         # core (e): 2 pools, 2 spreads, 25 diagrams
-        pools = torch.cat([embedding_weight_e, lstm_weight_ih_l0_e], dim=-1)
-        mixed = pools @ self.mix_e
-        to_embedding_weight_e, to_lstm_weight_ih_l0_e = mixed.split([c, 4 * c], dim=-1)
+        # (batch, e, 5·out): lstm.weight_ih_l0[gate h1 e], embedding.weight[token e] <- e
+        mixed_e = pools_e @ self.mix_e
+        mixed_e.add_(mixed[:, None, : 5 * c])
 
         # core (h1): 7 pools, 7 spreads, 784 diagrams
-        pools = torch.cat([
-            lstm_weight_ih_l0_h1,
-            lstm_weight_hh_l0_diagonal_h1,
-            lstm_weight_hh_l0_h1,
-            lstm_weight_hh_l0_h1_prime,
-            lstm_bias_ih_l0,
-            lstm_bias_hh_l0,
-            lstm_weight_ih_l1_h1,
-        ], dim=-1)
-        mixed = pools @ self.mix_h1
+        # (batch, h1, 28·out): lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'],
+        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1],
+        # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1] <- h1
+        mixed_h1 = pools_h1 @ self.mix_h1
+        mixed_h1[..., 8 * c : 12 * c].add_(mixed[:, None, 5 * c : 9 * c])
+        mixed_h1[..., 16 * c :].add_(mixed[:, None, 9 * c : 21 * c])
         (
-            to_lstm_weight_ih_l0_h1,
             to_lstm_weight_hh_l0_diagonal_h1,
-            to_lstm_weight_hh_l0_h1,
-            to_lstm_weight_hh_l0_h1_prime,
             to_lstm_bias_ih_l0_h1,
             to_lstm_bias_hh_l0_h1,
-            to_lstm_weight_ih_l1_h1,
-        ) = mixed.split(4 * c, dim=-1)
+        ) = mixed_h1[..., 16 * c :].split(4 * c, dim=-1)
 
         # core (h2): 7 pools, 7 spreads, 625 diagrams
-        pools = torch.cat([
-            lstm_weight_ih_l1_h2,
-            lstm_weight_hh_l1_diagonal_h2,
-            lstm_weight_hh_l1_h2,
-            lstm_weight_hh_l1_h2_prime,
-            lstm_bias_ih_l1,
-            lstm_bias_hh_l1,
-            readout_weight_h2,
-        ], dim=-1)
-        mixed = pools @ self.mix_h2
+        # (batch, h2, 25·out): lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
+        # lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2],
+        # lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2] <- h2
+        mixed_h2 = pools_h2 @ self.mix_h2
+        mixed_h2[..., : 4 * c].add_(mixed[:, None, 21 * c : 25 * c])
+        mixed_h2[..., 8 * c :].add_(mixed[:, None, 25 * c : 42 * c])
         (
-            to_lstm_weight_ih_l1_h2,
             to_lstm_weight_hh_l1_diagonal_h2,
-            to_lstm_weight_hh_l1_h2,
-            to_lstm_weight_hh_l1_h2_prime,
             to_lstm_bias_ih_l1_h2,
             to_lstm_bias_hh_l1_h2,
-            to_readout_weight_h2,
-        ) = mixed.split([4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, c], dim=-1)
+        ) = mixed_h2[..., 13 * c :].split(4 * c, dim=-1)
 
         # core (token): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([embedding_weight_token, readout_weight_token, readout_bias], dim=-1)
-        mixed = pools @ self.mix_token
-        to_embedding_weight_token, to_readout_weight_token, to_readout_bias_token = mixed.split(c, dim=-1)
+        # (batch, token, 3·out): embedding.weight[token e], readout.weight[token h2], readout.bias[token] <-
+        # token
+        mixed_token = pools_token @ self.mix_token
+        mixed_token[..., 2 * c :].add_(mixed[:, None, 42 * c :])
+        to_readout_bias_token = mixed_token[..., 2 * c :]
 
         # core (h1 e): 1 pool, 1 spread, 16 diagrams
-        to_lstm_weight_ih_l0_h1_e = lstm_weight_ih_l0 @ self.mix_h1_e
+        # (batch, h1, e, 4·out): lstm.weight_ih_l0[gate h1 e] <- h1 e
+        mixed_h1_e = lstm_weight_ih_l0 @ self.mix_h1_e
+        mixed_h1_e.add_(mixed_h1[:, :, None, : 4 * c])
+        mixed_h1_e.add_(mixed_e[:, None, :, : 4 * c])
 
         # core (token e): 1 pool, 1 spread, 1 diagram
-        to_embedding_weight_token_e = embedding_weight @ self.mix_token_e
+        # (batch, token, e, out): embedding.weight[token e] <- token e
+        mixed_token_e = embedding_weight @ self.mix_token_e
+        mixed_token_e.add_(mixed_token[:, :, None, :c])
+        mixed_token_e.add_(mixed_e[:, None, :, 4 * c :])
 
         # core (h1 h1): 2 pools, 1 spread, 32 diagrams
-        pools = torch.cat([lstm_weight_hh_l0, lstm_weight_hh_l0.permute(0, 2, 1, 3)], dim=-1)
-        to_lstm_weight_hh_l0_h1_h1_prime = pools @ self.mix_h1_h1
+        # (batch, h1, h1, 4·out): lstm.weight_hh_l0[gate h1 h1'] <- h1 h1
+        mixed_h1_h1 = pools_h1_h1 @ self.mix_h1_h1
+        mixed_h1_h1.add_(mixed_h1[:, None, :, 4 * c : 8 * c])
+        mixed_h1_h1.add_(mixed_h1[:, :, None, 8 * c : 12 * c])
 
         # core (h2 h1): 1 pool, 1 spread, 16 diagrams
-        to_lstm_weight_ih_l1_h2_h1 = lstm_weight_ih_l1 @ self.mix_h2_h1
+        # (batch, h2, h1, 4·out): lstm.weight_ih_l1[gate h2 h1] <- h2 h1
+        mixed_h2_h1 = lstm_weight_ih_l1 @ self.mix_h2_h1
+        mixed_h2_h1.add_(mixed_h2[:, :, None, : 4 * c])
+        mixed_h2_h1.add_(mixed_h1[:, None, :, 12 * c : 16 * c])
 
         # core (h2 h2): 2 pools, 1 spread, 32 diagrams
-        pools = torch.cat([lstm_weight_hh_l1, lstm_weight_hh_l1.permute(0, 2, 1, 3)], dim=-1)
-        to_lstm_weight_hh_l1_h2_h2_prime = pools @ self.mix_h2_h2
+        # (batch, h2, h2, 4·out): lstm.weight_hh_l1[gate h2 h2'] <- h2 h2
+        mixed_h2_h2 = pools_h2_h2 @ self.mix_h2_h2
+        mixed_h2_h2.add_(mixed_h2[:, None, :, 4 * c : 8 * c])
+        mixed_h2_h2.add_(mixed_h2[:, :, None, 8 * c : 12 * c])
 
         # core (token h2): 1 pool, 1 spread, 1 diagram
-        to_readout_weight_token_h2 = readout_weight @ self.mix_token_h2
+        # (batch, token, h2, out): readout.weight[token h2] <- token h2
+        mixed_token_h2 = readout_weight @ self.mix_token_h2
+        mixed_token_h2.add_(mixed_token[:, :, None, c : 2 * c])
+        mixed_token_h2.add_(mixed_h2[:, None, :, 12 * c : 13 * c])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # embedding.weight[token e] <- e, 1: (batch, e, out)
-        out_embedding_weight_e = to_embedding_weight_e + to_embedding_weight_all[:, None]
-        # embedding.weight[token e] <- token e, e, token: (batch, token, e, out)
-        out_embedding_weight = (
-            to_embedding_weight_token_e.add_(out_embedding_weight_e[:, None])
-            .add_(to_embedding_weight_token[:, :, None])
-        )
-        # lstm.weight_ih_l0[gate h1 e] <- e, 1: (batch, e, 4·out)
-        out_lstm_weight_ih_l0_e = to_lstm_weight_ih_l0_e + to_lstm_weight_ih_l0_all[:, None]
-        # lstm.weight_ih_l0[gate h1 e] <- h1 e, e, h1: (batch, h1, e, 4·out)
-        out_lstm_weight_ih_l0 = (
-            to_lstm_weight_ih_l0_h1_e.add_(out_lstm_weight_ih_l0_e[:, None])
-            .add_(to_lstm_weight_ih_l0_h1[:, :, None])
-        )
-        # lstm.weight_hh_l0[gate h1 h1] <- h1, 1: (batch, h1, 4·out)
-        out_lstm_weight_hh_l0_diagonal_h1 = (
-            to_lstm_weight_hh_l0_diagonal_h1
-            + to_lstm_weight_hh_l0_diagonal_all[:, None]
-        )
-        # lstm.weight_hh_l0[gate h1 h1'] <- h1, 1: (batch, h1, 4·out)
-        out_lstm_weight_hh_l0_h1 = to_lstm_weight_hh_l0_h1 + to_lstm_weight_hh_l0_all[:, None]
-        # lstm.weight_hh_l0[gate h1 h1'] <- h1 h1', h1, h1': (batch, h1, h1', 4·out)
-        out_lstm_weight_hh_l0 = (
-            to_lstm_weight_hh_l0_h1_h1_prime.add_(out_lstm_weight_hh_l0_h1[:, :, None])
-            .add_(to_lstm_weight_hh_l0_h1_prime[:, None])
-        )
         # lstm.weight_hh_l0[gate h1 h1] <- h1
-        out_lstm_weight_hh_l0 = (
-            _add_on_diagonal(out_lstm_weight_hh_l0, out_lstm_weight_hh_l0_diagonal_h1, [(1, 2)])
-        )
-        # lstm.bias_ih_l0[gate h1] <- h1, 1: (batch, h1, 4·out)
-        out_lstm_bias_ih_l0 = to_lstm_bias_ih_l0_h1 + to_lstm_bias_ih_l0_all[:, None]
-        # lstm.bias_hh_l0[gate h1] <- h1, 1: (batch, h1, 4·out)
-        out_lstm_bias_hh_l0 = to_lstm_bias_hh_l0_h1 + to_lstm_bias_hh_l0_all[:, None]
-        # lstm.weight_ih_l1[gate h2 h1] <- h2, 1: (batch, h2, 4·out)
-        out_lstm_weight_ih_l1_h2 = to_lstm_weight_ih_l1_h2 + to_lstm_weight_ih_l1_all[:, None]
-        # lstm.weight_ih_l1[gate h2 h1] <- h2 h1, h1, h2: (batch, h2, h1, 4·out)
-        out_lstm_weight_ih_l1 = (
-            to_lstm_weight_ih_l1_h2_h1.add_(to_lstm_weight_ih_l1_h1[:, None])
-            .add_(out_lstm_weight_ih_l1_h2[:, :, None])
-        )
-        # lstm.weight_hh_l1[gate h2 h2] <- h2, 1: (batch, h2, 4·out)
-        out_lstm_weight_hh_l1_diagonal_h2 = (
-            to_lstm_weight_hh_l1_diagonal_h2
-            + to_lstm_weight_hh_l1_diagonal_all[:, None]
-        )
-        # lstm.weight_hh_l1[gate h2 h2'] <- h2, 1: (batch, h2, 4·out)
-        out_lstm_weight_hh_l1_h2 = to_lstm_weight_hh_l1_h2 + to_lstm_weight_hh_l1_all[:, None]
-        # lstm.weight_hh_l1[gate h2 h2'] <- h2 h2', h2, h2': (batch, h2, h2', 4·out)
-        out_lstm_weight_hh_l1 = (
-            to_lstm_weight_hh_l1_h2_h2_prime.add_(out_lstm_weight_hh_l1_h2[:, :, None])
-            .add_(to_lstm_weight_hh_l1_h2_prime[:, None])
-        )
+        out_lstm_weight_hh_l0 = _add_on_diagonal(mixed_h1_h1, to_lstm_weight_hh_l0_diagonal_h1, [(1, 2)])
         # lstm.weight_hh_l1[gate h2 h2] <- h2
-        out_lstm_weight_hh_l1 = (
-            _add_on_diagonal(out_lstm_weight_hh_l1, out_lstm_weight_hh_l1_diagonal_h2, [(1, 2)])
-        )
-        # lstm.bias_ih_l1[gate h2] <- h2, 1: (batch, h2, 4·out)
-        out_lstm_bias_ih_l1 = to_lstm_bias_ih_l1_h2 + to_lstm_bias_ih_l1_all[:, None]
-        # lstm.bias_hh_l1[gate h2] <- h2, 1: (batch, h2, 4·out)
-        out_lstm_bias_hh_l1 = to_lstm_bias_hh_l1_h2 + to_lstm_bias_hh_l1_all[:, None]
-        # readout.weight[token h2] <- h2, 1: (batch, h2, out)
-        out_readout_weight_h2 = to_readout_weight_h2 + to_readout_weight_all[:, None]
-        # readout.weight[token h2] <- token h2, h2, token: (batch, token, h2, out)
-        out_readout_weight = (
-            to_readout_weight_token_h2.add_(out_readout_weight_h2[:, None])
-            .add_(to_readout_weight_token[:, :, None])
-        )
-        # readout.bias[token] <- token, 1: (batch, token, out)
-        out_readout_bias = to_readout_bias_token + to_readout_bias_all[:, None]
+        out_lstm_weight_hh_l1 = _add_on_diagonal(mixed_h2_h2, to_lstm_weight_hh_l1_diagonal_h2, [(1, 2)])
         return {
-            "embedding.weight": out_embedding_weight,
-            "lstm.weight_ih_l0": out_lstm_weight_ih_l0.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
+            "embedding.weight": mixed_token_e,
+            "lstm.weight_ih_l0": mixed_h1_e.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
             "lstm.weight_hh_l0": out_lstm_weight_hh_l0.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
-            "lstm.bias_ih_l0": out_lstm_bias_ih_l0.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
-            "lstm.bias_hh_l0": out_lstm_bias_hh_l0.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
-            "lstm.weight_ih_l1": out_lstm_weight_ih_l1.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
+            "lstm.bias_ih_l0": to_lstm_bias_ih_l0_h1.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
+            "lstm.bias_hh_l0": to_lstm_bias_hh_l0_h1.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
+            "lstm.weight_ih_l1": mixed_h2_h1.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
             "lstm.weight_hh_l1": out_lstm_weight_hh_l1.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
-            "lstm.bias_ih_l1": out_lstm_bias_ih_l1.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
-            "lstm.bias_hh_l1": out_lstm_bias_hh_l1.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
-            "readout.weight": out_readout_weight,
-            "readout.bias": out_readout_bias,
+            "lstm.bias_ih_l1": to_lstm_bias_ih_l1_h2.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
+            "lstm.bias_hh_l1": to_lstm_bias_hh_l1_h2.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
+            "readout.weight": mixed_token_h2,
+            "readout.bias": to_readout_bias_token,
         }

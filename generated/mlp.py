@@ -96,7 +96,7 @@ class MLPLayer(nn.Module):
             [(3 * n, 32), (n, 1024), (2 * n, 32), (n, 1)],
             [(3 * c, 11 * n), (c, 15 * n), (2 * c, 10 * n), (c, 7 * n)],
         )
-        _initialise(self.mix_h1, [(3 * n, 1), (n, 32)], [(3 * c, 11 * n), (c, 15 * n)])
+        _initialise(self.mix_h1, [(n, 32), (3 * n, 1)], [(c, 15 * n), (3 * c, 11 * n)])
         _initialise(self.mix_h2, [(n, 32), (2 * n, 1)], [(c, 15 * n), (2 * c, 10 * n)])
         _initialise(self.mix_h2_h1, [(n, 1)], [(c, 15 * n)])
         if self.bias is not None:
@@ -128,59 +128,47 @@ class MLPLayer(nn.Module):
         weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        weight_2_h1 = weight_2.sum(1) / h2  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
-        weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
-        weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
-        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2_h2.sum(1) / h2  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, h2, 3·in): h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]
+        pools_h2 = torch.cat([weight_2.sum(2) / h1, bias_2, weight_4], dim=-1)
+        # (batch, h1, 4·in): h1 <- 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1]
+        pools_h1 = torch.cat([weight_2.sum(1) / h2, weight_0, bias_0], dim=-1)
+        # (batch, 7·in): 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2],
+        # 4.bias[y]
+        pools = torch.cat([pools_h1[..., n:].sum(1) / h1, pools_h2.sum(1) / h2, bias_4], dim=-1)
 
-        # Mixes: for each core every pool feeds every spread.
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 6 pools, 6 spreads, 49 diagrams
-        pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
+        # (batch, 7·out): 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]
+        # <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        (
-            to_weight_0_all,
-            to_bias_0_all,
-            to_weight_2_all,
-            to_bias_2_all,
-            to_weight_4_all,
-            to_bias_4_all,
-        ) = mixed.split([2 * c, c, c, c, c, c], dim=-1)
+        to_bias_4_all = mixed[..., 6 * c :]
 
         # core (h1): 3 pools, 3 spreads, 16 diagrams
-        pools = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
-        mixed = pools @ self.mix_h1
-        to_weight_0_h1, to_bias_0_h1, to_weight_2_h1 = mixed.split([2 * c, c, c], dim=-1)
+        # (batch, h1, 4·out): 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1
+        mixed_h1 = pools_h1 @ self.mix_h1
+        mixed_h1[..., c:].add_(mixed[:, None, : 3 * c])
+        to_weight_0_h1, to_bias_0_h1 = mixed_h1[..., c:].split([2 * c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
-        mixed = pools @ self.mix_h2
-        to_weight_2_h2, to_bias_2_h2, to_weight_4_h2 = mixed.split(c, dim=-1)
+        # (batch, h2, 3·out): 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2
+        mixed_h2 = pools_h2 @ self.mix_h2
+        mixed_h2.add_(mixed[:, None, 3 * c : 6 * c])
+        to_bias_2_h2, to_weight_4_h2 = mixed_h2[..., c:].split(c, dim=-1)
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
-        to_weight_2_h2_h1 = weight_2 @ self.mix_h2_h1
-
-        # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # 0.weight[h1 x] <- h1, 1: (batch, h1, 2·out)
-        out_weight_0 = to_weight_0_h1 + to_weight_0_all[:, None]
-        out_bias_0 = to_bias_0_h1 + to_bias_0_all[:, None]  # 0.bias[h1] <- h1, 1: (batch, h1, out)
-        # 2.weight[h2 h1] <- h2, 1: (batch, h2, out)
-        out_weight_2_h2 = to_weight_2_h2 + to_weight_2_all[:, None]
-        # 2.weight[h2 h1] <- h2 h1, h1, h2: (batch, h2, h1, out)
-        out_weight_2 = to_weight_2_h2_h1.add_(to_weight_2_h1[:, None]).add_(out_weight_2_h2[:, :, None])
-        out_bias_2 = to_bias_2_h2 + to_bias_2_all[:, None]  # 2.bias[h2] <- h2, 1: (batch, h2, out)
-        out_weight_4 = to_weight_4_h2 + to_weight_4_all[:, None]  # 4.weight[y h2] <- h2, 1: (batch, h2, out)
+        # (batch, h2, h1, out): 2.weight[h2 h1] <- h2 h1
+        mixed_h2_h1 = weight_2 @ self.mix_h2_h1
+        mixed_h2_h1.add_(mixed_h2[:, :, None, :c])
+        mixed_h2_h1.add_(mixed_h1[:, None, :, :c])
         return {
-            "0.weight": out_weight_0.unflatten(-1, (2, c)),
-            "0.bias": out_bias_0,
-            "2.weight": out_weight_2,
-            "2.bias": out_bias_2,
-            "4.weight": out_weight_4.unflatten(-1, (1, c)).permute(0, 2, 1, 3),
+            "0.weight": to_weight_0_h1.unflatten(-1, (2, c)),
+            "0.bias": to_bias_0_h1,
+            "2.weight": mixed_h2_h1,
+            "2.bias": to_bias_2_h2,
+            "4.weight": to_weight_4_h2.unflatten(-1, (1, c)).permute(0, 2, 1, 3),
             "4.bias": to_bias_4_all.unflatten(-1, (1, c)),
         }

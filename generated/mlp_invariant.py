@@ -118,18 +118,23 @@ class MLPInvariantLayer(nn.Module):
         weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
+        # Diagonals of the source, and means that several cores read.
         weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
         bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
         weight_2_all = weight_2.sum((1, 2)) / (h2 * h1)  # 1 <- 2.weight[h2 h1]: (batch, in)
         bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
         weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
 
-        # Mixes: for each core every pool feeds every spread.
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, 7·in): 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2],
+        # 4.bias[y]
+        pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 6 pools, 1 spread, 7 diagrams
-        pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
-        to_invariant_all = pools @ self.mix
+        # (batch, out): invariant[] <- 1
+        mixed = pools @ self.mix
         if self.bias is not None:
-            to_invariant_all = to_invariant_all + self.bias
-        return to_invariant_all
+            mixed = mixed + self.bias
+        return mixed

@@ -130,38 +130,37 @@ class MLPToNeuronsLayer(nn.Module):
         weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
+        # Diagonals of the source, and means that several cores read.
         weight_2_h1 = weight_2.sum(1) / h2  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
         weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
-        weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
-        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2_h2.sum(1) / h2  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
 
-        # Mixes: for each core every pool feeds every spread.
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, h2, 3·in): h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]
+        pools_h2 = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
+        # (batch, h1, 4·in): h1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1]
+        pools_h1 = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
+        # (batch, 7·in): 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2],
+        # 4.bias[y]
+        pools = torch.cat([pools_h1[..., : 3 * n].sum(1) / h1, pools_h2.sum(1) / h2, bias_4], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 6 pools, 2 spreads, 14 diagrams
-        pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
+        # (batch, 2·out): neurons1[h1], neurons2[h2] <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        to_neurons1_all, to_neurons2_all = mixed.split(c, dim=-1)
 
         # core (h1): 3 pools, 1 spread, 4 diagrams
-        pools = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
-        to_neurons1_h1 = pools @ self.mix_h1
+        # (batch, h1, out): neurons1[h1] <- h1
+        mixed_h1 = pools_h1 @ self.mix_h1
+        mixed_h1.add_(mixed[:, None, :c])
 
         # core (h2): 3 pools, 1 spread, 3 diagrams
-        pools = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
-        to_neurons2_h2 = pools @ self.mix_h2
-
-        # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # neurons1[h1] <- h1, 1: (batch, h1, out)
-        out_neurons1 = to_neurons1_h1.add_(to_neurons1_all[:, None])
-        # neurons2[h2] <- h2, 1: (batch, h2, out)
-        out_neurons2 = to_neurons2_h2.add_(to_neurons2_all[:, None])
+        # (batch, h2, out): neurons2[h2] <- h2
+        mixed_h2 = pools_h2 @ self.mix_h2
+        mixed_h2.add_(mixed[:, None, c:])
         return {
-            "neurons1": out_neurons1,
-            "neurons2": out_neurons2,
+            "neurons1": mixed_h1,
+            "neurons2": mixed_h2,
         }

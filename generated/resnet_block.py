@@ -135,53 +135,43 @@ class ResNetBlockLayer(nn.Module):
         _initialise(
             self.mix,
             [
-                (31 * n, 16),
                 (9 * n, 256),
                 (4 * n, 16),
-                (9 * n, 256),
-                (4 * n, 16),
-                (9 * n, 512),
                 (4 * n, 32),
+                (9 * n, 256),
+                (10 * n, 512),
+                (35 * n, 16),
                 (9 * n, 1024),
-                (4 * n, 32),
-                (n, 512),
-                (14 * n, 32),
+                (18 * n, 32),
                 (10 * n, 1),
             ],
             [
-                (31 * c, 171 * n),
                 (9 * c, 211 * n),
-                (4 * c, 130 * n),
+                (8 * c, 130 * n),
                 (9 * c, 211 * n),
-                (4 * c, 171 * n),
                 (9 * c, 202 * n),
-                (4 * c, 130 * n),
-                (9 * c, 167 * n),
-                (4 * c, 136 * n),
                 (c, 200 * n),
-                (14 * c, 136 * n),
+                (35 * c, 171 * n),
+                (9 * c, 167 * n),
+                (18 * c, 136 * n),
                 (10 * c, 108 * n),
             ],
         )
-        _initialise(
-            self.mix_m1,
-            [(9 * n, 16), (4 * n, 1), (9 * n, 16)],
-            [(9 * c, 211 * n), (4 * c, 130 * n), (9 * c, 211 * n)],
-        )
+        _initialise(self.mix_m1, [(18 * n, 16), (4 * n, 1)], [(18 * c, 211 * n), (4 * c, 130 * n)])
         _initialise(
             self.mix_m2,
-            [(9 * n, 16), (4 * n, 1), (9 * n, 32)],
-            [(9 * c, 202 * n), (4 * c, 130 * n), (9 * c, 167 * n)],
+            [(9 * n, 16), (9 * n, 32), (4 * n, 1)],
+            [(9 * c, 202 * n), (9 * c, 167 * n), (4 * c, 130 * n)],
         )
         _initialise(
             self.mix_s1,
-            [(31 * n, 1), (18 * n, 16), (4 * n, 1), (10 * n, 32)],
-            [(31 * c, 171 * n), (18 * c, 211 * n), (4 * c, 171 * n), (9 * c, 202 * n), (c, 200 * n)],
+            [(18 * n, 16), (10 * n, 32), (35 * n, 1)],
+            [(18 * c, 211 * n), (9 * c, 202 * n), (c, 200 * n), (35 * c, 171 * n)],
         )
         _initialise(
             self.mix_s2,
-            [(9 * n, 32), (4 * n, 1), (n, 16), (14 * n, 1)],
-            [(9 * c, 167 * n), (4 * c, 136 * n), (c, 200 * n), (14 * c, 136 * n)],
+            [(9 * n, 32), (n, 16), (18 * n, 1)],
+            [(9 * c, 167 * n), (c, 200 * n), (18 * c, 136 * n)],
         )
         _initialise(self.mix_m1_s1, [(18 * n, 1)], [(18 * c, 211 * n)])
         _initialise(self.mix_m2_s1, [(9 * n, 1)], [(9 * c, 202 * n)])
@@ -273,369 +263,232 @@ class ResNetBlockLayer(nn.Module):
         fc_weight = x["fc.weight"].permute(0, 2, 1, 3).flatten(2)  # s2 <- fc.weight[y s2]: (batch, s2, 10·in)
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        # m1 <- layer1.0.conv1.weight[m1 s1 3 3]: (batch, m1, 9·in)
-        layer1_0_conv1_weight_m1 = layer1_0_conv1_weight.sum(2) / s1
-        # m1 <- layer1.0.conv2.weight[s1 m1 3 3]: (batch, m1, 9·in)
-        layer1_0_conv2_weight_m1 = layer1_0_conv2_weight.sum(1) / s1
-        # m2 <- layer2.0.conv1.weight[m2 s1 3 3]: (batch, m2, 9·in)
-        layer2_0_conv1_weight_m2 = layer2_0_conv1_weight.sum(2) / s1
-        # m2 <- layer2.0.conv2.weight[s2 m2 3 3]: (batch, m2, 9·in)
-        layer2_0_conv2_weight_m2 = layer2_0_conv2_weight.sum(1) / s2
-        # s1 <- layer1.0.conv1.weight[m1 s1 3 3]: (batch, s1, 9·in)
-        layer1_0_conv1_weight_s1 = layer1_0_conv1_weight.sum(1) / m1
-        # s1 <- layer1.0.conv2.weight[s1 m1 3 3]: (batch, s1, 9·in)
-        layer1_0_conv2_weight_s1 = layer1_0_conv2_weight.sum(2) / m1
-        # s1 <- layer2.0.conv1.weight[m2 s1 3 3]: (batch, s1, 9·in)
-        layer2_0_conv1_weight_s1 = layer2_0_conv1_weight.sum(1) / m2
-        # s1 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, s1, in)
-        layer2_0_downsample_0_weight_s1 = layer2_0_downsample_0_weight.sum(1) / s2
-        # s2 <- layer2.0.conv2.weight[s2 m2 3 3]: (batch, s2, 9·in)
-        layer2_0_conv2_weight_s2 = layer2_0_conv2_weight.sum(2) / m2
-        # s2 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, s2, in)
-        layer2_0_downsample_0_weight_s2 = layer2_0_downsample_0_weight.sum(2) / s1
-        conv1_weight_all = conv1_weight.sum(1) / s1  # 1 <- conv1.weight[s1 colour 3 3]: (batch, 27·in)
-        bn1_weight_all = bn1_weight.sum(1) / s1  # 1 <- bn1.weight[s1]: (batch, in)
-        bn1_bias_all = bn1_bias.sum(1) / s1  # 1 <- bn1.bias[s1]: (batch, in)
-        bn1_running_mean_all = bn1_running_mean.sum(1) / s1  # 1 <- bn1.running_mean[s1]: (batch, in)
-        bn1_running_var_all = bn1_running_var.sum(1) / s1  # 1 <- bn1.running_var[s1]: (batch, in)
-        # 1 <- layer1.0.conv1.weight[m1 s1 3 3]: (batch, 9·in)
-        layer1_0_conv1_weight_all = layer1_0_conv1_weight_m1.sum(1) / m1
-        layer1_0_bn1_weight_all = layer1_0_bn1_weight.sum(1) / m1  # 1 <- layer1.0.bn1.weight[m1]: (batch, in)
-        layer1_0_bn1_bias_all = layer1_0_bn1_bias.sum(1) / m1  # 1 <- layer1.0.bn1.bias[m1]: (batch, in)
-        # 1 <- layer1.0.bn1.running_mean[m1]: (batch, in)
-        layer1_0_bn1_running_mean_all = layer1_0_bn1_running_mean.sum(1) / m1
-        # 1 <- layer1.0.bn1.running_var[m1]: (batch, in)
-        layer1_0_bn1_running_var_all = layer1_0_bn1_running_var.sum(1) / m1
-        # 1 <- layer1.0.conv2.weight[s1 m1 3 3]: (batch, 9·in)
-        layer1_0_conv2_weight_all = layer1_0_conv2_weight_s1.sum(1) / s1
-        layer1_0_bn2_weight_all = layer1_0_bn2_weight.sum(1) / s1  # 1 <- layer1.0.bn2.weight[s1]: (batch, in)
-        layer1_0_bn2_bias_all = layer1_0_bn2_bias.sum(1) / s1  # 1 <- layer1.0.bn2.bias[s1]: (batch, in)
-        # 1 <- layer1.0.bn2.running_mean[s1]: (batch, in)
-        layer1_0_bn2_running_mean_all = layer1_0_bn2_running_mean.sum(1) / s1
-        # 1 <- layer1.0.bn2.running_var[s1]: (batch, in)
-        layer1_0_bn2_running_var_all = layer1_0_bn2_running_var.sum(1) / s1
-        # 1 <- layer2.0.conv1.weight[m2 s1 3 3]: (batch, 9·in)
-        layer2_0_conv1_weight_all = layer2_0_conv1_weight_s1.sum(1) / s1
-        layer2_0_bn1_weight_all = layer2_0_bn1_weight.sum(1) / m2  # 1 <- layer2.0.bn1.weight[m2]: (batch, in)
-        layer2_0_bn1_bias_all = layer2_0_bn1_bias.sum(1) / m2  # 1 <- layer2.0.bn1.bias[m2]: (batch, in)
-        # 1 <- layer2.0.bn1.running_mean[m2]: (batch, in)
-        layer2_0_bn1_running_mean_all = layer2_0_bn1_running_mean.sum(1) / m2
-        # 1 <- layer2.0.bn1.running_var[m2]: (batch, in)
-        layer2_0_bn1_running_var_all = layer2_0_bn1_running_var.sum(1) / m2
-        # 1 <- layer2.0.conv2.weight[s2 m2 3 3]: (batch, 9·in)
-        layer2_0_conv2_weight_all = layer2_0_conv2_weight_s2.sum(1) / s2
-        layer2_0_bn2_weight_all = layer2_0_bn2_weight.sum(1) / s2  # 1 <- layer2.0.bn2.weight[s2]: (batch, in)
-        layer2_0_bn2_bias_all = layer2_0_bn2_bias.sum(1) / s2  # 1 <- layer2.0.bn2.bias[s2]: (batch, in)
-        # 1 <- layer2.0.bn2.running_mean[s2]: (batch, in)
-        layer2_0_bn2_running_mean_all = layer2_0_bn2_running_mean.sum(1) / s2
-        # 1 <- layer2.0.bn2.running_var[s2]: (batch, in)
-        layer2_0_bn2_running_var_all = layer2_0_bn2_running_var.sum(1) / s2
-        # 1 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, in)
-        layer2_0_downsample_0_weight_all = layer2_0_downsample_0_weight_s1.sum(1) / s1
-        # 1 <- layer2.0.downsample.1.weight[s2]: (batch, in)
-        layer2_0_downsample_1_weight_all = layer2_0_downsample_1_weight.sum(1) / s2
-        # 1 <- layer2.0.downsample.1.bias[s2]: (batch, in)
-        layer2_0_downsample_1_bias_all = layer2_0_downsample_1_bias.sum(1) / s2
-        # 1 <- layer2.0.downsample.1.running_mean[s2]: (batch, in)
-        layer2_0_downsample_1_running_mean_all = layer2_0_downsample_1_running_mean.sum(1) / s2
-        # 1 <- layer2.0.downsample.1.running_var[s2]: (batch, in)
-        layer2_0_downsample_1_running_var_all = layer2_0_downsample_1_running_var.sum(1) / s2
-        fc_weight_all = fc_weight.sum(1) / s2  # 1 <- fc.weight[y s2]: (batch, 10·in)
-
-        # Mixes: for each core every pool feeds every spread.
-
-        # core (): 32 pools, 32 spreads, 11664 diagrams
-        pools = torch.cat([
-            conv1_weight_all, bn1_weight_all, bn1_bias_all, bn1_running_mean_all, bn1_running_var_all,
-            layer1_0_conv1_weight_all, layer1_0_bn1_weight_all, layer1_0_bn1_bias_all,
-            layer1_0_bn1_running_mean_all, layer1_0_bn1_running_var_all, layer1_0_conv2_weight_all,
-            layer1_0_bn2_weight_all, layer1_0_bn2_bias_all, layer1_0_bn2_running_mean_all,
-            layer1_0_bn2_running_var_all, layer2_0_conv1_weight_all, layer2_0_bn1_weight_all,
-            layer2_0_bn1_bias_all, layer2_0_bn1_running_mean_all, layer2_0_bn1_running_var_all,
-            layer2_0_conv2_weight_all, layer2_0_bn2_weight_all, layer2_0_bn2_bias_all,
-            layer2_0_bn2_running_mean_all, layer2_0_bn2_running_var_all, layer2_0_downsample_0_weight_all,
-            layer2_0_downsample_1_weight_all, layer2_0_downsample_1_bias_all,
-            layer2_0_downsample_1_running_mean_all, layer2_0_downsample_1_running_var_all, fc_weight_all,
-            fc_bias,
-        ], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
-        (
-            to_conv1_weight_all, to_bn1_weight_all, to_bn1_bias_all, to_bn1_running_mean_all,
-            to_bn1_running_var_all, to_layer1_0_conv1_weight_all, to_layer1_0_bn1_weight_all,
-            to_layer1_0_bn1_bias_all, to_layer1_0_bn1_running_mean_all, to_layer1_0_bn1_running_var_all,
-            to_layer1_0_conv2_weight_all, to_layer1_0_bn2_weight_all, to_layer1_0_bn2_bias_all,
-            to_layer1_0_bn2_running_mean_all, to_layer1_0_bn2_running_var_all, to_layer2_0_conv1_weight_all,
-            to_layer2_0_bn1_weight_all, to_layer2_0_bn1_bias_all, to_layer2_0_bn1_running_mean_all,
-            to_layer2_0_bn1_running_var_all, to_layer2_0_conv2_weight_all, to_layer2_0_bn2_weight_all,
-            to_layer2_0_bn2_bias_all, to_layer2_0_bn2_running_mean_all, to_layer2_0_bn2_running_var_all,
-            to_layer2_0_downsample_0_weight_all, to_layer2_0_downsample_1_weight_all,
-            to_layer2_0_downsample_1_bias_all, to_layer2_0_downsample_1_running_mean_all,
-            to_layer2_0_downsample_1_running_var_all, to_fc_weight_all, to_fc_bias_all,
-        ) = mixed.split(
-            [
-                27 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c, c, 9 * c, c, c, c,
-                c, c, c, c, c, c, 10 * c, 10 * c,
-            ],
-            dim=-1,
-        )
-
-        # core (m1): 6 pools, 6 spreads, 484 diagrams
-        pools = torch.cat([
-            layer1_0_conv1_weight_m1,
-            layer1_0_bn1_weight,
-            layer1_0_bn1_bias,
-            layer1_0_bn1_running_mean,
-            layer1_0_bn1_running_var,
-            layer1_0_conv2_weight_m1,
-        ], dim=-1)
-        mixed = pools @ self.mix_m1
-        (
-            to_layer1_0_conv1_weight_m1,
-            to_layer1_0_bn1_weight_m1,
-            to_layer1_0_bn1_bias_m1,
-            to_layer1_0_bn1_running_mean_m1,
-            to_layer1_0_bn1_running_var_m1,
-            to_layer1_0_conv2_weight_m1,
-        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
-
-        # core (m2): 6 pools, 6 spreads, 484 diagrams
-        pools = torch.cat([
-            layer2_0_conv1_weight_m2,
-            layer2_0_bn1_weight,
-            layer2_0_bn1_bias,
-            layer2_0_bn1_running_mean,
-            layer2_0_bn1_running_var,
-            layer2_0_conv2_weight_m2,
-        ], dim=-1)
-        mixed = pools @ self.mix_m2
-        (
-            to_layer2_0_conv1_weight_m2,
-            to_layer2_0_bn1_weight_m2,
-            to_layer2_0_bn1_bias_m2,
-            to_layer2_0_bn1_running_mean_m2,
-            to_layer2_0_bn1_running_var_m2,
-            to_layer2_0_conv2_weight_m2,
-        ) = mixed.split([9 * c, c, c, c, c, 9 * c], dim=-1)
-
-        # core (s1): 13 pools, 13 spreads, 3969 diagrams
-        pools = torch.cat([
-            conv1_weight, bn1_weight, bn1_bias, bn1_running_mean, bn1_running_var, layer1_0_conv1_weight_s1,
-            layer1_0_conv2_weight_s1, layer1_0_bn2_weight, layer1_0_bn2_bias, layer1_0_bn2_running_mean,
-            layer1_0_bn2_running_var, layer2_0_conv1_weight_s1, layer2_0_downsample_0_weight_s1,
-        ], dim=-1)
-        mixed = pools @ self.mix_s1
-        (
-            to_conv1_weight_s1, to_bn1_weight_s1, to_bn1_bias_s1, to_bn1_running_mean_s1,
-            to_bn1_running_var_s1, to_layer1_0_conv1_weight_s1, to_layer1_0_conv2_weight_s1,
-            to_layer1_0_bn2_weight_s1, to_layer1_0_bn2_bias_s1, to_layer1_0_bn2_running_mean_s1,
-            to_layer1_0_bn2_running_var_s1, to_layer2_0_conv1_weight_s1, to_layer2_0_downsample_0_weight_s1,
-        ) = mixed.split([27 * c, c, c, c, c, 9 * c, 9 * c, c, c, c, c, 9 * c, c], dim=-1)
-
-        # core (s2): 11 pools, 11 spreads, 784 diagrams
-        pools = torch.cat([
-            layer2_0_conv2_weight_s2,
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, m1, s1, 18·in): m1 s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3]
+        pools_m1_s1 = torch.cat([layer1_0_conv1_weight, layer1_0_conv2_weight.permute(0, 2, 1, 3)], dim=-1)
+        # (batch, s2, 28·in): s2 <- layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
+        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
+        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2]
+        pools_s2 = torch.cat([
+            layer2_0_conv2_weight.sum(2) / m2,
+            layer2_0_downsample_0_weight.sum(2) / s1,
             layer2_0_bn2_weight,
             layer2_0_bn2_bias,
             layer2_0_bn2_running_mean,
             layer2_0_bn2_running_var,
-            layer2_0_downsample_0_weight_s2,
             layer2_0_downsample_1_weight,
             layer2_0_downsample_1_bias,
             layer2_0_downsample_1_running_mean,
             layer2_0_downsample_1_running_var,
             fc_weight,
         ], dim=-1)
-        mixed = pools @ self.mix_s2
+        # (batch, s1, 63·in): s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3
+        # 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1], bn1.running_var[s1],
+        # layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
+        # layer1.0.bn2.running_var[s1]
+        pools_s1 = torch.cat([
+            pools_m1_s1.sum(1) / m1,
+            layer2_0_conv1_weight.sum(1) / m2,
+            layer2_0_downsample_0_weight.sum(1) / s2,
+            conv1_weight,
+            bn1_weight,
+            bn1_bias,
+            bn1_running_mean,
+            bn1_running_var,
+            layer1_0_bn2_weight,
+            layer1_0_bn2_bias,
+            layer1_0_bn2_running_mean,
+            layer1_0_bn2_running_var,
+        ], dim=-1)
+        # (batch, m2, 22·in): m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3],
+        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
+        # layer2.0.bn1.running_var[m2]
+        pools_m2 = torch.cat([
+            layer2_0_conv1_weight.sum(2) / s1,
+            layer2_0_conv2_weight.sum(1) / s2,
+            layer2_0_bn1_weight,
+            layer2_0_bn1_bias,
+            layer2_0_bn1_running_mean,
+            layer2_0_bn1_running_var,
+        ], dim=-1)
+        # (batch, m1, 22·in): m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1],
+        # layer1.0.bn1.running_var[m1]
+        pools_m1 = torch.cat([
+            pools_m1_s1.sum(2) / s1,
+            layer1_0_bn1_weight,
+            layer1_0_bn1_bias,
+            layer1_0_bn1_running_mean,
+            layer1_0_bn1_running_var,
+        ], dim=-1)
+        # (batch, 108·in): 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1],
+        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1],
+        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
+        # layer2.0.bn1.running_var[m2], layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
+        # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
+        # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
+        # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
+        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
+        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
+        # fc.bias[y]
+        pools = torch.cat([
+            pools_m1[..., : 9 * n].sum(1) / m1,
+            pools_m1[..., 18 * n :].sum(1) / m1,
+            pools_m2[..., 18 * n :].sum(1) / m2,
+            pools_s1[..., 9 * n :].sum(1) / s1,
+            pools_s2[..., : 9 * n].sum(1) / s2,
+            pools_s2[..., 10 * n :].sum(1) / s2,
+            fc_bias,
+        ], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
+
+        # core (): 32 pools, 32 spreads, 11664 diagrams
+        # (batch, 108·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
+        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
+        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2
+        # s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
+        # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
+        # layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn2.weight[s2],
+        # layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2], layer2.0.bn2.running_var[s2],
+        # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
+        # fc.bias[y] <- 1
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
+        to_fc_bias_all = mixed[..., 98 * c :]
+
+        # core (m1): 6 pools, 6 spreads, 484 diagrams
+        # (batch, m1, 22·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1],
+        # layer1.0.bn1.running_var[m1] <- m1
+        mixed_m1 = pools_m1 @ self.mix_m1
+        mixed_m1[..., : 9 * c].add_(mixed[:, None, : 9 * c])
+        mixed_m1[..., 18 * c :].add_(mixed[:, None, 9 * c : 13 * c])
         (
-            to_layer2_0_conv2_weight_s2,
+            to_layer1_0_bn1_weight_m1,
+            to_layer1_0_bn1_bias_m1,
+            to_layer1_0_bn1_running_mean_m1,
+            to_layer1_0_bn1_running_var_m1,
+        ) = mixed_m1[..., 18 * c :].split(c, dim=-1)
+
+        # core (m2): 6 pools, 6 spreads, 484 diagrams
+        # (batch, m2, 22·out): layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3],
+        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
+        # layer2.0.bn1.running_var[m2] <- m2
+        mixed_m2 = pools_m2 @ self.mix_m2
+        mixed_m2[..., 18 * c :].add_(mixed[:, None, 13 * c : 17 * c])
+        (
+            to_layer2_0_bn1_weight_m2,
+            to_layer2_0_bn1_bias_m2,
+            to_layer2_0_bn1_running_mean_m2,
+            to_layer2_0_bn1_running_var_m2,
+        ) = mixed_m2[..., 18 * c :].split(c, dim=-1)
+
+        # core (s1): 13 pools, 13 spreads, 3969 diagrams
+        # (batch, s1, 63·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3
+        # 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1], bn1.running_var[s1],
+        # layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
+        # layer1.0.bn2.running_var[s1] <- s1
+        mixed_s1 = pools_s1 @ self.mix_s1
+        mixed_s1[..., 9 * c :].add_(mixed[:, None, 17 * c : 71 * c])
+        (
+            to_conv1_weight_s1,
+            to_bn1_weight_s1,
+            to_bn1_bias_s1,
+            to_bn1_running_mean_s1,
+            to_bn1_running_var_s1,
+            to_layer1_0_bn2_weight_s1,
+            to_layer1_0_bn2_bias_s1,
+            to_layer1_0_bn2_running_mean_s1,
+            to_layer1_0_bn2_running_var_s1,
+        ) = mixed_s1[..., 28 * c :].split([27 * c, c, c, c, c, c, c, c, c], dim=-1)
+
+        # core (s2): 11 pools, 11 spreads, 784 diagrams
+        # (batch, s2, 28·out): layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
+        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
+        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <- s2
+        mixed_s2 = pools_s2 @ self.mix_s2
+        mixed_s2[..., : 9 * c].add_(mixed[:, None, 71 * c : 80 * c])
+        mixed_s2[..., 10 * c :].add_(mixed[:, None, 80 * c : 98 * c])
+        (
             to_layer2_0_bn2_weight_s2,
             to_layer2_0_bn2_bias_s2,
             to_layer2_0_bn2_running_mean_s2,
             to_layer2_0_bn2_running_var_s2,
-            to_layer2_0_downsample_0_weight_s2,
             to_layer2_0_downsample_1_weight_s2,
             to_layer2_0_downsample_1_bias_s2,
             to_layer2_0_downsample_1_running_mean_s2,
             to_layer2_0_downsample_1_running_var_s2,
             to_fc_weight_s2,
-        ) = mixed.split([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_s2[..., 10 * c :].split([c, c, c, c, c, c, c, c, 10 * c], dim=-1)
 
         # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
-        pools = torch.cat([layer1_0_conv1_weight, layer1_0_conv2_weight.permute(0, 2, 1, 3)], dim=-1)
-        mixed = pools @ self.mix_m1_s1
-        to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed.split(9 * c, dim=-1)
+        # (batch, m1, s1, 18·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1
+        mixed_m1_s1 = pools_m1_s1 @ self.mix_m1_s1
+        mixed_m1_s1.add_(mixed_s1[:, None, :, : 18 * c])
+        mixed_m1_s1.add_(mixed_m1[:, :, None, : 18 * c])
+        to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed_m1_s1.split(9 * c, dim=-1)
 
         # core (m2 s1): 1 pool, 1 spread, 81 diagrams
-        to_layer2_0_conv1_weight_m2_s1 = layer2_0_conv1_weight @ self.mix_m2_s1
+        # (batch, m2, s1, 9·out): layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1
+        mixed_m2_s1 = layer2_0_conv1_weight @ self.mix_m2_s1
+        mixed_m2_s1.add_(mixed_s1[:, None, :, 18 * c : 27 * c])
+        mixed_m2_s1.add_(mixed_m2[:, :, None, : 9 * c])
 
         # core (s2 m2): 1 pool, 1 spread, 81 diagrams
-        to_layer2_0_conv2_weight_s2_m2 = layer2_0_conv2_weight @ self.mix_s2_m2
+        # (batch, s2, m2, 9·out): layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2
+        mixed_s2_m2 = layer2_0_conv2_weight @ self.mix_s2_m2
+        mixed_s2_m2.add_(mixed_s2[:, :, None, : 9 * c])
+        mixed_s2_m2.add_(mixed_m2[:, None, :, 9 * c : 18 * c])
 
         # core (s2 s1): 1 pool, 1 spread, 1 diagram
-        to_layer2_0_downsample_0_weight_s2_s1 = layer2_0_downsample_0_weight @ self.mix_s2_s1
+        # (batch, s2, s1, out): layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1
+        mixed_s2_s1 = layer2_0_downsample_0_weight @ self.mix_s2_s1
+        mixed_s2_s1.add_(mixed_s2[:, :, None, 9 * c : 10 * c])
+        mixed_s2_s1.add_(mixed_s1[:, None, :, 27 * c : 28 * c])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # conv1.weight[s1 colour 3 3] <- s1, 1: (batch, s1, 27·out)
-        out_conv1_weight = to_conv1_weight_s1 + to_conv1_weight_all[:, None]
-        # bn1.weight[s1] <- s1, 1: (batch, s1, out)
-        out_bn1_weight = to_bn1_weight_s1 + to_bn1_weight_all[:, None]
-        out_bn1_bias = to_bn1_bias_s1 + to_bn1_bias_all[:, None]  # bn1.bias[s1] <- s1, 1: (batch, s1, out)
-        # bn1.running_mean[s1] <- s1, 1: (batch, s1, out)
-        out_bn1_running_mean = to_bn1_running_mean_s1 + to_bn1_running_mean_all[:, None]
-        # bn1.running_var[s1] <- s1, 1: (batch, s1, out)
-        out_bn1_running_var = to_bn1_running_var_s1 + to_bn1_running_var_all[:, None]
-        # layer1.0.conv1.weight[m1 s1 3 3] <- m1, 1: (batch, m1, 9·out)
-        out_layer1_0_conv1_weight_m1 = to_layer1_0_conv1_weight_m1 + to_layer1_0_conv1_weight_all[:, None]
-        # layer1.0.conv1.weight[m1 s1 3 3] <- m1 s1, m1, s1: (batch, m1, s1, 9·out)
-        out_layer1_0_conv1_weight = (
-            to_layer1_0_conv1_weight_m1_s1
-            + out_layer1_0_conv1_weight_m1[:, :, None]
-            + to_layer1_0_conv1_weight_s1[:, None]
-        )
-        # layer1.0.bn1.weight[m1] <- m1, 1: (batch, m1, out)
-        out_layer1_0_bn1_weight = to_layer1_0_bn1_weight_m1 + to_layer1_0_bn1_weight_all[:, None]
-        # layer1.0.bn1.bias[m1] <- m1, 1: (batch, m1, out)
-        out_layer1_0_bn1_bias = to_layer1_0_bn1_bias_m1 + to_layer1_0_bn1_bias_all[:, None]
-        # layer1.0.bn1.running_mean[m1] <- m1, 1: (batch, m1, out)
-        out_layer1_0_bn1_running_mean = (
-            to_layer1_0_bn1_running_mean_m1
-            + to_layer1_0_bn1_running_mean_all[:, None]
-        )
-        # layer1.0.bn1.running_var[m1] <- m1, 1: (batch, m1, out)
-        out_layer1_0_bn1_running_var = (
-            to_layer1_0_bn1_running_var_m1
-            + to_layer1_0_bn1_running_var_all[:, None]
-        )
-        # layer1.0.conv2.weight[s1 m1 3 3] <- s1, 1: (batch, s1, 9·out)
-        out_layer1_0_conv2_weight_s1 = to_layer1_0_conv2_weight_s1 + to_layer1_0_conv2_weight_all[:, None]
-        # layer1.0.conv2.weight[s1 m1 3 3] <- s1 m1, m1, s1: (batch, s1, m1, 9·out)
-        out_layer1_0_conv2_weight = (
-            to_layer1_0_conv2_weight_m1_s1.permute(0, 2, 1, 3)
-            + to_layer1_0_conv2_weight_m1[:, None]
-            + out_layer1_0_conv2_weight_s1[:, :, None]
-        )
-        # layer1.0.bn2.weight[s1] <- s1, 1: (batch, s1, out)
-        out_layer1_0_bn2_weight = to_layer1_0_bn2_weight_s1 + to_layer1_0_bn2_weight_all[:, None]
-        # layer1.0.bn2.bias[s1] <- s1, 1: (batch, s1, out)
-        out_layer1_0_bn2_bias = to_layer1_0_bn2_bias_s1 + to_layer1_0_bn2_bias_all[:, None]
-        # layer1.0.bn2.running_mean[s1] <- s1, 1: (batch, s1, out)
-        out_layer1_0_bn2_running_mean = (
-            to_layer1_0_bn2_running_mean_s1
-            + to_layer1_0_bn2_running_mean_all[:, None]
-        )
-        # layer1.0.bn2.running_var[s1] <- s1, 1: (batch, s1, out)
-        out_layer1_0_bn2_running_var = (
-            to_layer1_0_bn2_running_var_s1
-            + to_layer1_0_bn2_running_var_all[:, None]
-        )
-        # layer2.0.conv1.weight[m2 s1 3 3] <- s1, 1: (batch, s1, 9·out)
-        out_layer2_0_conv1_weight_s1 = to_layer2_0_conv1_weight_s1 + to_layer2_0_conv1_weight_all[:, None]
-        # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1, m2, s1: (batch, m2, s1, 9·out)
-        out_layer2_0_conv1_weight = (
-            to_layer2_0_conv1_weight_m2_s1.add_(to_layer2_0_conv1_weight_m2[:, :, None])
-            .add_(out_layer2_0_conv1_weight_s1[:, None])
-        )
-        # layer2.0.bn1.weight[m2] <- m2, 1: (batch, m2, out)
-        out_layer2_0_bn1_weight = to_layer2_0_bn1_weight_m2 + to_layer2_0_bn1_weight_all[:, None]
-        # layer2.0.bn1.bias[m2] <- m2, 1: (batch, m2, out)
-        out_layer2_0_bn1_bias = to_layer2_0_bn1_bias_m2 + to_layer2_0_bn1_bias_all[:, None]
-        # layer2.0.bn1.running_mean[m2] <- m2, 1: (batch, m2, out)
-        out_layer2_0_bn1_running_mean = (
-            to_layer2_0_bn1_running_mean_m2
-            + to_layer2_0_bn1_running_mean_all[:, None]
-        )
-        # layer2.0.bn1.running_var[m2] <- m2, 1: (batch, m2, out)
-        out_layer2_0_bn1_running_var = (
-            to_layer2_0_bn1_running_var_m2
-            + to_layer2_0_bn1_running_var_all[:, None]
-        )
-        # layer2.0.conv2.weight[s2 m2 3 3] <- s2, 1: (batch, s2, 9·out)
-        out_layer2_0_conv2_weight_s2 = to_layer2_0_conv2_weight_s2 + to_layer2_0_conv2_weight_all[:, None]
-        # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2, m2, s2: (batch, s2, m2, 9·out)
-        out_layer2_0_conv2_weight = (
-            to_layer2_0_conv2_weight_s2_m2.add_(to_layer2_0_conv2_weight_m2[:, None])
-            .add_(out_layer2_0_conv2_weight_s2[:, :, None])
-        )
-        # layer2.0.bn2.weight[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_bn2_weight = to_layer2_0_bn2_weight_s2 + to_layer2_0_bn2_weight_all[:, None]
-        # layer2.0.bn2.bias[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_bn2_bias = to_layer2_0_bn2_bias_s2 + to_layer2_0_bn2_bias_all[:, None]
-        # layer2.0.bn2.running_mean[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_bn2_running_mean = (
-            to_layer2_0_bn2_running_mean_s2
-            + to_layer2_0_bn2_running_mean_all[:, None]
-        )
-        # layer2.0.bn2.running_var[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_bn2_running_var = (
-            to_layer2_0_bn2_running_var_s2
-            + to_layer2_0_bn2_running_var_all[:, None]
-        )
-        # layer2.0.downsample.0.weight[s2 s1 1 1] <- s1, 1: (batch, s1, out)
-        out_layer2_0_downsample_0_weight_s1 = (
-            to_layer2_0_downsample_0_weight_s1
-            + to_layer2_0_downsample_0_weight_all[:, None]
-        )
-        # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1, s1, s2: (batch, s2, s1, out)
-        out_layer2_0_downsample_0_weight = (
-            to_layer2_0_downsample_0_weight_s2_s1.add_(out_layer2_0_downsample_0_weight_s1[:, None])
-            .add_(to_layer2_0_downsample_0_weight_s2[:, :, None])
-        )
-        # layer2.0.downsample.1.weight[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_downsample_1_weight = (
-            to_layer2_0_downsample_1_weight_s2
-            + to_layer2_0_downsample_1_weight_all[:, None]
-        )
-        # layer2.0.downsample.1.bias[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_downsample_1_bias = (
-            to_layer2_0_downsample_1_bias_s2
-            + to_layer2_0_downsample_1_bias_all[:, None]
-        )
-        # layer2.0.downsample.1.running_mean[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_downsample_1_running_mean = (
-            to_layer2_0_downsample_1_running_mean_s2
-            + to_layer2_0_downsample_1_running_mean_all[:, None]
-        )
-        # layer2.0.downsample.1.running_var[s2] <- s2, 1: (batch, s2, out)
-        out_layer2_0_downsample_1_running_var = (
-            to_layer2_0_downsample_1_running_var_s2
-            + to_layer2_0_downsample_1_running_var_all[:, None]
-        )
-        # fc.weight[y s2] <- s2, 1: (batch, s2, 10·out)
-        out_fc_weight = to_fc_weight_s2 + to_fc_weight_all[:, None]
+        # layer1.0.conv2.weight[s1 m1 3 3] <- s1 m1: (batch, s1, m1, 9·out)
+        out_layer1_0_conv2_weight = to_layer1_0_conv2_weight_m1_s1.permute(0, 2, 1, 3)
         return {
-            "conv1.weight": out_conv1_weight.unflatten(-1, (3, 3, 3, c)),
-            "bn1.weight": out_bn1_weight,
-            "bn1.bias": out_bn1_bias,
-            "bn1.running_mean": out_bn1_running_mean,
-            "bn1.running_var": out_bn1_running_var,
-            "layer1.0.conv1.weight": out_layer1_0_conv1_weight.unflatten(-1, (3, 3, c)),
-            "layer1.0.bn1.weight": out_layer1_0_bn1_weight,
-            "layer1.0.bn1.bias": out_layer1_0_bn1_bias,
-            "layer1.0.bn1.running_mean": out_layer1_0_bn1_running_mean,
-            "layer1.0.bn1.running_var": out_layer1_0_bn1_running_var,
+            "conv1.weight": to_conv1_weight_s1.unflatten(-1, (3, 3, 3, c)),
+            "bn1.weight": to_bn1_weight_s1,
+            "bn1.bias": to_bn1_bias_s1,
+            "bn1.running_mean": to_bn1_running_mean_s1,
+            "bn1.running_var": to_bn1_running_var_s1,
+            "layer1.0.conv1.weight": to_layer1_0_conv1_weight_m1_s1.unflatten(-1, (3, 3, c)),
+            "layer1.0.bn1.weight": to_layer1_0_bn1_weight_m1,
+            "layer1.0.bn1.bias": to_layer1_0_bn1_bias_m1,
+            "layer1.0.bn1.running_mean": to_layer1_0_bn1_running_mean_m1,
+            "layer1.0.bn1.running_var": to_layer1_0_bn1_running_var_m1,
             "layer1.0.conv2.weight": out_layer1_0_conv2_weight.unflatten(-1, (3, 3, c)),
-            "layer1.0.bn2.weight": out_layer1_0_bn2_weight,
-            "layer1.0.bn2.bias": out_layer1_0_bn2_bias,
-            "layer1.0.bn2.running_mean": out_layer1_0_bn2_running_mean,
-            "layer1.0.bn2.running_var": out_layer1_0_bn2_running_var,
-            "layer2.0.conv1.weight": out_layer2_0_conv1_weight.unflatten(-1, (3, 3, c)),
-            "layer2.0.bn1.weight": out_layer2_0_bn1_weight,
-            "layer2.0.bn1.bias": out_layer2_0_bn1_bias,
-            "layer2.0.bn1.running_mean": out_layer2_0_bn1_running_mean,
-            "layer2.0.bn1.running_var": out_layer2_0_bn1_running_var,
-            "layer2.0.conv2.weight": out_layer2_0_conv2_weight.unflatten(-1, (3, 3, c)),
-            "layer2.0.bn2.weight": out_layer2_0_bn2_weight,
-            "layer2.0.bn2.bias": out_layer2_0_bn2_bias,
-            "layer2.0.bn2.running_mean": out_layer2_0_bn2_running_mean,
-            "layer2.0.bn2.running_var": out_layer2_0_bn2_running_var,
-            "layer2.0.downsample.0.weight": out_layer2_0_downsample_0_weight.unflatten(-1, (1, 1, c)),
-            "layer2.0.downsample.1.weight": out_layer2_0_downsample_1_weight,
-            "layer2.0.downsample.1.bias": out_layer2_0_downsample_1_bias,
-            "layer2.0.downsample.1.running_mean": out_layer2_0_downsample_1_running_mean,
-            "layer2.0.downsample.1.running_var": out_layer2_0_downsample_1_running_var,
-            "fc.weight": out_fc_weight.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
+            "layer1.0.bn2.weight": to_layer1_0_bn2_weight_s1,
+            "layer1.0.bn2.bias": to_layer1_0_bn2_bias_s1,
+            "layer1.0.bn2.running_mean": to_layer1_0_bn2_running_mean_s1,
+            "layer1.0.bn2.running_var": to_layer1_0_bn2_running_var_s1,
+            "layer2.0.conv1.weight": mixed_m2_s1.unflatten(-1, (3, 3, c)),
+            "layer2.0.bn1.weight": to_layer2_0_bn1_weight_m2,
+            "layer2.0.bn1.bias": to_layer2_0_bn1_bias_m2,
+            "layer2.0.bn1.running_mean": to_layer2_0_bn1_running_mean_m2,
+            "layer2.0.bn1.running_var": to_layer2_0_bn1_running_var_m2,
+            "layer2.0.conv2.weight": mixed_s2_m2.unflatten(-1, (3, 3, c)),
+            "layer2.0.bn2.weight": to_layer2_0_bn2_weight_s2,
+            "layer2.0.bn2.bias": to_layer2_0_bn2_bias_s2,
+            "layer2.0.bn2.running_mean": to_layer2_0_bn2_running_mean_s2,
+            "layer2.0.bn2.running_var": to_layer2_0_bn2_running_var_s2,
+            "layer2.0.downsample.0.weight": mixed_s2_s1.unflatten(-1, (1, 1, c)),
+            "layer2.0.downsample.1.weight": to_layer2_0_downsample_1_weight_s2,
+            "layer2.0.downsample.1.bias": to_layer2_0_downsample_1_bias_s2,
+            "layer2.0.downsample.1.running_mean": to_layer2_0_downsample_1_running_mean_s2,
+            "layer2.0.downsample.1.running_var": to_layer2_0_downsample_1_running_var_s2,
+            "fc.weight": to_fc_weight_s2.unflatten(-1, (10, c)).permute(0, 2, 1, 3),
             "fc.bias": to_fc_bias_all.unflatten(-1, (10, c)),
         }

@@ -111,35 +111,32 @@ class TransformerBlockLayer(nn.Module):
         n, c = self.in_channels, self.out_channels
         _initialise(
             self.mix,
-            [(3 * n, 4096), (3 * n, 64), (n, 4096), (n, 64), (n, 16384), (n, 256), (n, 16384), (5 * n, 64)],
+            [(2 * n, 16384), (6 * n, 64), (n, 256), (2 * n, 4096), (2 * n, 64), (2 * n, 4096), (n, 64)],
             [
-                (2 * c, 45 * n),
-                (c, 44 * n),
-                (2 * c, 27 * n),
-                (c, 26 * n),
-                (c, 44 * n),
-                (c, 28 * n),
-                (c, 33 * n),
+                (2 * c, 33 * n),
+                (6 * c, 28 * n),
                 (c, 19 * n),
-                (c, 33 * n),
-                (5 * c, 28 * n),
+                (2 * c, 45 * n),
+                (2 * c, 27 * n),
+                (2 * c, 44 * n),
+                (c, 26 * n),
             ],
         )
         _initialise(
             self.mix_d,
-            [(4 * n, 64), (n, 1), (2 * n, 256), (5 * n, 1)],
-            [(2 * c, 45 * n), (2 * c, 44 * n), (c, 28 * n), (2 * c, 33 * n), (5 * c, 28 * n)],
+            [(2 * n, 256), (4 * n, 64), (6 * n, 1)],
+            [(2 * c, 33 * n), (2 * c, 45 * n), (2 * c, 44 * n), (6 * c, 28 * n)],
         )
-        _initialise(self.mix_h, [(n, 64), (n, 1), (n, 64)], [(c, 33 * n), (c, 19 * n), (c, 33 * n)])
+        _initialise(self.mix_h, [(2 * n, 64), (n, 1)], [(2 * c, 33 * n), (c, 19 * n)])
         _initialise(
             self.mix_head,
-            [(3 * n, 1024), (3 * n, 16), (n, 1024)],
-            [(2 * c, 45 * n), (c, 44 * n), (2 * c, 27 * n), (c, 26 * n), (c, 44 * n)],
+            [(2 * n, 1024), (2 * n, 16), (2 * n, 1024), (n, 16)],
+            [(2 * c, 45 * n), (2 * c, 27 * n), (2 * c, 44 * n), (c, 26 * n)],
         )
         _initialise(self.mix_d_h, [(2 * n, 1)], [(2 * c, 33 * n)])
         _initialise(self.mix_head_d, [(4 * n, 16)], [(2 * c, 45 * n), (2 * c, 44 * n)])
         _initialise(self.mix_head_dk, [(2 * n, 64), (2 * n, 1)], [(2 * c, 45 * n), (2 * c, 27 * n)])
-        _initialise(self.mix_head_dv, [(n, 64), (n, 1), (n, 64)], [(c, 44 * n), (c, 26 * n), (c, 44 * n)])
+        _initialise(self.mix_head_dv, [(2 * n, 64), (n, 1)], [(2 * c, 44 * n), (c, 26 * n)])
         _initialise(self.mix_head_dk_d, [(2 * n, 1)], [(2 * c, 45 * n)])
         _initialise(self.mix_d_head_dv, [(2 * n, 1)], [(2 * c, 44 * n)])
         if self.bias is not None:
@@ -204,384 +201,190 @@ class TransformerBlockLayer(nn.Module):
         norm2_weight = x["norm2.weight"]  # d <- norm2.weight[d]: (batch, d, in)
         norm2_bias = x["norm2.bias"]  # d <- norm2.bias[d]: (batch, d, in)
 
-        # Pools: diagonals of the source, averaged over what the core leaves out.
-        # head d <- self_attn.in_proj_weight#0[head dk d]: (batch, head, d, in)
-        self_attn_in_proj_weight_p0_head_d = self_attn_in_proj_weight_p0.sum(2) / dk
-        # head d <- self_attn.in_proj_weight#1[head dk d]: (batch, head, d, in)
-        self_attn_in_proj_weight_p1_head_d = self_attn_in_proj_weight_p1.sum(2) / dk
-        # head d <- self_attn.in_proj_weight#2[head dv d]: (batch, head, d, in)
-        self_attn_in_proj_weight_p2_head_d = self_attn_in_proj_weight_p2.sum(2) / dv
-        # d head <- self_attn.out_proj.weight[d head dv]: (batch, d, head, in)
-        self_attn_out_proj_weight_d_head = self_attn_out_proj_weight.sum(3) / dv
-        # head dk <- self_attn.in_proj_weight#0[head dk d]: (batch, head, dk, in)
-        self_attn_in_proj_weight_p0_head_dk = self_attn_in_proj_weight_p0.sum(3) / d
-        # head dk <- self_attn.in_proj_weight#1[head dk d]: (batch, head, dk, in)
-        self_attn_in_proj_weight_p1_head_dk = self_attn_in_proj_weight_p1.sum(3) / d
-        # head dv <- self_attn.in_proj_weight#2[head dv d]: (batch, head, dv, in)
-        self_attn_in_proj_weight_p2_head_dv = self_attn_in_proj_weight_p2.sum(3) / d
-        # head dv <- self_attn.out_proj.weight[d head dv]: (batch, head, dv, in)
-        self_attn_out_proj_weight_head_dv = self_attn_out_proj_weight.sum(1) / d
-        # d <- self_attn.in_proj_weight#0[head dk d]: (batch, d, in)
-        self_attn_in_proj_weight_p0_d = self_attn_in_proj_weight_p0_head_d.sum(1) / head
-        # d <- self_attn.in_proj_weight#1[head dk d]: (batch, d, in)
-        self_attn_in_proj_weight_p1_d = self_attn_in_proj_weight_p1_head_d.sum(1) / head
-        # d <- self_attn.in_proj_weight#2[head dv d]: (batch, d, in)
-        self_attn_in_proj_weight_p2_d = self_attn_in_proj_weight_p2_head_d.sum(1) / head
-        # d <- self_attn.out_proj.weight[d head dv]: (batch, d, in)
-        self_attn_out_proj_weight_d = self_attn_out_proj_weight_d_head.sum(2) / head
-        linear1_weight_d = linear1_weight.sum(1) / h  # d <- linear1.weight[h d]: (batch, d, in)
-        linear2_weight_d = linear2_weight.sum(2) / h  # d <- linear2.weight[d h]: (batch, d, in)
-        linear1_weight_h = linear1_weight.sum(2) / d  # h <- linear1.weight[h d]: (batch, h, in)
-        linear2_weight_h = linear2_weight.sum(1) / d  # h <- linear2.weight[d h]: (batch, h, in)
-        # head <- self_attn.in_proj_weight#0[head dk d]: (batch, head, in)
-        self_attn_in_proj_weight_p0_head = self_attn_in_proj_weight_p0_head_dk.sum(2) / dk
-        # head <- self_attn.in_proj_weight#1[head dk d]: (batch, head, in)
-        self_attn_in_proj_weight_p1_head = self_attn_in_proj_weight_p1_head_dk.sum(2) / dk
-        # head <- self_attn.in_proj_weight#2[head dv d]: (batch, head, in)
-        self_attn_in_proj_weight_p2_head = self_attn_in_proj_weight_p2_head_dv.sum(2) / dv
-        # head <- self_attn.in_proj_bias#0[head dk]: (batch, head, in)
-        self_attn_in_proj_bias_p0_head = self_attn_in_proj_bias_p0.sum(2) / dk
-        # head <- self_attn.in_proj_bias#1[head dk]: (batch, head, in)
-        self_attn_in_proj_bias_p1_head = self_attn_in_proj_bias_p1.sum(2) / dk
-        # head <- self_attn.in_proj_bias#2[head dv]: (batch, head, in)
-        self_attn_in_proj_bias_p2_head = self_attn_in_proj_bias_p2.sum(2) / dv
-        # head <- self_attn.out_proj.weight[d head dv]: (batch, head, in)
-        self_attn_out_proj_weight_head = self_attn_out_proj_weight_head_dv.sum(2) / dv
-        # 1 <- self_attn.in_proj_weight#0[head dk d]: (batch, in)
-        self_attn_in_proj_weight_p0_all = self_attn_in_proj_weight_p0_head.sum(1) / head
-        # 1 <- self_attn.in_proj_weight#1[head dk d]: (batch, in)
-        self_attn_in_proj_weight_p1_all = self_attn_in_proj_weight_p1_head.sum(1) / head
-        # 1 <- self_attn.in_proj_weight#2[head dv d]: (batch, in)
-        self_attn_in_proj_weight_p2_all = self_attn_in_proj_weight_p2_head.sum(1) / head
-        # 1 <- self_attn.in_proj_bias#0[head dk]: (batch, in)
-        self_attn_in_proj_bias_p0_all = self_attn_in_proj_bias_p0_head.sum(1) / head
-        # 1 <- self_attn.in_proj_bias#1[head dk]: (batch, in)
-        self_attn_in_proj_bias_p1_all = self_attn_in_proj_bias_p1_head.sum(1) / head
-        # 1 <- self_attn.in_proj_bias#2[head dv]: (batch, in)
-        self_attn_in_proj_bias_p2_all = self_attn_in_proj_bias_p2_head.sum(1) / head
-        # 1 <- self_attn.out_proj.weight[d head dv]: (batch, in)
-        self_attn_out_proj_weight_all = self_attn_out_proj_weight_head.sum(1) / head
-        # 1 <- self_attn.out_proj.bias[d]: (batch, in)
-        self_attn_out_proj_bias_all = self_attn_out_proj_bias.sum(1) / d
-        linear1_weight_all = linear1_weight_d.sum(1) / d  # 1 <- linear1.weight[h d]: (batch, in)
-        linear1_bias_all = linear1_bias.sum(1) / h  # 1 <- linear1.bias[h]: (batch, in)
-        linear2_weight_all = linear2_weight_d.sum(1) / d  # 1 <- linear2.weight[d h]: (batch, in)
-        linear2_bias_all = linear2_bias.sum(1) / d  # 1 <- linear2.bias[d]: (batch, in)
-        norm1_weight_all = norm1_weight.sum(1) / d  # 1 <- norm1.weight[d]: (batch, in)
-        norm1_bias_all = norm1_bias.sum(1) / d  # 1 <- norm1.bias[d]: (batch, in)
-        norm2_weight_all = norm2_weight.sum(1) / d  # 1 <- norm2.weight[d]: (batch, in)
-        norm2_bias_all = norm2_bias.sum(1) / d  # 1 <- norm2.bias[d]: (batch, in)
-
-        # Mixes: for each core every pool feeds every spread.
-
-        # core (): 16 pools, 16 spreads, 256 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_all, self_attn_in_proj_weight_p1_all, self_attn_in_proj_weight_p2_all,
-            self_attn_in_proj_bias_p0_all, self_attn_in_proj_bias_p1_all, self_attn_in_proj_bias_p2_all,
-            self_attn_out_proj_weight_all, self_attn_out_proj_bias_all, linear1_weight_all, linear1_bias_all,
-            linear2_weight_all, linear2_bias_all, norm1_weight_all, norm1_bias_all, norm2_weight_all,
-            norm2_bias_all,
+        # Pools of each core, from the largest core to the smallest.
+        # (batch, d, head, dv, 2·in): d head dv <- self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv]
+        pools_d_head_dv = torch.cat([
+            self_attn_in_proj_weight_p2.permute(0, 3, 1, 2, 4),
+            self_attn_out_proj_weight,
         ], dim=-1)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias
-        (
-            to_self_attn_in_proj_weight_p0_all, to_self_attn_in_proj_weight_p1_all,
-            to_self_attn_in_proj_weight_p2_all, to_self_attn_in_proj_bias_p0_all,
-            to_self_attn_in_proj_bias_p1_all, to_self_attn_in_proj_bias_p2_all,
-            to_self_attn_out_proj_weight_all, to_self_attn_out_proj_bias_all, to_linear1_weight_all,
-            to_linear1_bias_all, to_linear2_weight_all, to_linear2_bias_all, to_norm1_weight_all,
-            to_norm1_bias_all, to_norm2_weight_all, to_norm2_bias_all,
-        ) = mixed.split(c, dim=-1)
-
-        # core (d): 12 pools, 12 spreads, 144 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_d,
-            self_attn_in_proj_weight_p1_d,
-            self_attn_in_proj_weight_p2_d,
-            self_attn_out_proj_weight_d,
+        # (batch, head, dk, d, 2·in): head dk d <- self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d]
+        pools_head_dk_d = torch.cat([self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1], dim=-1)
+        # (batch, head, dv, 3·in): head dv <- self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_bias#2[head dv]
+        pools_head_dv = torch.cat([pools_d_head_dv.sum(1) / d, self_attn_in_proj_bias_p2], dim=-1)
+        # (batch, head, dk, 4·in): head dk <- self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk]
+        pools_head_dk = torch.cat([
+            pools_head_dk_d.sum(3) / d,
+            self_attn_in_proj_bias_p0,
+            self_attn_in_proj_bias_p1,
+        ], dim=-1)
+        # (batch, head, d, 4·in): head d <- self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv]
+        pools_head_d = torch.cat([
+            pools_head_dk_d.sum(2) / dk,
+            (pools_d_head_dv.sum(3) / dv).permute(0, 2, 1, 3),
+        ], dim=-1)
+        # (batch, d, h, 2·in): d h <- linear1.weight[h d], linear2.weight[d h]
+        pools_d_h = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
+        # (batch, head, 7·in): head <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head
+        # dk d], self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.in_proj_bias#2[head dv]
+        pools_head = torch.cat([pools_head_dk.sum(2) / dk, pools_head_dv.sum(2) / dv], dim=-1)
+        # (batch, h, 3·in): h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]
+        pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
+        # (batch, d, 12·in): d <- linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk
+        # d], self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
+        # norm1.bias[d], norm2.weight[d], norm2.bias[d]
+        pools_d = torch.cat([
+            pools_d_h.sum(2) / h,
+            pools_head_d.sum(1) / head,
             self_attn_out_proj_bias,
-            linear1_weight_d,
-            linear2_weight_d,
             linear2_bias,
             norm1_weight,
             norm1_bias,
             norm2_weight,
             norm2_bias,
         ], dim=-1)
-        mixed = pools @ self.mix_d
+        # (batch, 16·in): 1 <- linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d],
+        # linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.in_proj_bias#2[head dv]
+        pools = torch.cat([
+            pools_d[..., : 2 * n].sum(1) / d,
+            pools_d[..., 6 * n :].sum(1) / d,
+            pools_h[..., 2 * n :].sum(1) / h,
+            pools_head.sum(1) / head,
+        ], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
+
+        # core (): 16 pools, 16 spreads, 256 diagrams
+        # (batch, 16·out): linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d],
+        # linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.in_proj_bias#2[head dv] <- 1
+        mixed = pools @ self.mix
+        if self.bias is not None:
+            mixed = mixed + self.bias
+
+        # core (d): 12 pools, 12 spreads, 144 diagrams
+        # (batch, d, 12·out): linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
+        # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d
+        mixed_d = pools_d @ self.mix_d
+        mixed_d[..., : 2 * c].add_(mixed[:, None, : 2 * c])
+        mixed_d[..., 6 * c :].add_(mixed[:, None, 2 * c : 8 * c])
         (
-            to_self_attn_in_proj_weight_p0_d,
-            to_self_attn_in_proj_weight_p1_d,
-            to_self_attn_in_proj_weight_p2_d,
-            to_self_attn_out_proj_weight_d,
             to_self_attn_out_proj_bias_d,
-            to_linear1_weight_d,
-            to_linear2_weight_d,
             to_linear2_bias_d,
             to_norm1_weight_d,
             to_norm1_bias_d,
             to_norm2_weight_d,
             to_norm2_bias_d,
-        ) = mixed.split(c, dim=-1)
+        ) = mixed_d[..., 6 * c :].split(c, dim=-1)
 
         # core (h): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([linear1_weight_h, linear1_bias, linear2_weight_h], dim=-1)
-        mixed = pools @ self.mix_h
-        to_linear1_weight_h, to_linear1_bias_h, to_linear2_weight_h = mixed.split(c, dim=-1)
+        # (batch, h, 3·out): linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h
+        mixed_h = pools_h @ self.mix_h
+        mixed_h[..., 2 * c :].add_(mixed[:, None, 8 * c : 9 * c])
+        to_linear1_bias_h = mixed_h[..., 2 * c :]
 
         # core (head): 7 pools, 7 spreads, 49 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_head,
-            self_attn_in_proj_weight_p1_head,
-            self_attn_in_proj_weight_p2_head,
-            self_attn_in_proj_bias_p0_head,
-            self_attn_in_proj_bias_p1_head,
-            self_attn_in_proj_bias_p2_head,
-            self_attn_out_proj_weight_head,
-        ], dim=-1)
-        mixed = pools @ self.mix_head
-        (
-            to_self_attn_in_proj_weight_p0_head,
-            to_self_attn_in_proj_weight_p1_head,
-            to_self_attn_in_proj_weight_p2_head,
-            to_self_attn_in_proj_bias_p0_head,
-            to_self_attn_in_proj_bias_p1_head,
-            to_self_attn_in_proj_bias_p2_head,
-            to_self_attn_out_proj_weight_head,
-        ) = mixed.split(c, dim=-1)
+        # (batch, head, 7·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.in_proj_bias#2[head dv] <- head
+        mixed_head = pools_head @ self.mix_head
+        mixed_head.add_(mixed[:, None, 9 * c :])
 
         # core (d h): 2 pools, 2 spreads, 4 diagrams
-        pools = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
-        mixed = pools @ self.mix_d_h
-        to_linear1_weight_d_h, to_linear2_weight_d_h = mixed.split(c, dim=-1)
+        # (batch, d, h, 2·out): linear1.weight[h d], linear2.weight[d h] <- d h
+        mixed_d_h = pools_d_h @ self.mix_d_h
+        mixed_d_h.add_(mixed_h[:, None, :, : 2 * c])
+        mixed_d_h.add_(mixed_d[:, :, None, : 2 * c])
+        to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split(c, dim=-1)
 
         # core (head d): 4 pools, 4 spreads, 16 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_head_d,
-            self_attn_in_proj_weight_p1_head_d,
-            self_attn_in_proj_weight_p2_head_d,
-            self_attn_out_proj_weight_d_head.permute(0, 2, 1, 3),
-        ], dim=-1)
-        mixed = pools @ self.mix_head_d
-        (
-            to_self_attn_in_proj_weight_p0_head_d,
-            to_self_attn_in_proj_weight_p1_head_d,
-            to_self_attn_in_proj_weight_p2_head_d,
-            to_self_attn_out_proj_weight_head_d,
-        ) = mixed.split(c, dim=-1)
+        # (batch, head, d, 4·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk
+        # d], self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- head d
+        mixed_head_d = pools_head_d @ self.mix_head_d
+        mixed_head_d.add_(mixed_d[:, None, :, 2 * c : 6 * c])
 
         # core (head dk): 4 pools, 4 spreads, 16 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p0_head_dk,
-            self_attn_in_proj_weight_p1_head_dk,
-            self_attn_in_proj_bias_p0,
-            self_attn_in_proj_bias_p1,
-        ], dim=-1)
-        mixed = pools @ self.mix_head_dk
+        # (batch, head, dk, 4·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk
+        # d], self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk] <- head dk
+        mixed_head_dk = pools_head_dk @ self.mix_head_dk
+        mixed_head_dk.add_(mixed_head[:, :, None, : 4 * c])
         (
-            to_self_attn_in_proj_weight_p0_head_dk,
-            to_self_attn_in_proj_weight_p1_head_dk,
             to_self_attn_in_proj_bias_p0_head_dk,
             to_self_attn_in_proj_bias_p1_head_dk,
-        ) = mixed.split(c, dim=-1)
+        ) = mixed_head_dk[..., 2 * c :].split(c, dim=-1)
 
         # core (head dv): 3 pools, 3 spreads, 9 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p2_head_dv,
-            self_attn_in_proj_bias_p2,
-            self_attn_out_proj_weight_head_dv,
-        ], dim=-1)
-        mixed = pools @ self.mix_head_dv
-        (
-            to_self_attn_in_proj_weight_p2_head_dv,
-            to_self_attn_in_proj_bias_p2_head_dv,
-            to_self_attn_out_proj_weight_head_dv,
-        ) = mixed.split(c, dim=-1)
+        # (batch, head, dv, 3·out): self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head
+        # dv], self_attn.in_proj_bias#2[head dv] <- head dv
+        mixed_head_dv = pools_head_dv @ self.mix_head_dv
+        mixed_head_dv.add_(mixed_head[:, :, None, 4 * c :])
+        to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv[..., 2 * c :]
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams
-        pools = torch.cat([self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1], dim=-1)
-        mixed = pools @ self.mix_head_dk_d
+        # (batch, head, dk, d, 2·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head
+        # dk d] <- head dk d
+        mixed_head_dk_d = pools_head_dk_d @ self.mix_head_dk_d
+        mixed_head_dk_d.add_(mixed_head_dk[:, :, :, None, : 2 * c])
+        mixed_head_dk_d.add_(mixed_head_d[:, :, None, :, : 2 * c])
         (
             to_self_attn_in_proj_weight_p0_head_dk_d,
             to_self_attn_in_proj_weight_p1_head_dk_d,
-        ) = mixed.split(c, dim=-1)
+        ) = mixed_head_dk_d.split(c, dim=-1)
 
         # core (d head dv): 2 pools, 2 spreads, 4 diagrams
-        pools = torch.cat([
-            self_attn_in_proj_weight_p2.permute(0, 3, 1, 2, 4),
-            self_attn_out_proj_weight,
-        ], dim=-1)
-        mixed = pools @ self.mix_d_head_dv
+        # (batch, d, head, dv, 2·out): self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head
+        # dv] <- d head dv
+        mixed_d_head_dv = pools_d_head_dv @ self.mix_d_head_dv
+        mixed_d_head_dv.add_(mixed_head_dv[:, None, :, :, : 2 * c])
+        mixed_d_head_dv.add_(mixed_head_d.permute(0, 2, 1, 3)[:, :, :, None, 2 * c :])
         (
             to_self_attn_in_proj_weight_p2_d_head_dv,
             to_self_attn_out_proj_weight_d_head_dv,
-        ) = mixed.split(c, dim=-1)
+        ) = mixed_d_head_dv.split(c, dim=-1)
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
-        # self_attn.in_proj_weight#0[head dk d] <- head, 1: (batch, head, out)
-        out_self_attn_in_proj_weight_p0_head = (
-            to_self_attn_in_proj_weight_p0_head
-            + to_self_attn_in_proj_weight_p0_all[:, None]
-        )
-        # self_attn.in_proj_weight#0[head dk d] <- head d, d: (batch, head, d, out)
-        out_self_attn_in_proj_weight_p0_head_d = (
-            to_self_attn_in_proj_weight_p0_head_d
-            + to_self_attn_in_proj_weight_p0_d[:, None]
-        )
-        # self_attn.in_proj_weight#0[head dk d] <- head dk, head: (batch, head, dk, out)
-        out_self_attn_in_proj_weight_p0_head_dk = (
-            to_self_attn_in_proj_weight_p0_head_dk
-            + out_self_attn_in_proj_weight_p0_head[:, :, None]
-        )
-        # self_attn.in_proj_weight#0[head dk d] <- head dk d, head d, head dk: (batch, head, dk, d, out)
-        out_self_attn_in_proj_weight_p0 = (
-            to_self_attn_in_proj_weight_p0_head_dk_d
-            + out_self_attn_in_proj_weight_p0_head_d[:, :, None]
-            + out_self_attn_in_proj_weight_p0_head_dk[:, :, :, None]
-        )
-        # self_attn.in_proj_weight#1[head dk d] <- head, 1: (batch, head, out)
-        out_self_attn_in_proj_weight_p1_head = (
-            to_self_attn_in_proj_weight_p1_head
-            + to_self_attn_in_proj_weight_p1_all[:, None]
-        )
-        # self_attn.in_proj_weight#1[head dk d] <- head d, d: (batch, head, d, out)
-        out_self_attn_in_proj_weight_p1_head_d = (
-            to_self_attn_in_proj_weight_p1_head_d
-            + to_self_attn_in_proj_weight_p1_d[:, None]
-        )
-        # self_attn.in_proj_weight#1[head dk d] <- head dk, head: (batch, head, dk, out)
-        out_self_attn_in_proj_weight_p1_head_dk = (
-            to_self_attn_in_proj_weight_p1_head_dk
-            + out_self_attn_in_proj_weight_p1_head[:, :, None]
-        )
-        # self_attn.in_proj_weight#1[head dk d] <- head dk d, head d, head dk: (batch, head, dk, d, out)
-        out_self_attn_in_proj_weight_p1 = (
-            to_self_attn_in_proj_weight_p1_head_dk_d
-            + out_self_attn_in_proj_weight_p1_head_d[:, :, None]
-            + out_self_attn_in_proj_weight_p1_head_dk[:, :, :, None]
-        )
-        # self_attn.in_proj_weight#2[head dv d] <- head, 1: (batch, head, out)
-        out_self_attn_in_proj_weight_p2_head = (
-            to_self_attn_in_proj_weight_p2_head
-            + to_self_attn_in_proj_weight_p2_all[:, None]
-        )
-        # self_attn.in_proj_weight#2[head dv d] <- head d, d: (batch, head, d, out)
-        out_self_attn_in_proj_weight_p2_head_d = (
-            to_self_attn_in_proj_weight_p2_head_d
-            + to_self_attn_in_proj_weight_p2_d[:, None]
-        )
-        # self_attn.in_proj_weight#2[head dv d] <- head dv, head: (batch, head, dv, out)
-        out_self_attn_in_proj_weight_p2_head_dv = (
-            to_self_attn_in_proj_weight_p2_head_dv
-            + out_self_attn_in_proj_weight_p2_head[:, :, None]
-        )
-        # self_attn.in_proj_weight#2[head dv d] <- head dv d, head d, head dv: (batch, head, dv, d, out)
-        out_self_attn_in_proj_weight_p2 = (
-            to_self_attn_in_proj_weight_p2_d_head_dv.permute(0, 2, 3, 1, 4)
-            + out_self_attn_in_proj_weight_p2_head_d[:, :, None]
-            + out_self_attn_in_proj_weight_p2_head_dv[:, :, :, None]
-        )
-        # self_attn.in_proj_bias#0[head dk] <- head, 1: (batch, head, out)
-        out_self_attn_in_proj_bias_p0_head = (
-            to_self_attn_in_proj_bias_p0_head
-            + to_self_attn_in_proj_bias_p0_all[:, None]
-        )
-        # self_attn.in_proj_bias#0[head dk] <- head dk, head: (batch, head, dk, out)
-        out_self_attn_in_proj_bias_p0 = (
-            to_self_attn_in_proj_bias_p0_head_dk
-            + out_self_attn_in_proj_bias_p0_head[:, :, None]
-        )
-        # self_attn.in_proj_bias#1[head dk] <- head, 1: (batch, head, out)
-        out_self_attn_in_proj_bias_p1_head = (
-            to_self_attn_in_proj_bias_p1_head
-            + to_self_attn_in_proj_bias_p1_all[:, None]
-        )
-        # self_attn.in_proj_bias#1[head dk] <- head dk, head: (batch, head, dk, out)
-        out_self_attn_in_proj_bias_p1 = (
-            to_self_attn_in_proj_bias_p1_head_dk
-            + out_self_attn_in_proj_bias_p1_head[:, :, None]
-        )
-        # self_attn.in_proj_bias#2[head dv] <- head, 1: (batch, head, out)
-        out_self_attn_in_proj_bias_p2_head = (
-            to_self_attn_in_proj_bias_p2_head
-            + to_self_attn_in_proj_bias_p2_all[:, None]
-        )
-        # self_attn.in_proj_bias#2[head dv] <- head dv, head: (batch, head, dv, out)
-        out_self_attn_in_proj_bias_p2 = (
-            to_self_attn_in_proj_bias_p2_head_dv
-            + out_self_attn_in_proj_bias_p2_head[:, :, None]
-        )
-        # self_attn.out_proj.weight[d head dv] <- head, 1: (batch, head, out)
-        out_self_attn_out_proj_weight_head = (
-            to_self_attn_out_proj_weight_head
-            + to_self_attn_out_proj_weight_all[:, None]
-        )
-        # self_attn.out_proj.weight[d head dv] <- d head, d: (batch, d, head, out)
-        out_self_attn_out_proj_weight_d_head = (
-            to_self_attn_out_proj_weight_head_d.permute(0, 2, 1, 3)
-            + to_self_attn_out_proj_weight_d[:, :, None]
-        )
-        # self_attn.out_proj.weight[d head dv] <- head dv, head: (batch, head, dv, out)
-        out_self_attn_out_proj_weight_head_dv = (
-            to_self_attn_out_proj_weight_head_dv
-            + out_self_attn_out_proj_weight_head[:, :, None]
-        )
-        # self_attn.out_proj.weight[d head dv] <- d head dv, d head, head dv: (batch, d, head, dv, out)
-        out_self_attn_out_proj_weight = (
-            to_self_attn_out_proj_weight_d_head_dv
-            + out_self_attn_out_proj_weight_d_head[:, :, :, None]
-            + out_self_attn_out_proj_weight_head_dv[:, None]
-        )
-        # self_attn.out_proj.bias[d] <- d, 1: (batch, d, out)
-        out_self_attn_out_proj_bias = to_self_attn_out_proj_bias_d + to_self_attn_out_proj_bias_all[:, None]
-        # linear1.weight[h d] <- d, 1: (batch, d, out)
-        out_linear1_weight_d = to_linear1_weight_d + to_linear1_weight_all[:, None]
-        # linear1.weight[h d] <- h d, d, h: (batch, h, d, out)
-        out_linear1_weight = (
-            to_linear1_weight_d_h.permute(0, 2, 1, 3)
-            + out_linear1_weight_d[:, None]
-            + to_linear1_weight_h[:, :, None]
-        )
-        # linear1.bias[h] <- h, 1: (batch, h, out)
-        out_linear1_bias = to_linear1_bias_h + to_linear1_bias_all[:, None]
-        # linear2.weight[d h] <- d, 1: (batch, d, out)
-        out_linear2_weight_d = to_linear2_weight_d + to_linear2_weight_all[:, None]
-        # linear2.weight[d h] <- d h, d, h: (batch, d, h, out)
-        out_linear2_weight = (
-            to_linear2_weight_d_h
-            + out_linear2_weight_d[:, :, None]
-            + to_linear2_weight_h[:, None]
-        )
-        # linear2.bias[d] <- d, 1: (batch, d, out)
-        out_linear2_bias = to_linear2_bias_d + to_linear2_bias_all[:, None]
-        # norm1.weight[d] <- d, 1: (batch, d, out)
-        out_norm1_weight = to_norm1_weight_d + to_norm1_weight_all[:, None]
-        # norm1.bias[d] <- d, 1: (batch, d, out)
-        out_norm1_bias = to_norm1_bias_d + to_norm1_bias_all[:, None]
-        # norm2.weight[d] <- d, 1: (batch, d, out)
-        out_norm2_weight = to_norm2_weight_d + to_norm2_weight_all[:, None]
-        # norm2.bias[d] <- d, 1: (batch, d, out)
-        out_norm2_bias = to_norm2_bias_d + to_norm2_bias_all[:, None]
+        # self_attn.in_proj_weight#2[head dv d] <- head dv d: (batch, head, dv, d, out)
+        out_self_attn_in_proj_weight_p2 = to_self_attn_in_proj_weight_p2_d_head_dv.permute(0, 2, 3, 1, 4)
+        # linear1.weight[h d] <- h d: (batch, h, d, out)
+        out_linear1_weight = to_linear1_weight_d_h.permute(0, 2, 1, 3)
         return {
             "self_attn.in_proj_weight": torch.cat([
-                out_self_attn_in_proj_weight_p0.flatten(1, 2),
-                out_self_attn_in_proj_weight_p1.flatten(1, 2),
+                to_self_attn_in_proj_weight_p0_head_dk_d.flatten(1, 2),
+                to_self_attn_in_proj_weight_p1_head_dk_d.flatten(1, 2),
                 out_self_attn_in_proj_weight_p2.flatten(1, 2),
             ], dim=1),
             "self_attn.in_proj_bias": torch.cat([
-                out_self_attn_in_proj_bias_p0.flatten(1, 2),
-                out_self_attn_in_proj_bias_p1.flatten(1, 2),
-                out_self_attn_in_proj_bias_p2.flatten(1, 2),
+                to_self_attn_in_proj_bias_p0_head_dk.flatten(1, 2),
+                to_self_attn_in_proj_bias_p1_head_dk.flatten(1, 2),
+                to_self_attn_in_proj_bias_p2_head_dv.flatten(1, 2),
             ], dim=1),
-            "self_attn.out_proj.weight": out_self_attn_out_proj_weight.flatten(2, 3),
-            "self_attn.out_proj.bias": out_self_attn_out_proj_bias,
+            "self_attn.out_proj.weight": to_self_attn_out_proj_weight_d_head_dv.flatten(2, 3),
+            "self_attn.out_proj.bias": to_self_attn_out_proj_bias_d,
             "linear1.weight": out_linear1_weight,
-            "linear1.bias": out_linear1_bias,
-            "linear2.weight": out_linear2_weight,
-            "linear2.bias": out_linear2_bias,
-            "norm1.weight": out_norm1_weight,
-            "norm1.bias": out_norm1_bias,
-            "norm2.weight": out_norm2_weight,
-            "norm2.bias": out_norm2_bias,
+            "linear1.bias": to_linear1_bias_h,
+            "linear2.weight": to_linear2_weight_d_h,
+            "linear2.bias": to_linear2_bias_d,
+            "norm1.weight": to_norm1_weight_d,
+            "norm1.bias": to_norm1_bias_d,
+            "norm2.weight": to_norm2_weight_d,
+            "norm2.bias": to_norm2_bias_d,
         }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from layergen.emission.expressions import statement
+from layergen.emission.expressions import WIDTH, bracketed, statement
 from layergen.emission.names import Namer, identifier
 from layergen.plan.steps import Plan
 from symmetry.axes import Atom, print_axes
@@ -35,6 +36,14 @@ class Draft:
     def assign(self, name: str, summands: Sequence[str], comment: str = "") -> None:
         """Add the statement `name = sum of summands`, with a comment."""
         self.lines += statement(name, summands, comment, INDENT)
+
+    def concatenate(self, name: str, items: Sequence[str], comment: str) -> None:
+        """Add the statement `name = torch.cat(items)`, with the comment above it."""
+        self.lines += [f"{INDENT}# {line}" for line in textwrap.wrap(comment, WIDTH - len(INDENT) - 2)]
+        if len(items) == 1:
+            self.assign(name, items)
+        else:
+            self.lines += bracketed(f"{name} = torch.cat([", items, "], dim=-1)", INDENT)
 
     def call(self, function: str, *arguments: str) -> str:
         """A call of a function of the prelude, noted down so that the module carries it."""

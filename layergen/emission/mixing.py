@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from layergen.emission.draft import INDENT, Draft, side_name
+from layergen.emission.draft import INDENT, Draft, side_name, side_text
 from layergen.emission.expressions import WIDTH, bracketed, channels, listed, literal
 from layergen.emission.names import Namer
-from layergen.emission.pooling import pool_expression
+from layergen.emission.pooling import column_range, permuted, range_code
 from layergen.plan.steps import Mix
 from symmetry.diagrams import Side
 
-__all__ = ["Weights", "name_weights", "print_mixes"]
+__all__ = ["Weights", "mix_labels", "name_weights", "print_mixes"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,78 +35,107 @@ def name_weights(mixes: Sequence[Mix]) -> list[Weights]:
     return found
 
 
-def print_mixes(draft: Draft, weights: Sequence[Weights], pooled: dict[Side, str]) -> dict[Side, str]:
-    """Print every mix; return the name of each spread's slice."""
+def mix_labels(weights: Sequence[Weights]) -> list[str]:
+    """What tells each mix's variables apart: its parameter's name without `mix`."""
+    return [weight.name.removeprefix("mix").strip("_") for weight in weights]
+
+
+def print_mixes(draft: Draft, weights: Sequence[Weights], pooled: Sequence[str]) -> dict[Side, str]:
+    """Print every mix; return the name of each slice that is read by itself."""
     slices: dict[Side, str] = {}
-    for weight in weights:
+    names: dict[int, str] = {}
+    for number, weight in enumerate(weights):
         draft.add("")
-        slices |= print_mix(draft, weight, pooled)
+        print_heading(draft, weight.mix)
+        names[number] = print_product(draft, weight, pooled[number], mix_labels(weights)[number])
+        print_additions(draft, number, names)
+        slices |= print_slices(draft, number, names[number])
     return slices
 
 
-def print_mix(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> dict[Side, str]:
-    """One core's product, its bias where it is the scalar core, and its slices."""
-    mix = weights.mix
+def print_heading(draft: Draft, mix: Mix) -> None:
+    """What a mix is, and every spread that it writes."""
     count = f"{plural(len(mix.pools), 'pool')}, {plural(len(mix.spreads), 'spread')}"
     bound = "" if mix.rank is None else f", rank at most {mix.rank}"
     draft.add(f"# core ({mix.core}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}")
-    product = print_product(draft, weights, pooled)
-    if len(mix.spreads) == 1:
-        only = draft.namer.fresh(slice_name(draft, mix.spreads[0]))
-        draft.add(f"{only} = {product}")
-        print_bias(draft, weights, only)
-        return {mix.spreads[0]: only}
-    draft.add(f"mixed = {product}")
-    print_bias(draft, weights, "mixed")
-    slices = {side: draft.namer.fresh(slice_name(draft, side)) for side in mix.spreads}
-    print_slices(draft, slices)
-    return slices
+    space = draft.plan.maps.target
+    targets = ", ".join(side_text(space[side.piece.tensor], side)[1] for side in mix.spreads)
+    shape = ", ".join(("batch", *mix.core.sets, channels(mix.columns, "out").replace(" * ", "·")))
+    note = f"({shape}): {targets} <- {str(mix.core) or 1}"
+    draft.lines += [f"{INDENT}# {line}" for line in textwrap.wrap(note, WIDTH - len(INDENT) - 2)]
 
 
-def slice_name(draft: Draft, side: Side) -> str:
-    """The name of the slice that a spread writes."""
-    return f"to_{side_name(draft.plan.maps.target, side)}"
-
-
-def print_product(draft: Draft, weights: Weights, pooled: dict[Side, str]) -> str:
-    """The expression of the product of the pools with the core's matrix."""
-    pools = [pool_expression(pooled, side) for side in weights.mix.pools]
+def print_product(draft: Draft, weights: Weights, pools: str, label: str) -> str:
+    """The product of the pools with the core's matrix, and its bias; returns its name."""
+    mix, columns = weights.mix, channels(weights.mix.columns, "c")
+    name = draft.namer.fresh("_".join(("mixed", label)).strip("_"))
     if not pools:
-        first = draft.plan.maps.source.names[0]
-        return f"x[{literal(first)}].new_zeros(batch, {channels(weights.mix.columns, 'c')})"
-    matrix = f"self.{weights.name}" if weights.mix.rank is None else f"self.{weights.name}_in @ self.{weights.name}_out"
-    if len(pools) == 1:
-        return f"{pools[0]} @ {matrix}"
-    draft.lines += bracketed("pools = torch.cat([", pools, "], dim=-1)", INDENT)
-    return f"pools @ {matrix}"
+        draft.add(f"{name} = x[{literal(draft.plan.maps.source.names[0])}].new_zeros(batch, {columns})")
+    elif mix.rank is None:
+        draft.add(f"{name} = {pools} @ self.{weights.name}")
+    else:
+        draft.add(f"{name} = {pools} @ self.{weights.name}_in @ self.{weights.name}_out")
+    if weights.bias is not None:
+        part = range_code(weights.bias, weights.bias + mix.columns, draft.plan.bias_dimension, "c")
+        draft.add("if self.bias is not None:", f"    {name} = {name} + self.bias{f'[{part}]' if part else ''}")
+    return name
 
 
-def print_bias(draft: Draft, weights: Weights, name: str) -> None:
-    """Add the scalar core's biases."""
-    if weights.bias is None:
-        return
-    start, end = weights.bias, weights.bias + weights.mix.columns
-    whole = end - start == draft.plan.bias_dimension
-    part = "self.bias" if whole else f"self.bias[{channels(start, 'c') if start else '0'} : {channels(end, 'c')}]"
-    draft.add("if self.bias is not None:", f"    {name} = {name} + {part}")
+def print_additions(draft: Draft, number: int, names: dict[int, str]) -> None:
+    """Add the products of smaller cores into this one, repeated over what they leave out."""
+    mix = draft.plan.mixes[number]
+    for run in draft.plan.additions:
+        if run.large == number:
+            small = draft.plan.mixes[run.small]
+            widths = [side.piece.free_size for side in small.spreads]
+            start, stop = sum(widths[: run.start]), sum(widths[: run.start + run.count])
+            marks = ["None" if place in run.dropped else ":" for place in range(len(mix.core.sets))]
+            columns = range_code(start, stop, sum(widths), "c")
+            index = ", ".join([":", *marks, *([columns] if columns else [])])
+            stays = tuple(run.order.index(place) for place in range(len(run.order)))
+            value = permuted(names[run.small], stays)
+            draft.add(f"{names[number]}{column_range(mix.spreads, run, 'c')}.add_({value}[{trimmed(index)}])")
 
 
-def print_slices(draft: Draft, slices: dict[Side, str]) -> None:
-    """Name the slices of a mix's columns."""
-    names = list(slices.values())
-    lengths = [channels(side.piece.free_size, "c") for side in slices]
+def trimmed(index: str) -> str:
+    """An index without the full ranges at its end."""
+    while index.endswith(", :"):
+        index = index.removesuffix(", :")
+    return index
+
+
+def print_slices(draft: Draft, number: int, value: str) -> dict[Side, str]:
+    """Name the slices of a mix's columns that are read by themselves: those that are not added into another mix."""
+    mix = draft.plan.mixes[number]
+    added = {
+        place
+        for run in draft.plan.additions
+        if run.small == number
+        for place in range(run.start, run.start + run.count)
+    }
+    sides = [side for place, side in enumerate(mix.spreads) if place not in added]
+    if not sides:
+        return {}
+    first = sum(side.piece.free_size for place, side in enumerate(mix.spreads) if place in added)
+    part = range_code(first, mix.columns, mix.columns, "c")
+    value += f"[..., {part}]" if part else ""
+    if len(sides) == 1 and not part:
+        return {sides[0]: value}
+    names = [draft.namer.fresh(f"to_{side_name(draft.plan.maps.target, side)}") for side in sides]
+    lengths = [channels(side.piece.free_size, "c") for side in sides]
     split = lengths[0] if len(set(lengths)) == 1 else f"[{', '.join(lengths)}]"
-    ending = f" = mixed.split({split}, dim=-1)"
+    ending = f" = {value}.split({split}, dim=-1)" if len(sides) > 1 else f" = {value}"
     if len(INDENT + ", ".join(names) + ending) <= WIDTH:
         draft.add(", ".join(names) + ending)
-        return
+        return dict(zip(sides, names, strict=True))
     draft.lines += [f"{INDENT}(", *listed(names, INDENT + "    ")]
     if len(INDENT + ")" + ending) <= WIDTH:
         draft.add(")" + ending)
     else:
-        draft.add(") = mixed.split(")
+        draft.add(f") = {value}.split(")
         draft.lines += bracketed("[", lengths, "],", INDENT + "    ")
         draft.add("    dim=-1,", ")")
+    return dict(zip(sides, names, strict=True))
 
 
 def plural(count: int, noun: str) -> str:

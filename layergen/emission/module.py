@@ -11,7 +11,7 @@ from typing import Any
 
 from layergen.emission.draft import INDENT, Draft, axis_names
 from layergen.emission.expressions import WIDTH, bracketed, channels, literal, size_code, tuple_code
-from layergen.emission.mixing import Weights, name_weights, print_mixes
+from layergen.emission.mixing import Weights, mix_labels, name_weights, print_mixes
 from layergen.emission.names import Namer
 from layergen.emission.pooling import print_pools
 from layergen.emission.prelude import FUNCTIONS
@@ -233,8 +233,8 @@ def print_forward(draft: Draft, weights: Sequence[Weights]) -> list[str]:
     """`forward`: sizes, pools, mixes, spreads, result."""
     invariant = draft.plan.maps.target == SCALAR
     checks = print_sizes(draft)
-    pooled = print_pools(draft)
-    draft.add("", "# Mixes: for each core every pool feeds every spread.")
+    pooled = print_pools(draft, mix_labels(weights))
+    draft.add("", "# Mixes, from the smallest core to the largest: in each, every pool feeds every spread.")
     slices = print_mixes(draft, weights, pooled)
     before = len(draft.lines)
     results = print_spreads(draft, slices)

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 __all__ = ["RESERVED", "Namer", "identifier"]
 
 RESERVED = frozenset(
-    {"self", "x", "n", "c", "batch", "pools", "mixed", "torch", "nn", "Tensor", "ClassVar", "annotations"}
-    | set(dir(builtins))
+    {"self", "x", "n", "c", "batch", "torch", "nn", "Tensor", "ClassVar", "annotations"} | set(dir(builtins))
 )
 """Names with a meaning in emitted code, and Python's own."""
 

@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from layergen.emission.draft import Draft, shape_text, side_name, side_text, tensor_identifier, whole_side
-from layergen.emission.expressions import literal, tuple_code
+from layergen.emission.expressions import channels, literal, tuple_code
 from layergen.emission.pieces import read_pieces
-from layergen.plan.steps import Pool, unordered
+from layergen.plan.steps import Pool, Run, unordered
 from symmetry.diagrams import Side
 from symmetry.layout import Piece
 
-__all__ = ["merging_pairs", "pool_expression", "print_pools"]
+__all__ = ["column_range", "merging_pairs", "permuted", "print_pools", "range_code"]
 
 
-def print_pools(draft: Draft) -> dict[Side, str]:
-    """Print every pool; return the name of each pooled feature by side."""
+def print_pools(draft: Draft, labels: Sequence[str]) -> list[str]:
+    """Print every pool, and for each mix their concatenation; return the name of each mix's by its number."""
+    names = print_single_pools(draft)
+    draft.add("", "# Pools of each core, from the largest core to the smallest.")
+    found: dict[int, str] = {}
+    for number in reversed(range(len(draft.plan.mixes))):
+        if draft.plan.mixes[number].pools:
+            found[number] = print_concatenation(draft, number, labels[number], names, found)
+    return [found.get(number, "") for number in range(len(draft.plan.mixes))]
+
+
+def print_concatenation(
+    draft: Draft, number: int, label: str, names: dict[Side, str], larger: Mapping[int, str]
+) -> str:
+    """The pools of one mix side by side; returns their name."""
+    mix = draft.plan.mixes[number]
+    runs = {run.start: run for run in draft.plan.reductions if run.small == number}
+    items, place = [], 0
+    while place < len(mix.pools):
+        run = runs.get(place)
+        items.append(reduction(draft, run, larger[run.large]) if run else pool_expression(names, mix.pools[place]))
+        place += run.count if run else 1
+    if len(items) == 1 and items[0].isidentifier():
+        return items[0]
+    name = draft.namer.fresh("_".join(("pools", label)).strip("_"))
+    space = draft.plan.maps.source
+    sources = ", ".join(side_text(space[side.piece.tensor], side)[1] for side in mix.pools)
+    shape = ", ".join(("batch", *mix.core.sets, channels(mix.rows, "in").replace(" * ", "·")))
+    comment = f"({shape}): {str(mix.core) or 1} <- {sources}"
+    draft.concatenate(name, items, comment)
+    return name
+
+
+def reduction(draft: Draft, run: Run, value: str) -> str:
+    """The mean of a row of a larger core's pools."""
+    mix = draft.plan.mixes[run.large]
+    value += column_range(mix.pools, run, "n")
+    value += mean_code(draft, [mix.core.sets[place] for place in run.dropped], [str(p + 1) for p in run.dropped])
+    return permuted(f"({value})" if run.order != tuple(sorted(run.order)) else value, run.order)
+
+
+def print_single_pools(draft: Draft) -> dict[Side, str]:
+    """Print the pools that are computed by themselves; return the name of each by side."""
     draft.add("# The source tensors, free values merged with the channels.")
     pieces = print_sources(draft)
     names: dict[Side, str] = {}
@@ -21,7 +64,7 @@ def print_pools(draft: Draft) -> dict[Side, str]:
         if pool.side == whole_side(pool.side.piece):
             names[pool.side] = pieces[pool.side.piece]
     if len(names) < len(draft.plan.pools):
-        draft.add("", "# Pools: diagonals of the source, averaged over what the core leaves out.")
+        draft.add("", "# Diagonals of the source, and means that several cores read.")
     for pool in draft.plan.pools:
         if pool.side not in names:
             print_pool(draft, pool, pieces, names)
@@ -58,18 +101,19 @@ def print_pool(draft: Draft, pool: Pool, pieces: dict[Piece, str], names: dict[S
         value, kept = names[pool.origin], pool.origin.kept
     averaged = [number for number in kept if number not in side.kept]
     if averaged:
-        value += mean_code(draft, side, averaged, [str(kept.index(number) + 1) for number in averaged])
+        sets = [side.piece.positions[side.blocks[number][0]].index.name for number in averaged]
+        value += mean_code(draft, sets, [str(kept.index(number) + 1) for number in averaged])
     names[side] = draft.namer.fresh(side_name(space, side))
     left, right = side_text(space[side.piece.tensor], side)
     draft.assign(names[side], [value], f"{left} <- {right}: {shape_text(side, 'in')}")
 
 
-def mean_code(draft: Draft, side: Side, blocks: list[int], dims: list[str]) -> str:
-    """The mean over some blocks, as a sum and a division of what is left.
+def mean_code(draft: Draft, sets: Sequence[str], dims: Sequence[str]) -> str:
+    """The mean over some dimensions, as a sum and a division of what is left.
 
     The gradient of a mean is divided at full size, that of a sum is a view.
     """
-    sizes = [draft.sizes[side.piece.positions[side.blocks[number][0]].index.name] for number in blocks]
+    sizes = [draft.sizes[name] for name in sets]
     divisor = sizes[0] if len(sizes) == 1 else f"({' * '.join(sizes)})"
     return f".sum({dims[0] if len(dims) == 1 else tuple_code(dims)}) / {divisor}"
 
@@ -89,7 +133,27 @@ def merging_pairs(side: Side) -> list[tuple[int, int]]:
 def pool_expression(names: dict[Side, str], side: Side) -> str:
     """A pooled feature with its kept blocks in the order of a core."""
     stored = unordered(side)
-    if stored == side:
-        return names[stored]
-    order = ", ".join(str(dim) for dim in (0, *(stored.kept.index(n) + 1 for n in side.kept), len(side.kept) + 1))
-    return f"{names[stored]}.permute({order})"
+    return permuted(names[stored], tuple(stored.kept.index(number) for number in side.kept))
+
+
+def permuted(value: str, order: tuple[int, ...]) -> str:
+    """A value with its core's dimensions in another order."""
+    if order == tuple(range(len(order))):
+        return value
+    return f"{value}.permute({', '.join(str(dim) for dim in (0, *(place + 1 for place in order), len(order) + 1))})"
+
+
+def column_range(sides: Sequence[Side], run: Run, symbol: str) -> str:
+    """The index that takes a run's columns out of those of the larger mix; empty where it takes them all."""
+    widths = [side.piece.free_size for side in sides]
+    text = range_code(sum(widths[: run.first]), sum(widths[: run.first + run.count]), sum(widths), symbol)
+    return f"[..., {text}]" if text else ""
+
+
+def range_code(start: int, stop: int, total: int, symbol: str) -> str:
+    """A slice of columns, counted in channels; empty where it is all of them."""
+    if (start, stop) == (0, total):
+        return ""
+    first, last = channels(start, symbol) if start else "", "" if stop == total else channels(stop, symbol)
+    simple = first.isalnum() or (not first and last.isalnum())
+    return f"{first}:{last}" if simple and (not last or last.isalnum()) else f"{first} : {last}".strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from layergen.emission.draft import INDENT, Draft, shape_text, side_name, side_text, tensor_identifier, whole_side
 from layergen.emission.expressions import WIDTH, channels, literal
 from layergen.emission.pieces import joined, put_together
-from layergen.emission.pooling import merging_pairs
+from layergen.emission.pooling import merging_pairs, permuted
 from layergen.plan.steps import Spread, unordered
 from symmetry.diagrams import Side
 from symmetry.layout import Piece
@@ -51,8 +51,6 @@ def print_sum(draft: Draft, step: Spread, steps: list[Spread], slices: dict[Side
     whole = len(side.kept) == len(side.blocks) and not merging_pairs(side)
     base = tensor_identifier(draft.plan.maps.target, side.piece) if whole else side_name(draft.plan.maps.target, side)
     name = draft.namer.fresh(f"out_{base}")
-    if step.in_place and below:
-        summands = [own[0] + "".join(f".add_({other})" for other in summands[1:])]
     kept = [side_text(tensor, other)[0] for other in ([side] if own else []) + below]
     draft.assign(name, summands, f"{side_text(tensor, side)[1]} <- {', '.join(kept)}: {shape_text(side, 'out')}")
     return name
@@ -60,11 +58,7 @@ def print_sum(draft: Draft, step: Spread, steps: list[Spread], slices: dict[Side
 
 def slice_expression(side: Side, name: str) -> str:
     """A slice with its core's dimensions in the order of the blocks."""
-    order = sorted(range(len(side.kept)), key=lambda place: side.kept[place])
-    if order == list(range(len(order))):
-        return name
-    dims = ", ".join(str(dim) for dim in (0, *(place + 1 for place in order), len(order) + 1))
-    return f"{name}.permute({dims})"
+    return permuted(name, tuple(sorted(range(len(side.kept)), key=lambda place: side.kept[place])))
 
 
 def repeated(side: Side, into: Side) -> str:

@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from layergen.plan.steps import Mix, Plan, Pool, unordered
+from layergen.plan.bundling import bundle_pools, bundle_spreads
+from layergen.plan.steps import Mix, Plan, Pool
 from symmetry.diagrams import Side
 
-__all__ = ["PASSES", "add_in_place", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
+__all__ = ["PASSES", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
 
 
 def entries(side: Side) -> int:
@@ -48,12 +49,6 @@ def share_spreads(plan: Plan) -> Plan:
     )
 
 
-def add_in_place(plan: Plan) -> Plan:
-    """Add into the product of a core that has one spread only, instead of making another tensor of its size."""
-    alone = {unordered(mix.spreads[0]) for mix in plan.mixes if len(mix.spreads) == 1}
-    return replace(plan, spreads=tuple(replace(spread, in_place=spread.side in alone) for spread in plan.spreads))
-
-
 def orient_cores(plan: Plan) -> Plan:
     """Order each core's indices as its largest features have them, so that those need no transposed copy."""
     return replace(plan, mixes=tuple(oriented(mix) for mix in plan.mixes))
@@ -88,7 +83,13 @@ def grouped(sides: Iterable[Side]) -> dict[tuple[object, ...], list[Side]]:
     return found
 
 
-PASSES: tuple[Callable[[Plan], Plan], ...] = (orient_cores, share_pools, share_spreads, add_in_place)
+PASSES: tuple[Callable[[Plan], Plan], ...] = (
+    orient_cores,
+    share_pools,
+    bundle_pools,
+    share_spreads,
+    bundle_spreads,
+)
 
 
 def optimised(plan: Plan, passes: Iterable[Callable[[Plan], Plan]] = PASSES) -> Plan:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from symmetry.diagrams import Core, Side
 from symmetry.maps import EquivariantMaps
 
-__all__ = ["Mix", "Plan", "Pool", "Spread", "unordered"]
+__all__ = ["Mix", "Plan", "Pool", "Run", "Spread", "unordered"]
 
 
 def unordered(side: Side) -> Side:
@@ -64,23 +64,49 @@ class Mix:
 class Spread:
     """Add the value of `side` into that of `into` (same blocks, more of them kept), repeating over the others.
 
-    `into` is None for the side that keeps every block: it goes to the piece, on its diagonals. With `in_place` what
-    smaller sides spread into this one is added into its slice of the mix, which nothing else reads.
+    `into` is None for the side that keeps every block: it goes to the piece, on its diagonals.
     """
 
     side: Side
     into: Side | None = None
-    in_place: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """`count` sides of the mix `small`, from `start`, that belong to as many of the mix `large`, from `first`.
+
+    Pools: they are means of those over the places `dropped` of the larger core. Spreads: they are repeated over these
+    places and added into those. `order` gives the smaller core's places among those that stay.
+    """
+
+    small: int
+    start: int
+    count: int
+    large: int
+    first: int
+    dropped: tuple[int, ...]
+    order: tuple[int, ...]
+
+    def continues(self, start: int, large: int, first: int, dropped: tuple[int, ...], order: tuple[int, ...]) -> bool:
+        """Whether a further side, so linked, prolongs the run."""
+        follows = (self.start + self.count, self.first + self.count) == (start, first)
+        return follows and (self.large, self.dropped, self.order) == (large, dropped, order)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A layer: pools in an order in which each origin comes before its use, mixes, spreads likewise."""
+    """A layer: pools in an order in which each origin comes before its use, mixes, spreads likewise.
+
+    `reductions` are pools that are computed from those of another mix, many at once; `additions` are spreads that are
+    added into those of another mix. Neither is among `pools` and `spreads`.
+    """
 
     maps: EquivariantMaps
     pools: tuple[Pool, ...]
     mixes: tuple[Mix, ...]
     spreads: tuple[Spread, ...]
+    reductions: tuple[Run, ...] = ()
+    additions: tuple[Run, ...] = ()
 
     @property
     def dimension(self) -> int:
