@@ -128,6 +128,9 @@ class CNNLayer(nn.Module):
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
+    def extra_repr(self) -> str:
+        return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"
+
     def forward(self, x: dict[str, Tensor]) -> dict[str, Tensor]:
         _check_names(x, self.AXES)
         batch, n, c = x["conv1.weight"].shape[0], self.in_channels, self.out_channels

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import linecache
+import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from types import new_class
+from types import ModuleType, new_class
 from typing import Any, cast
 
 import torch
@@ -28,11 +30,15 @@ def emitted_class(maps: EquivariantMaps, name: str, limit: int) -> type[nn.Modul
     """The class of the emitted module. Its source is in `linecache`, so that tracebacks show it."""
     ranks = dict(maps.ranks)
     source = generate(maps.source, name, target=maps.target, terms=maps.terms, rank=ranks, limit=limit)
-    filename = f"<layergen {name} {abs(hash(source)):x}>"
+    mark = hashlib.sha256(source.encode()).hexdigest()[:16]
+    filename = f"<layergen {name} {mark}>"
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
-    namespace: dict[str, Any] = {"__name__": f"layergen.in_memory.{name}"}
-    exec(compile(source, filename, "exec"), namespace)
-    return namespace[name]
+    # torch.compile looks a function's module up by its name.
+    module = ModuleType(f"layergen_emitted_{mark}")
+    sys.modules[module.__name__] = module
+    exec(compile(source, filename, "exec"), module.__dict__)
+    emitted: type[nn.Module] = getattr(module, name)
+    return emitted
 
 
 @lru_cache(maxsize=64)

@@ -18,7 +18,8 @@ def stack(
 ) -> dict[str, Tensor]:
     """Features of some networks: for each tensor `(network, *axes, 1)`, the one channel its values.
 
-    `ignore` are patterns (as in `fnmatch`) of names to leave out, such as `"*.num_batches_tracked"`. Raises
+    `ignore` are patterns (as in `fnmatch`) of names to leave out, such as `"*.num_batches_tracked"`. Gradients flow
+    back to tensors that ask for them. Networks of another width are stacked with `space.resized({"h": 16})`. Raises
     `ValueError` listing every tensor that is missing, not declared, of the wrong shape or of another dtype than
     in the first network.
 
@@ -30,31 +31,49 @@ def stack(
     >>> torch.equal(unstack(features, space)[4]["bias"], networks[4].bias)
     True
     """
+    if isinstance(state_dicts, Mapping) or not all(isinstance(state, Mapping) for state in state_dicts):
+        raise TypeError("stack takes a list of state_dicts: [network.state_dict() for network in networks]")
     if not state_dicts:
         raise ValueError("there are no networks to stack")
     kept = [
         {name: value for name, value in state.items() if not any(fnmatchcase(name, pattern) for pattern in ignore)}
         for state in state_dicts
     ]
-    faults = [fault for number, state in enumerate(kept) for fault in network_faults(number, state, kept[0], space)]
-    if faults:
+    networks: dict[str, list[int]] = {}
+    for number, state in enumerate(kept):
+        for fault in network_faults(state, kept[0], space):
+            networks.setdefault(fault, []).append(number)
+    if networks:
+        faults = [f"{which(numbers, len(kept))}: {fault}" for fault, numbers in networks.items()]
         raise ValueError("the networks do not fit the specification:\n  " + "\n  ".join(faults))
-    return {name: torch.stack([state[name].detach() for state in kept]).unsqueeze(-1) for name in space.names}
+    return {name: torch.stack([state[name] for state in kept]).unsqueeze(-1) for name in space.names}
 
 
-def network_faults(
-    number: int, state: Mapping[str, Tensor], first: Mapping[str, Tensor], space: WeightSpace
-) -> list[str]:
+def which(numbers: Sequence[int], count: int) -> str:
+    """Some networks in words."""
+    if len(numbers) == count:
+        return "every network" if count > 1 else "network 0"
+    shown = ", ".join(map(str, numbers[:5])) + (f" and {len(numbers) - 5} more" if len(numbers) > 5 else "")
+    return f"network{'s' if len(numbers) > 1 else ''} {shown}"
+
+
+def network_faults(state: Mapping[str, Tensor], first: Mapping[str, Tensor], space: WeightSpace) -> list[str]:
     """What is wrong with one network, a line each."""
-    faults = [f"network {number}: {name!r} is missing" for name in space.names if name not in state]
+    faults = [f"{name!r} is missing" for name in space.names if name not in state]
     for name, value in state.items():
         if name not in space.names:
-            faults.append(f"network {number}: {name!r} is not declared")
+            faults.append(f"{name!r} is not declared{hint(name, space)}")
         elif tuple(value.shape) != space[name].shape:
-            faults.append(f"network {number}: {name!r} has shape {tuple(value.shape)}, declared {space[name].shape}")
+            faults.append(f"{name!r} has shape {tuple(value.shape)}, declared {space[name].shape}")
         elif name in first and value.dtype != first[name].dtype:
-            faults.append(f"network {number}: {name!r} is {value.dtype}, in network 0 it is {first[name].dtype}")
+            faults.append(f"{name!r} is {value.dtype}, in network 0 it is {first[name].dtype}")
     return faults
+
+
+def hint(name: str, space: WeightSpace) -> str:
+    """A declared name of which an undeclared one is a part, or the other way round."""
+    near = [other for other in space.names if other.endswith(f".{name}") or name.endswith(f".{other}")]
+    return f" (there is {near[0]!r})" if near else ""
 
 
 def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str, Tensor]]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import Any
 
 from symmetry.errors import SpecificationError
 from symmetry.indices import check_name
@@ -117,7 +118,8 @@ class Parser:
         try:
             return Atom(check_name(token), 0, start)
         except SpecificationError as error:
-            raise self.fault(error.fault, token, start, error.remedy or "") from None
+            remedy = "separate indices by spaces" if "," in token else error.remedy
+            raise self.fault(error.fault, token, start, remedy or "") from None
 
     def bracket(self, start: int, depth: int) -> Expression:
         if depth > DEEPEST:
@@ -137,7 +139,7 @@ class Parser:
         return concatenation([*terms, product(items)])
 
 
-def parse_axes(text: str) -> tuple[Expression, ...]:
+def parse_axes(text: Any) -> tuple[Expression, ...]:
     """The expressions of an axis string, one for each axis.
 
     Raises `SpecificationError` with a caret under the offending token.
@@ -146,7 +148,10 @@ def parse_axes(text: str) -> tuple[Expression, ...]:
     '((head dk) + 3) d'
     """
     if not isinstance(text, str):
-        raise SpecificationError(f"axes are {text!r}, which is not a string", remedy='write "h2 h1"; "" is a scalar')
+        quote = "; a key with dots stands in quotes"
+        raise SpecificationError(
+            f"axes are {text!r}, which is not a string", remedy=f'write "0.weight" = "h2 h1"; "" is a scalar{quote}'
+        )
     text = text.replace("\n", " ").replace("\r", " ")
     return Parser(text, [(match.group(), match.start()) for match in TOKEN.finditer(text)]).axes()
 

@@ -172,8 +172,14 @@ def element(space: WeightSpace, parts: Mapping[str, ArrayLike]) -> GroupElement:
     return GroupElement(space, frozen(whole))
 
 
-def random_element(space: WeightSpace, rng: np.random.Generator, *, positional: bool = False) -> GroupElement:
-    """A uniformly random element; positional indices move only if asked to."""
+def random_element(
+    space: WeightSpace, rng: np.random.Generator | int | None = None, *, positional: bool = False
+) -> GroupElement:
+    """A uniformly random element; positional indices move only if asked to.
+
+    `rng` is a numpy generator, or the seed of one.
+    """
+    rng = np.random.default_rng(rng)
     parts = {}
     for index in (index for index in space.indices if index.permuted):
         if positional or not isinstance(index, PositionalIndex):

@@ -83,7 +83,7 @@ def piece_dimension(pieces: Sequence[Piece], *, bounded: bool = True) -> int:
     return block_count(pieces, bounded=bounded) * math.prod(piece.free_size for piece in pieces)
 
 
-@dataclass(frozen=True, slots=True, init=False)
+@dataclass(frozen=True, slots=True, init=False, repr=False)
 class EquivariantMaps:
     """All linear maps from `source` to `target` (by default to itself) that commute with the permutations.
 
@@ -128,6 +128,11 @@ class EquivariantMaps:
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "terms", check_terms(terms))
         object.__setattr__(self, "ranks", check_ranks(rank))
+
+    def __repr__(self) -> str:
+        restriction = f", {self.restriction}" if self.restriction else ""
+        sizes = f"{len(self.source)} tensors to {len(self.target)}, dimension {readable(self.dimension)}"
+        return f"EquivariantMaps({sizes}{restriction})"
 
     @property
     def restriction(self) -> str:

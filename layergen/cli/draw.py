@@ -23,7 +23,7 @@ Block = Annotated[
 def draw(spec: Spec, output: Output, target: Target = None, invariant: Invariant = False, block: Block = None) -> None:
     """Draw which entries of the block matrix share a parameter, or the diagrams of one block."""
     maps = read_maps(spec, target, invariant)
-    check_output(output, (".png", ".svg"))
+    check_output(output, (".png", ".svg"), inputs=[path for path in (spec, target) if path is not None])
     from layergen.drawing import block_matrix, partition_diagrams, picture
 
     figure = block_matrix(maps) if block is None else partition_diagrams(maps.block(*block))

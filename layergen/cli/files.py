@@ -14,8 +14,8 @@ from symmetry.errors import SpecificationError
 __all__ = ["check_output", "write_whole"]
 
 
-def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
-    """Raise `SpecificationError` if a file at `path` could not be written, or lacks one of the suffixes."""
+def check_output(path: Path, suffixes: Sequence[str] = (), *, inputs: Sequence[Path] = ()) -> None:
+    """Raise `SpecificationError` if `path` cannot be written, lacks one of the suffixes, or is one of the inputs."""
     if suffixes and path.suffix.lower() not in suffixes:
         known = " or ".join(suffixes)
         raise SpecificationError(
@@ -32,6 +32,8 @@ def check_output(path: Path, suffixes: Sequence[str] = ()) -> None:
             raise unwritable(path, "it is a folder", "give the name of a file in it")
         if place.exists() and not place.is_file():
             raise unwritable(path, "it is not a regular file", "give the name of a new file")
+        if any(place.exists() and given.exists() and place.samefile(given) for given in inputs):
+            raise unwritable(path, "it is the specification itself", "name another file")
         if not os.access(place if place.exists() else folder, os.W_OK):
             raise unwritable(path, "permission denied", "give a place that may be written to")
     except OSError as error:

@@ -18,13 +18,18 @@ Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Refuse 
 
 
 def generate(
-    spec: Spec, name: Name, output: Output, target: Target = None, invariant: Invariant = False, limit: Limit = LIMIT
+    spec: Spec,
+    name: Name,
+    output: Output,
+    target: Target = None,
+    invariant: Invariant = False,
+    limit: Limit = LIMIT,
 ) -> None:
     """Write the PyTorch module that is every equivariant linear map of a weight space."""
     from layergen.emission.generate import generate as generated
 
     maps = read_maps(spec, target, invariant)
-    check_output(output)
+    check_output(output, inputs=[path for path in (spec, target) if path is not None])
     source = generated(maps.source, name, target=maps.target, limit=limit)
     write_whole(output, source.encode())
     make_console().print(facts({"wrote": str(output), "class": name, **dimensions(maps)}))

@@ -37,7 +37,17 @@ def print_module(plan: Plan, name: str) -> str:
     weights = name_weights(plan.mixes)
     draft = make_draft(plan, name)
     forward = print_forward(draft, weights)
-    class_lines = [*class_head(plan, name), "", *constructor(plan, weights), "", *reset(plan, weights), "", *forward]
+    class_lines = [
+        *class_head(plan, name),
+        "",
+        *constructor(plan, weights),
+        "",
+        *reset(plan, weights),
+        "",
+        *EXTRA_REPR,
+        "",
+        *forward,
+    ]
     used = [FUNCTIONS[function] for function in FUNCTIONS if function in draft.called | {"_initialise"}]
     return "\n".join([*header(plan, name), *("\n".join(used)).splitlines(), "", "", *class_lines]) + "\n"
 
@@ -208,6 +218,12 @@ def reset(plan: Plan, weights: Sequence[Weights]) -> list[str]:
 def merged(runs: list[tuple[int, Any]]) -> list[tuple[int, Any]]:
     """Neighbours with the same value as one run."""
     return [(sum(size for size, _ in group), value) for value, group in groupby(runs, key=lambda run: run[1])]
+
+
+EXTRA_REPR = [
+    "    def extra_repr(self) -> str:",
+    '        return f"{self.in_channels}, {self.out_channels}, bias={self.bias is not None}"',
+]
 
 
 def number(value) -> str:  # type: ignore[no-untyped-def]

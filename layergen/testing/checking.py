@@ -267,8 +267,9 @@ def failure(
     """The verdict on a permutation that fails."""
     kind = "invariant" if subject.target is None else "equivariant"
     place = "" if subject.target is None else f" at (batch, {'*axes'}, channel) = {entry}"
+    what = "changes the output" if subject.target is None else f"does not move output {name!r} alike"
     lines = [
-        f"not {kind}: {describe(g)} changes output {name!r}{place}",
+        f"not {kind}: {describe(g)} {what}{place}",
         f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.3g}",
         f"    symmetry.element(space, { {n: g.parts[n].tolist() for n in g.moved} })",
     ]

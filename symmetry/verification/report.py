@@ -40,12 +40,18 @@ Proof = Callable[[EquivariantMaps, Sequence[Block]], list[Finding]]
 """A proof takes the maps and their blocks (biases included) and gives a finding for each block."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Report:
     """The findings of all proofs that ran."""
 
     maps: EquivariantMaps
     findings: tuple[Finding, ...]
+
+    def __repr__(self) -> str:
+        ran = [
+            f"{sum(f.found is not None for f in self.findings if f.proof == proof)} by {proof}" for proof in self.proofs
+        ]
+        return f"Report({self.maps!r}: blocks proved: {', '.join(ran)})"
 
     @property
     def proofs(self) -> tuple[str, ...]:

@@ -149,3 +149,14 @@ def test_an_output_that_may_not_be_written_is_refused(folder, monkeypatch):
     monkeypatch.setattr("os.access", lambda *arguments: False)
     with pytest.raises(symmetry.SpecificationError, match=r"^kept.py: cannot be written: permission denied"):
         check_output(Path("kept.py"))
+
+
+@pytest.mark.parametrize("option", [[], ["--target", "other.toml"]])
+def test_a_specification_is_never_overwritten(folder, option):
+    (folder / "other.toml").write_text((folder / "mlp.toml").read_text())
+    name = option[1] if option else "mlp.toml"
+    before = (folder / name).read_bytes()
+    result = run("generate", "mlp.toml", "--name", "Layer", "--output", name, *option)
+    assert result.exit_code == 2
+    assert "it is the specification itself" in result.stderr
+    assert (folder / name).read_bytes() == before

@@ -174,12 +174,24 @@ def test_stacking_lists_everything_that_is_wrong():
         [{**good, "bn.num_batches_tracked": torch.tensor(1)}], space, ignore=["*.num_batches_tracked"]
     )
     assert set(kept) == {"w", "b"}
+    with pytest.raises(ValueError, match=r"every network: 'net.w' is not declared \(there is 'w'\)"):
+        layergen.stack([{"net.w": torch.zeros(3, 2)}] * 3, space)
+    for wrong in (good, [nn.Linear(2, 3)], [space]):
+        with pytest.raises(TypeError, match="list of state_dicts"):
+            layergen.stack(wrong, space)
     with pytest.raises(ValueError, match="no networks"):
         layergen.stack([], space)
     with pytest.raises(ValueError, match="'b' is missing"):
         layergen.unstack({"w": torch.zeros(1, 3, 2, 1), "q": torch.zeros(1)}, space)
     with pytest.raises(ValueError, match="one channel"):
         layergen.unstack({"w": torch.zeros(1, 3, 2, 4), "b": torch.zeros(1, 3, 4)}, space)
+
+
+def test_gradients_flow_through_stacking():
+    space = WeightSpace({"b": "h"}, sets={"h": 3})
+    weights = torch.zeros(3, requires_grad=True)
+    layergen.stack([{"b": weights}, {"b": weights}], space)["b"].sum().backward()
+    assert weights.grad.tolist() == [2, 2, 2]
 
 
 def test_permuting_networks_and_stacking_commute():

@@ -8,6 +8,7 @@ import traceback
 import pytest
 import torch
 
+import layergen
 from layergen.linear import EquivariantLinear, InvariantLinear
 from symmetry import WeightSpace
 from tests.compiler import CAN_BUILD
@@ -73,6 +74,23 @@ BACKENDS = ["eager", "aot_eager", *(["inductor"] if CAN_BUILD else [])]
 def test_compile(layer, backend):
     x = features(SPACE, 2, 2)
     same(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x), rtol=1e-9, atol=1e-9)
+
+
+WHOLES = {
+    "in a sequence": lambda layer: torch.nn.Sequential(layer),
+    "in a function": lambda layer: lambda x: layer(x)["w"].sum(),
+    "in a metanetwork": lambda layer: layergen.nn.Metanet(SPACE, out_features=2, in_channels=2, hidden=4).double(),
+}
+
+
+@pytest.mark.parametrize("name", WHOLES)
+def test_compile_what_contains_a_layer(layer, name):
+    whole, x = WHOLES[name](layer), features(SPACE, 2, 2)
+    expected, found = whole(x), torch.compile(whole, backend="aot_eager")(x)
+    if isinstance(expected, dict):
+        same(found, expected, rtol=1e-9, atol=1e-9)
+    else:
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_export(layer):

@@ -1,0 +1,101 @@
+"""Is a specification right for a module? Permute the weights, compare what it computes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.utils._pytree import tree_leaves, tree_map
+
+from layergen.testing.checking import describe
+from symmetry import GroupElement, WeightSpace, generators, random_element
+
+__all__ = ["assert_function_preserved"]
+
+
+def assert_function_preserved(
+    module: nn.Module,
+    space: WeightSpace,
+    inputs: Sequence[Any],
+    *,
+    examples: int = 10,
+    tolerance: float = 1e-9,
+    seed: int = 0,
+) -> None:
+    """Assert that permuting a module's weights as a specification declares does not change what it computes.
+
+    The module runs in evaluation mode and float64 on `inputs`, its positional arguments, under the generators of the
+    group and `examples` random elements; it is not changed itself. Weights should be in general position: freshly
+    made batch norms, all ones and zeros, hide mistakes. Raises `AssertionError` naming the permutation, and
+    `ValueError` listing the tensors that do not fit.
+
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> tensors = {"0.weight": "h x", "0.bias": "h", "2.weight": "y h", "2.bias": "y"}
+    >>> space = WeightSpace(tensors, sets={"h": 3}, free={"x": 2, "y": 1})
+    >>> assert_function_preserved(network, space, [torch.randn(5, 2)])
+    >>> wrong = WeightSpace({**tensors, "2.weight": "y k"}, sets={"h": 3, "k": 3}, free={"x": 2, "y": 1})
+    >>> assert_function_preserved(network, wrong, [torch.randn(5, 2)])
+    Traceback (most recent call last):
+        ...
+    AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
+    """
+    module = copy.deepcopy(module).double().eval()
+    inputs = tree_map(doubled, tuple(inputs))
+    weights = {name: value.detach() for name, value in module.state_dict().items()}
+    check_fit(weights, space)
+    expected = outputs(module, weights, inputs)
+    if change(expected, outputs(module, weights, inputs)) > 0:
+        raise AssertionError("the module is not deterministic: two calls on the same input differ")
+    for g in elements(space, examples, seed):
+        moved = {**weights, **g.act({name: weights[name] for name in space.names})}
+        error = change(expected, outputs(module, moved, inputs))
+        if not error <= tolerance:
+            raise AssertionError(
+                f"the function is not preserved: {describe(g)} changes its output by {error:.3g} of its largest entry "
+                f"(tolerance {tolerance:.3g})"
+            )
+
+
+def doubled(value: Any) -> Any:
+    """Floating tensors in float64, anything else as it is."""
+    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def check_fit(weights: dict[str, Tensor], space: WeightSpace) -> None:
+    """Raise `ValueError` listing the declared tensors that the module lacks or has in another shape."""
+    faults = [f"{name!r} is not in the state_dict" for name in space.names if name not in weights]
+    faults += [
+        f"{name!r} has shape {tuple(weights[name].shape)}, declared {space[name].shape}"
+        for name in space.names
+        if name in weights and tuple(weights[name].shape) != space[name].shape
+    ]
+    if faults:
+        raise ValueError("the specification does not fit the module:\n  " + "\n  ".join(faults))
+
+
+def outputs(module: nn.Module, weights: dict[str, Tensor], inputs: tuple[Any, ...]) -> list[Tensor]:
+    """The tensors in what a module returns."""
+    with torch.no_grad():
+        found = functional_call(module, weights, inputs)
+    return [leaf for leaf in tree_leaves(found) if isinstance(leaf, Tensor)]
+
+
+def change(before: list[Tensor], after: list[Tensor]) -> float:
+    """The largest change of any entry, relative to the largest entry of its tensor."""
+    return max(
+        (float((a - b).abs().max()) / max(float(a.abs().max()), 1e-300) for a, b in zip(before, after, strict=True)),
+        default=0.0,
+    )
+
+
+def elements(space: WeightSpace, examples: int, seed: int) -> Iterator[GroupElement]:
+    """The generators of the group, simplest first, then random elements. Positional indices stay."""
+    yield from generators(space)
+    rng = np.random.default_rng(seed)
+    for _ in range(examples):
+        yield random_element(space, rng)
