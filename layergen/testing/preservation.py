@@ -45,15 +45,15 @@ def assert_function_preserved(
     AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
     """
     module = copy.deepcopy(module).double().eval()
-    inputs = tree_map(doubled, tuple(inputs))
+    arguments: tuple[Any, ...] = tree_map(doubled, tuple(inputs))
     weights = {name: value.detach() for name, value in module.state_dict().items()}
     check_fit(weights, space)
-    expected = outputs(module, weights, inputs)
-    if change(expected, outputs(module, weights, inputs)) > 0:
+    expected = outputs(module, weights, arguments)
+    if change(expected, outputs(module, weights, arguments)) > 0:
         raise AssertionError("the module is not deterministic: two calls on the same input differ")
     for g in elements(space, examples, seed):
         moved = {**weights, **g.act({name: weights[name] for name in space.names})}
-        error = change(expected, outputs(module, moved, inputs))
+        error = change(expected, outputs(module, moved, arguments))
         if not error <= tolerance:
             raise AssertionError(
                 f"the function is not preserved: {describe(g)} changes its output by {error:.3g} of its largest entry "
