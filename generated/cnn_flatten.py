@@ -165,8 +165,8 @@ class CNNFlattenLayer(nn.Module):
         pools_c2 = torch.cat([conv2_weight.sum(2) / c1, fc1_weight.sum(1) / h, conv2_bias], dim=-1)
         # (batch, c1, 19·in): c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]
         pools_c1 = torch.cat([conv2_weight.sum(1) / c2, conv1_weight, conv1_bias], dim=-1)
-        # (batch, 90·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h
-        # c2 row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]
+        # (batch, 90·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1],
+        # fc1.weight[h c2 row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]
         pools = torch.cat([
             pools_c1.sum(1) / c1,
             pools_c2[..., 9 * n :].sum(1) / c2,
@@ -177,8 +177,8 @@ class CNNFlattenLayer(nn.Module):
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 8 pools, 8 spreads, 8100 diagrams
-        # (batch, 90·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2
-        # row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1
+        # (batch, 90·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1],
+        # fc1.weight[h c2 row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias

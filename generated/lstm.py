@@ -236,9 +236,9 @@ class LSTMLayer(nn.Module):
         lstm_weight_hh_l1_diagonal_h2 = _diagonal(lstm_weight_hh_l1, [(1, 2)])
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, h2, h2, 8·in): h2 h2 <- lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2 h2']
+        # (batch, h2, h2', 8·in): h2 h2' <- lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2' h2]
         pools_h2_h2 = torch.cat([lstm_weight_hh_l1, lstm_weight_hh_l1.permute(0, 2, 1, 3)], dim=-1)
-        # (batch, h1, h1, 8·in): h1 h1 <- lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1']
+        # (batch, h1, h1', 8·in): h1 h1' <- lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1' h1]
         pools_h1_h1 = torch.cat([lstm_weight_hh_l0, lstm_weight_hh_l0.permute(0, 2, 1, 3)], dim=-1)
         # (batch, token, 3·in): token <- embedding.weight[token e], readout.weight[token h2],
         # readout.bias[token]
@@ -247,7 +247,7 @@ class LSTMLayer(nn.Module):
             readout_weight.sum(2) / h2,
             readout_bias,
         ], dim=-1)
-        # (batch, h2, 25·in): h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
+        # (batch, h2, 25·in): h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2],
         # lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2],
         # lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2]
         pools_h2 = torch.cat([
@@ -259,7 +259,7 @@ class LSTMLayer(nn.Module):
             lstm_bias_ih_l1,
             lstm_bias_hh_l1,
         ], dim=-1)
-        # (batch, h1, 28·in): h1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'],
+        # (batch, h1, 28·in): h1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1],
         # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1],
         # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1]
         pools_h1 = torch.cat([
@@ -273,11 +273,11 @@ class LSTMLayer(nn.Module):
         ], dim=-1)
         # (batch, e, 5·in): e <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e]
         pools_e = torch.cat([lstm_weight_ih_l0.sum(1) / h1, embedding_weight.sum(1) / token], dim=-1)
-        # (batch, 43·in): 1 <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate
-        # h1 h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
-        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
-        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
-        # readout.bias[token]
+        # (batch, 43·in): 1 <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e],
+        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
+        # lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
+        # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
+        # lstm.bias_hh_l1[gate h2], readout.bias[token]
         pools = torch.cat([
             pools_e.sum(1) / e,
             pools_h1[..., 8 * n : 12 * n].sum(1) / h1,
@@ -290,11 +290,11 @@ class LSTMLayer(nn.Module):
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 13 pools, 13 spreads, 1849 diagrams
-        # (batch, 43·out): lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate h1
-        # h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
-        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
-        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
-        # readout.bias[token] <- 1
+        # (batch, 43·out): lstm.weight_ih_l0[gate h1 e], embedding.weight[token e],
+        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
+        # lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
+        # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
+        # lstm.bias_hh_l1[gate h2], readout.bias[token] <- 1
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
@@ -305,7 +305,7 @@ class LSTMLayer(nn.Module):
         mixed_e.add_(mixed[:, None, : 5 * c])
 
         # core (h1): 7 pools, 7 spreads, 784 diagrams
-        # (batch, h1, 28·out): lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'],
+        # (batch, h1, 28·out): lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1],
         # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1],
         # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1] <- h1
         mixed_h1 = pools_h1 @ self.mix_h1
@@ -318,7 +318,7 @@ class LSTMLayer(nn.Module):
         ) = mixed_h1[..., 16 * c :].split(4 * c, dim=-1)
 
         # core (h2): 7 pools, 7 spreads, 625 diagrams
-        # (batch, h2, 25·out): lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
+        # (batch, h2, 25·out): lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2],
         # lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2],
         # lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2] <- h2
         mixed_h2 = pools_h2 @ self.mix_h2
@@ -349,8 +349,8 @@ class LSTMLayer(nn.Module):
         mixed_token_e.add_(mixed_token[:, :, None, :c])
         mixed_token_e.add_(mixed_e[:, None, :, 4 * c :])
 
-        # core (h1 h1): 2 pools, 1 spread, 32 diagrams
-        # (batch, h1, h1, 4·out): lstm.weight_hh_l0[gate h1 h1'] <- h1 h1
+        # core (h1 h1'): 2 pools, 1 spread, 32 diagrams
+        # (batch, h1, h1', 4·out): lstm.weight_hh_l0[gate h1 h1'] <- h1 h1'
         mixed_h1_h1 = pools_h1_h1 @ self.mix_h1_h1
         mixed_h1_h1.add_(mixed_h1[:, None, :, 4 * c : 8 * c])
         mixed_h1_h1.add_(mixed_h1[:, :, None, 8 * c : 12 * c])
@@ -361,8 +361,8 @@ class LSTMLayer(nn.Module):
         mixed_h2_h1.add_(mixed_h2[:, :, None, : 4 * c])
         mixed_h2_h1.add_(mixed_h1[:, None, :, 12 * c : 16 * c])
 
-        # core (h2 h2): 2 pools, 1 spread, 32 diagrams
-        # (batch, h2, h2, 4·out): lstm.weight_hh_l1[gate h2 h2'] <- h2 h2
+        # core (h2 h2'): 2 pools, 1 spread, 32 diagrams
+        # (batch, h2, h2', 4·out): lstm.weight_hh_l1[gate h2 h2'] <- h2 h2'
         mixed_h2_h2 = pools_h2_h2 @ self.mix_h2_h2
         mixed_h2_h2.add_(mixed_h2[:, None, :, 4 * c : 8 * c])
         mixed_h2_h2.add_(mixed_h2[:, :, None, 8 * c : 12 * c])

@@ -287,9 +287,9 @@ class ResNetBlockLayer(nn.Module):
             fc_weight,
         ], dim=-1)
         # (batch, s1, 63·in): s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
-        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3
-        # 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1], bn1.running_var[s1],
-        # layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
+        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
+        # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
+        # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
         # layer1.0.bn2.running_var[s1]
         pools_s1 = torch.cat([
             pools_m1_s1.sum(1) / m1,
@@ -353,12 +353,12 @@ class ResNetBlockLayer(nn.Module):
         # (batch, 108·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
         # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
-        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2
-        # s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
-        # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
-        # layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn2.weight[s2],
-        # layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2], layer2.0.bn2.running_var[s2],
-        # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
+        # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
+        # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
+        # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
+        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
+        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
         # fc.bias[y] <- 1
         mixed = pools @ self.mix
@@ -395,9 +395,9 @@ class ResNetBlockLayer(nn.Module):
 
         # core (s1): 13 pools, 13 spreads, 3969 diagrams
         # (batch, s1, 63·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
-        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3
-        # 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1], bn1.running_var[s1],
-        # layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
+        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
+        # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
+        # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
         # layer1.0.bn2.running_var[s1] <- s1
         mixed_s1 = pools_s1 @ self.mix_s1
         mixed_s1[..., 9 * c :].add_(mixed[:, None, 17 * c : 71 * c])

@@ -234,17 +234,18 @@ class TransformerBlockLayer(nn.Module):
         ], dim=-1)
         # (batch, d, h, 2·in): d h <- linear1.weight[h d], linear2.weight[d h]
         pools_d_h = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
-        # (batch, head, 7·in): head <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head
-        # dk d], self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
-        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
-        # self_attn.in_proj_bias#2[head dv]
+        # (batch, head, 7·in): head <- self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_bias#2[head dv]
         pools_head = torch.cat([pools_head_dk.sum(2) / dk, pools_head_dv.sum(2) / dv], dim=-1)
         # (batch, h, 3·in): h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]
         pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
-        # (batch, d, 12·in): d <- linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk
-        # d], self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
-        # norm1.bias[d], norm2.weight[d], norm2.bias[d]
+        # (batch, d, 12·in): d <- linear1.weight[h d], linear2.weight[d h],
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d],
+        # norm2.bias[d]
         pools_d = torch.cat([
             pools_d_h.sum(2) / h,
             pools_head_d.sum(1) / head,
@@ -320,14 +321,16 @@ class TransformerBlockLayer(nn.Module):
         to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split(c, dim=-1)
 
         # core (head d): 4 pools, 4 spreads, 16 diagrams
-        # (batch, head, d, 4·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk
-        # d], self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- head d
+        # (batch, head, d, 4·out): self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv] <- head d
         mixed_head_d = pools_head_d @ self.mix_head_d
         mixed_head_d.add_(mixed_d[:, None, :, 2 * c : 6 * c])
 
         # core (head dk): 4 pools, 4 spreads, 16 diagrams
-        # (batch, head, dk, 4·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk
-        # d], self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk] <- head dk
+        # (batch, head, dk, 4·out): self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk] <- head dk
         mixed_head_dk = pools_head_dk @ self.mix_head_dk
         mixed_head_dk.add_(mixed_head[:, :, None, : 4 * c])
         (
@@ -336,15 +339,15 @@ class TransformerBlockLayer(nn.Module):
         ) = mixed_head_dk[..., 2 * c :].split(c, dim=-1)
 
         # core (head dv): 3 pools, 3 spreads, 9 diagrams
-        # (batch, head, dv, 3·out): self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head
-        # dv], self_attn.in_proj_bias#2[head dv] <- head dv
+        # (batch, head, dv, 3·out): self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_bias#2[head dv] <- head dv
         mixed_head_dv = pools_head_dv @ self.mix_head_dv
         mixed_head_dv.add_(mixed_head[:, :, None, 4 * c :])
         to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv[..., 2 * c :]
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams
-        # (batch, head, dk, d, 2·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head
-        # dk d] <- head dk d
+        # (batch, head, dk, d, 2·out): self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d] <- head dk d
         mixed_head_dk_d = pools_head_dk_d @ self.mix_head_dk_d
         mixed_head_dk_d.add_(mixed_head_dk[:, :, :, None, : 2 * c])
         mixed_head_dk_d.add_(mixed_head_d[:, :, None, :, : 2 * c])
@@ -354,8 +357,8 @@ class TransformerBlockLayer(nn.Module):
         ) = mixed_head_dk_d.split(c, dim=-1)
 
         # core (d head dv): 2 pools, 2 spreads, 4 diagrams
-        # (batch, d, head, dv, 2·out): self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head
-        # dv] <- d head dv
+        # (batch, d, head, dv, 2·out): self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv] <- d head dv
         mixed_d_head_dv = pools_d_head_dv @ self.mix_d_head_dv
         mixed_d_head_dv.add_(mixed_head_dv[:, None, :, :, : 2 * c])
         mixed_d_head_dv.add_(mixed_head_d.permute(0, 2, 1, 3)[:, :, :, None, 2 * c :])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,18 @@ from symmetry.diagrams import Side, block_names
 from symmetry.layout import Piece
 from symmetry.weight_space import Tensor, WeightSpace
 
-__all__ = ["INDENT", "Draft", "axis_names", "shape_text", "side_name", "side_text", "tensor_identifier", "whole_side"]
+__all__ = [
+    "INDENT",
+    "Draft",
+    "axis_names",
+    "comment_lines",
+    "core_names",
+    "shape_text",
+    "side_name",
+    "side_text",
+    "tensor_identifier",
+    "whole_side",
+]
 
 INDENT = " " * 8
 
@@ -39,7 +51,7 @@ class Draft:
 
     def concatenate(self, name: str, items: Sequence[str], comment: str) -> None:
         """Add the statement `name = torch.cat(items)`, with the comment above it."""
-        self.lines += [f"{INDENT}# {line}" for line in textwrap.wrap(comment, WIDTH - len(INDENT) - 2)]
+        self.add(*comment_lines(comment))
         if len(items) == 1:
             self.assign(name, items)
         else:
@@ -70,10 +82,25 @@ def whole_side(piece: Piece) -> Side:
     return Side(piece, tuple((place,) for place in piece.permuted), tuple(range(len(piece.permuted))))
 
 
+def core_names(sets: Sequence[str]) -> list[str]:
+    """A name for each index of a core: that of its set, with primes where a set occurs again.
+
+    >>> core_names(("h", "k", "h"))
+    ['h', 'k', "h'"]
+    """
+    return [name + "'" * sets[:place].count(name) for place, name in enumerate(sets)]
+
+
+def text_names(side: Side) -> list[str]:
+    """A name for each block of a side: those that the core keeps as the core has them, then the others."""
+    order = [*side.kept, *side.dropped]
+    names = core_names([side.piece.positions[side.blocks[number][0]].index.name for number in order])
+    return [name for _, name in sorted(zip(order, names, strict=True))]
+
+
 def side_text(tensor: Tensor, side: Side) -> tuple[str, str]:
     """A side in index notation: what it keeps, and the piece with its blocks named, as in `h1`, `2.weight[h2 h1]`."""
-    piece = side.piece
-    names = block_names(piece.positions, side.blocks)
+    piece, names = side.piece, text_names(side)
     at = {place: name for block, name in zip(side.blocks, names, strict=True) for place in block}
     words = [
         at[place] if place in at else position.index.name or str(position.index.size)
@@ -86,10 +113,16 @@ def side_text(tensor: Tensor, side: Side) -> tuple[str, str]:
 
 def shape_text(side: Side, channels: str) -> str:
     """The shape of a side's value in axis names."""
-    names = block_names(side.piece.positions, side.blocks)
-    free = side.piece.free_size
+    names, free = text_names(side), side.piece.free_size
     last = channels if free == 1 else f"{free}·{channels}"
     return f"({', '.join(['batch', *(names[number] for number in side.kept), last])})"
+
+
+def comment_lines(text: str) -> list[str]:
+    """A comment over as many lines as it takes, never broken within brackets."""
+    whole = re.sub(r"\[[^]]*\]|\([^)]*\)", lambda match: match[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(whole, WIDTH - len(INDENT) - 2, break_long_words=False, break_on_hyphens=False)
+    return ["# " + line.replace("\0", " ") for line in lines]
 
 
 def printable(text: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from layergen.emission.draft import INDENT, Draft, side_name, side_text
+from layergen.emission.draft import INDENT, Draft, comment_lines, core_names, side_name, side_text
 from layergen.emission.expressions import WIDTH, bracketed, channels, listed, literal
 from layergen.emission.names import Namer
 from layergen.emission.pooling import column_range, permuted, range_code
@@ -57,12 +56,12 @@ def print_heading(draft: Draft, mix: Mix) -> None:
     """What a mix is, and every spread that it writes."""
     count = f"{plural(len(mix.pools), 'pool')}, {plural(len(mix.spreads), 'spread')}"
     bound = "" if mix.rank is None else f", rank at most {mix.rank}"
-    draft.add(f"# core ({mix.core}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}")
+    core = core_names(mix.core.sets)
+    draft.add(f"# core ({' '.join(core)}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}")
     space = draft.plan.maps.target
     targets = ", ".join(side_text(space[side.piece.tensor], side)[1] for side in mix.spreads)
-    shape = ", ".join(("batch", *mix.core.sets, channels(mix.columns, "out").replace(" * ", "·")))
-    note = f"({shape}): {targets} <- {str(mix.core) or 1}"
-    draft.lines += [f"{INDENT}# {line}" for line in textwrap.wrap(note, WIDTH - len(INDENT) - 2)]
+    shape = ", ".join(("batch", *core, channels(mix.columns, "out").replace(" * ", "·")))
+    draft.add(*comment_lines(f"({shape}): {targets} <- {' '.join(core) or 1}"))
 
 
 def print_product(draft: Draft, weights: Weights, pools: str, label: str) -> str:

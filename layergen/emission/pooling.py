@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from layergen.emission.draft import Draft, shape_text, side_name, side_text, tensor_identifier, whole_side
+from layergen.emission.draft import Draft, core_names, shape_text, side_name, side_text, tensor_identifier, whole_side
 from layergen.emission.expressions import channels, literal, tuple_code
 from layergen.emission.pieces import read_pieces
 from layergen.plan.steps import Pool, Run, unordered
@@ -41,8 +41,9 @@ def print_concatenation(
     name = draft.namer.fresh("_".join(("pools", label)).strip("_"))
     space = draft.plan.maps.source
     sources = ", ".join(side_text(space[side.piece.tensor], side)[1] for side in mix.pools)
-    shape = ", ".join(("batch", *mix.core.sets, channels(mix.rows, "in").replace(" * ", "·")))
-    comment = f"({shape}): {str(mix.core) or 1} <- {sources}"
+    core = core_names(mix.core.sets)
+    shape = ", ".join(("batch", *core, channels(mix.rows, "in").replace(" * ", "·")))
+    comment = f"({shape}): {' '.join(core) or 1} <- {sources}"
     draft.concatenate(name, items, comment)
     return name
 
