@@ -57,7 +57,7 @@ def verdict_on(reference: str, maps: EquivariantMaps, channels: int | None) -> A
     from layergen.testing import check as checked
 
     invariant = maps.target == SCALAR
-    with loaded(reference) as function:
+    with loaded(reference, channels or 1) as function:
         if isinstance(function, nn.Module):
             function.eval()
         own = getattr(function, "in_channels", 1)

@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -23,7 +23,7 @@ FORM = "give MODULE:OBJECT or FILE.py:OBJECT, as in nets.py:MetaNet"
 
 
 @contextmanager
-def loaded(reference: str) -> Iterator[Callable[..., Any]]:
+def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
     """The function on features that a reference names; its folder can be imported from as long as this is open.
 
     Raises `SpecificationError` for a reference that names none, also where the code it leads to raises.
@@ -37,7 +37,7 @@ def loaded(reference: str) -> Iterator[Callable[..., Any]]:
     sys.path.insert(0, str(path.parent if is_file else Path.cwd()))
     try:
         module = load_file(path, module_name) if is_file else load_module(module_name)
-        yield function_of(attribute(module, name, reference), reference)
+        yield function_of(attribute(module, name, reference), reference, channels)
     finally:
         sys.path[:] = before
 
@@ -92,15 +92,23 @@ def names_in(found: Any) -> str:
     return (", ".join(names[:NAMED]) or "nothing that can be called") + more
 
 
-def function_of(found: Any, reference: str) -> Callable[..., Any]:
-    """The object itself, or what it gives where it can be called without arguments."""
+def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]:
+    """The object itself, or what it gives where it can be called without arguments.
+
+    A class that needs `in_channels` and `out_channels`, as an emitted layer does, is called with `channels` for both.
+    """
     from torch import nn
 
-    if not isinstance(found, nn.Module) and needs_nothing(found):
-        try:
-            found = found()
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r} without arguments", error) from None
+    if not isinstance(found, nn.Module):
+        options = {"in_channels": channels, "out_channels": channels} if isinstance(found, type) else {}
+        for arguments in ({}, options):
+            if takes(found, arguments):
+                try:
+                    found = found(**arguments)
+                except (Exception, SystemExit) as error:
+                    given = "without arguments" if not arguments else f"with {channels} channels"
+                    raise failure(f"calling {reference!r} {given}", error) from None
+                break
     if isinstance(found, type) or not callable(found):
         what = f"the class {found.__name__}, which needs arguments" if isinstance(found, type) else repr(found)
         raise SpecificationError(
@@ -110,10 +118,10 @@ def function_of(found: Any, reference: str) -> Callable[..., Any]:
     return found
 
 
-def needs_nothing(found: Any) -> bool:
-    """Whether something can be called without arguments, as far as its signature tells."""
+def takes(found: Any, arguments: Mapping[str, int]) -> bool:
+    """Whether something can be called with these arguments, as far as its signature tells."""
     try:
-        inspect.signature(found).bind()
+        inspect.signature(found).bind(**arguments)
     except (TypeError, ValueError):
         return False
     return True

@@ -229,3 +229,10 @@ def test_what_a_command_does_not_need_is_not_imported(folder, arguments, heavy):
     code = IMPORTS.format(arguments=arguments, heavy=heavy)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
     assert (result.returncode, result.stderr.strip()) == (0, "")
+
+
+def test_check_makes_an_emitted_layer_by_itself(folder):
+    assert run("generate", "mlp.toml", "--name", "MLPLayer", "--output", "layer.py").exit_code == 0
+    result = run("check", "layer.py:MLPLayer", "mlp.toml", "--channels", "3")
+    assert result.exit_code == 0, result.stderr
+    assert "equivariant under" in result.stdout
