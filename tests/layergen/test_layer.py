@@ -11,6 +11,7 @@ from layergen.linear import EquivariantLinear, InvariantLinear
 from layergen.plan.terms import bias_terms, terms
 from layergen.testing.strategies import group_elements, weight_spaces
 from symmetry import EquivariantMaps, WeightSpace
+from symmetry.axes import print_axes
 from tests.layergen.oracle import features, oracle, plan_of
 
 SMALL = {"max_entries": 80, "max_diagrams": 700, "max_size": 4}
@@ -104,3 +105,37 @@ def test_layer_is_no_more_symmetric_than_declared(axis):
     for name in ("w", "v") if axis == 0 else ("w",):
         left, right = layer(moved(x, name, axis)), moved(layer(x), name, axis)
         assert any(not torch.allclose(left[key], right[key], atol=1e-3) for key in left)
+
+
+def part_of(space, names):
+    """The weight space of some of the tensors, with the indices that they use."""
+    tensors = {name: print_axes(space[name].axes) for name in names}
+    words = set(" ".join(tensors.values()).replace("(", " ").replace(")", " ").split())
+    sections = {"sets": {}, "free": {}, "positional": {}}
+    for index in space.indices:
+        if index.name in words:
+            nested = {"size": index.size, "within": index.parent}
+            sections[index.section][index.name] = index.size if index.parent is None else nested
+    return WeightSpace(tensors, **sections)
+
+
+@given(weight_spaces(**SMALL), st.data())
+def test_layers_between_two_spaces(space, data):
+    """Source and target share some sets, and each may have sets of its own, nested ones too."""
+    subsets = st.lists(st.sampled_from(space.names), min_size=1, unique=True)
+    source, target = (part_of(space, data.draw(subsets)) for _ in range(2))
+    layer = random_layer(source, target=target)
+    maps = EquivariantMaps(source, target)
+    x = features(source, 2, 2)
+    expected, out = oracle(layer, x), layer(x)
+    assert list(out) == list(target.names)
+    for name, value in out.items():
+        np.testing.assert_allclose(value.detach().numpy(), expected[name], rtol=1e-10, atol=1e-10)
+    g = data.draw(group_elements(space, positional=True))
+    moved = layer(g.on(source).act(x, channels=True))
+    for name, value in g.on(target).act(out, channels=True).items():
+        torch.testing.assert_close(moved[name], value, rtol=1e-10, atol=1e-10)
+    assert sum(p.numel() for p in layer.parameters()) == maps.dimension * 6 + maps.bias_dimension * 3
+    for block in maps.blocks:
+        if block.target.name in target.names and np.prod(block.target.shape) * np.prod(block.source.shape) < 5000:
+            assert block.dimension == symmetry.orbit_count(maps, block.target.name, block.source.name)
