@@ -27,7 +27,7 @@ def layer():
     return EquivariantLinear(SPACE, 2, 3, dtype=torch.float64)
 
 
-def same(left, right, **tolerance):
+def assert_same(left, right, **tolerance):
     for name, value in left.items():
         torch.testing.assert_close(value, right[name], **tolerance)
 
@@ -38,12 +38,12 @@ def test_copies_and_saves(layer):
     saved.seek(0)
     loaded = torch.load(saved, weights_only=False)
     for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer)), loaded):
-        same(layer(x), other(x))
+        assert_same(layer(x), other(x))
         assert type(other) is type(layer)
         assert isinstance(other, EquivariantLinear)
     twin = EquivariantLinear(SPACE, 2, 3, dtype=torch.float64)
     twin.load_state_dict(layer.state_dict())
-    same(layer(x), twin(x))
+    assert_same(layer(x), twin(x))
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.bfloat16, 0.15)])
@@ -51,14 +51,14 @@ def test_other_dtypes(layer, dtype, tolerance):
     x = features(SPACE, 2, 2)
     out = copy.deepcopy(layer).to(dtype)({name: value.to(dtype) for name, value in x.items()})
     assert all(value.dtype == dtype for value in out.values())
-    same({name: value.double() for name, value in out.items()}, layer(x), rtol=tolerance, atol=tolerance)
+    assert_same({name: value.double() for name, value in out.items()}, layer(x), rtol=tolerance, atol=tolerance)
 
 
 def test_autocast(layer):
     layer, x = layer.float(), features(SPACE, 2, 2, torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         out = layer(x)
-    same({name: value.float() for name, value in out.items()}, layer(x), rtol=0.1, atol=0.1)
+    assert_same({name: value.float() for name, value in out.items()}, layer(x), rtol=0.1, atol=0.1)
 
 
 def test_gradients(layer):
@@ -73,7 +73,7 @@ BACKENDS = ["eager", "aot_eager", *(["inductor"] if CAN_BUILD else [])]
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_compile(layer, backend):
     x = features(SPACE, 2, 2)
-    same(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x), rtol=1e-9, atol=1e-9)
+    assert_same(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x), rtol=1e-9, atol=1e-9)
 
 
 WHOLES = {
@@ -88,7 +88,7 @@ def test_compile_what_contains_a_layer(layer, name):
     whole, x = WHOLES[name](layer), features(SPACE, 2, 2)
     expected, found = whole(x), torch.compile(whole, backend="aot_eager")(x)
     if isinstance(expected, dict):
-        same(found, expected, rtol=1e-9, atol=1e-9)
+        assert_same(found, expected, rtol=1e-9, atol=1e-9)
     else:
         torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
 
@@ -96,14 +96,14 @@ def test_compile_what_contains_a_layer(layer, name):
 def test_export(layer):
     x = features(SPACE, 2, 2)
     exported = torch.export.export(layer, (x,)).module()
-    same(exported(x), layer(x), rtol=1e-9, atol=1e-9)
+    assert_same(exported(x), layer(x), rtol=1e-9, atol=1e-9)
 
 
 def test_vmap_over_parameters(layer):
     x = features(SPACE, 2, 2)
     parameters = {name: torch.stack([value, 2 * value]) for name, value in layer.named_parameters()}
     out = torch.func.vmap(lambda p: torch.func.functional_call(layer, p, (x,)))(parameters)
-    same({name: value[0] for name, value in out.items()}, layer(x), rtol=1e-9, atol=1e-9)
+    assert_same({name: value[0] for name, value in out.items()}, layer(x), rtol=1e-9, atol=1e-9)
 
 
 def test_no_bias_no_batch_meta(layer):
