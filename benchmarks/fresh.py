@@ -21,8 +21,11 @@ Figures = dict[str, float]
 
 def build() -> Figures:
     """Seconds to make a layer for the weights of a 2-32-32-1 network: the first, and another like it."""
+    import torch
+
     from layergen import EquivariantLinear
 
+    torch.set_num_threads(1)
     space = perceptron(2, [32, 32], 1)
     cold = seconds(lambda: EquivariantLinear(space, 64, 64))
     return {"cold_s": cold, "cached_s": seconds(lambda: EquivariantLinear(space, 64, 64))}

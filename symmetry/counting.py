@@ -16,6 +16,7 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from symmetry.errors import SpecificationError
 from symmetry.layout import Piece
 
 __all__ = ["Multiset", "Tree", "block_count", "count", "forest"]
@@ -24,6 +25,10 @@ Tree = tuple[str, float, tuple[Any, ...]]
 """A set's name, its size (infinite where the size is to play no part), the sorted subtrees under it."""
 Multiset = tuple[tuple[Tree, int], ...]
 """Distinct subtrees, sorted, with how often each occurs."""
+
+
+MOST_KINDS = 10_000
+"""Counting takes time in the sub-multisets of one set's positions; positions with equal subtrees make few of them."""
 
 
 def forest(piece: Piece, *, bounded: bool = True) -> Multiset:
@@ -69,9 +74,13 @@ def count(trees: Multiset) -> int:
     >>> [count(((("h", n, ()), 4),)) for n in (1, 2, 3, 4, 5)]
     [1, 8, 14, 15, 15]
     """
-    return math.prod(
-        sum(partitions_into(items, blocks) for blocks in range(1, bound(items) + 1)) for items in by_set(trees).values()
-    )
+    sets = by_set(trees).values()
+    if any(math.prod(times + 1 for _, times in items) > MOST_KINDS for items in sets):
+        raise SpecificationError(
+            "nested positions of too many kinds to count",
+            remedy="use fewer sets nested within the same set in one tensor",
+        )
+    return math.prod(sum(partitions_into(items, blocks) for blocks in range(1, bound(items) + 1)) for items in sets)
 
 
 def bound(items: Multiset) -> int:

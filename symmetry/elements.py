@@ -85,14 +85,12 @@ class GroupElement:
 
     def tensor_index(self, name: str) -> Indices:
         """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one."""
-        tensor, undo = self.space[name], self.inverse()
+        tensor = self.space[name]
         flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
-        moved = np.empty_like(flat)
-        for (piece, old), (_, new) in zip(
-            take_apart(tensor.layout, flat), take_apart(tensor.layout, flat.copy()), strict=True
-        ):
-            moved.ravel()[new.ravel()] = old[undo.piece_index(piece)].ravel()
-        return moved.ravel()
+        moved = np.empty(flat.size, dtype=np.intp)
+        for piece, places in take_apart(tensor.layout, flat):
+            moved[places[self.piece_index(piece)].ravel()] = places.ravel()
+        return moved
 
     def piece_index(self, piece: Piece) -> tuple[Indices, ...]:
         """For each position of a piece, where its coordinate goes, over the grid of all index values."""

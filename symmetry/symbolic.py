@@ -20,11 +20,12 @@ def symbolic_dimension(pairs: Iterable[tuple[Piece, Piece]]) -> sympy.Expr:
     for pair in pairs:
         names, constant = free_part(pair)
         monomials[names, constant] += block_count(pair, bounded=False)
-    total = sympy.Integer(0)
-    for (names, constant), times in monomials.items():
-        symbols = (sympy.Symbol(name, integer=True, positive=True) for name in names)
-        total += times * constant * sympy.prod(symbols)
-    return total
+    return sympy.Add(
+        *(
+            times * constant * sympy.prod(sympy.Symbol(name, integer=True, positive=True) for name in names)
+            for (names, constant), times in monomials.items()
+        )
+    )
 
 
 def free_part(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], int]:

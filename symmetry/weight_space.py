@@ -11,7 +11,7 @@ from symmetry.errors import SpecificationError
 from symmetry.indices import KINDS, FreeIndex, Index, PositionalIndex, SetIndex, check_name
 from symmetry.layout import Layout, Piece, expression_size, leaves, make_layout
 
-__all__ = ["SCALAR", "Tensor", "WeightSpace"]
+__all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,23 @@ class WeightSpace:
             nested = {"size": size, "within": index.parent}
             sections[index.section][index.name] = size if index.parent is None else nested
         return WeightSpace({tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, **sections)
+
+
+def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
+    """The tensors of two spaces in one, so that its group is that of both: sets of one name are one set.
+
+    >>> joint_space(WeightSpace({"w": "h"}, sets={"h": 2}), WeightSpace({"w": "h k"}, sets={"h": 2, "k": 3})).names
+    ('source: w', 'target: w')
+    """
+    if source == target:
+        return source
+    sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
+    for index in (*source.indices, *target.indices):
+        nested = {"size": index.size, "within": index.parent}
+        sections[index.section][index.name] = index.size if index.parent is None else nested
+    tensors = {f"source: {tensor.name}": print_axes(tensor.axes) for tensor in source}
+    tensors |= {f"target: {tensor.name}": print_axes(tensor.axes) for tensor in target}
+    return WeightSpace(tensors, **sections)
 
 
 def declared_indices(sections: Mapping[type[Index], Mapping[str, Any] | None]) -> dict[str, Index]:

@@ -71,5 +71,5 @@ def verdict_on(reference: str, maps: EquivariantMaps, channels: int | None) -> A
             )
         except SpecificationError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise failure(f"calling {reference!r} on features", error) from None

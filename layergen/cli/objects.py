@@ -87,7 +87,8 @@ def attribute(module: ModuleType, name: str, reference: str) -> Any:
 
 def names_in(found: Any) -> str:
     """The public names of an object that can be called, the first few of them."""
-    names = [name for name, value in vars(found).items() if callable(value) and not name.startswith("_")]
+    own = getattr(found, "__dict__", {})
+    names = [name for name, value in own.items() if callable(value) and not name.startswith("_")]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return (", ".join(names[:NAMED]) or "nothing that can be called") + more
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
-import re
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
@@ -274,14 +274,10 @@ def read_counts(draft: Draft, checks: list[str]) -> list[str]:
     """The statements for those of the batch and channel counts that the body reads."""
     first = literal(draft.plan.maps.source.names[0])
     values = {"batch": f"x[{first}].shape[0]", "n": "self.in_channels", "c": "self.out_channels"}
-    body = "\n".join(draft.lines)
-    read = [name for name in values if re.search(rf"(?<![\w.\"']){name}(?![\w\"'])", uncommented(body))]
+    body = ast.parse("def forward():\n" + "\n".join(draft.lines) + "\n        return")
+    found = {node.id for node in ast.walk(body) if isinstance(node, ast.Name)}
+    read = [name for name in values if name in found]
     return [f"{INDENT}{', '.join(read)} = {', '.join(values[name] for name in read)}"] if read else []
-
-
-def uncommented(code: str) -> str:
-    """Emitted lines without their comments and strings, to see which names they read."""
-    return re.sub(r'"[^"\n]*"|\'[^\'\n]*\'|#.*', "", code)
 
 
 def tidy(lines: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
 CHECK_SHAPES = '''
 def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
     """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
-    wrong = [name for name, shape in shapes.items() if x[name].shape != shape]
+    wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
@@ -47,10 +47,12 @@ def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) ->
 INITIALISE = '''
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
-    averaged = torch.cat([weight.new_full((count,), value) for count, value in rows])
-    fan_in = torch.cat([weight.new_full((count,), value) for count, value in columns])
+    averaged, fan_in = (
+        torch.cat([torch.full((count,), float(value), device=weight.device) for count, value in runs])
+        for runs in (rows, columns)
+    )
     with torch.no_grad():
-        weight.normal_().mul_((averaged[:, None] / fan_in).sqrt())
+        weight.normal_().mul_((averaged[:, None] / fan_in).sqrt().to(weight.dtype))
 '''
 
 FUNCTIONS = {

@@ -75,6 +75,11 @@ class PositionalEmbedding(nn.Module):
         if not self.indices:
             return x
         space = observed_space(self.space, {name: value.shape[1:-1] for name, value in x.items()})
+        for index in self.indices:
+            if space.index(index.name).size != index.size:
+                raise ValueError(
+                    f"there are {space.index(index.name).size} positions {index.name!r}, embeddings for {index.size}"
+                )
         return {name: value + self.embedding(space, name) for name, value in x.items()}
 
     def embedding(self, space: WeightSpace, name: str) -> Tensor | float:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from layergen.linear import InvariantLinear
 from layergen.plan.widths import observed_space
 from symmetry.layout import take_apart
+from symmetry.maps import LIMIT
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["InvariantHead", "SetMax"]
@@ -43,10 +44,17 @@ class InvariantHead(nn.Module):
     """
 
     def __init__(
-        self, space: WeightSpace, channels: int, out_features: int, hidden: int = 64, *, maximum: bool = True
+        self,
+        space: WeightSpace,
+        channels: int,
+        out_features: int,
+        hidden: int = 64,
+        *,
+        maximum: bool = True,
+        limit: int = LIMIT,
     ) -> None:
         super().__init__()
-        self.means = InvariantLinear(space, channels, hidden)
+        self.means = InvariantLinear(space, channels, hidden, limit=limit)
         most = SetMax(space, channels)
         self.maxima = nn.Sequential(most, nn.Linear(most.out_features, hidden)) if maximum else None
         self.read_out = nn.Sequential(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from layergen.linear import EquivariantLinear
+from layergen.linear import EquivariantLinear, Terms
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Pointwise, Residual
+from symmetry.maps import LIMIT
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["Metanet"]
@@ -25,7 +26,8 @@ class Metanet(nn.Module):
 
     Standardised input, Fourier features, a per-tensor lift and positional embeddings; then `layers` residual blocks
     of channel norm, derived equivariant layer, activation and dropout; then an invariant head (mean and max pools)
-    or an equivariant layer. With `update`, weight-to-weight outputs are `x + γ · output`, γ learned from 0.01 up.
+    or an equivariant layer. `terms`, `rank` and `limit` go to the derived layers. With `update`, weight-to-weight
+    outputs are `x + γ · output`, γ learned from 0.01 up.
 
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
     >>> x = {"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)}
@@ -51,14 +53,19 @@ class Metanet(nn.Module):
         norm: bool = True,
         maximum: bool = True,
         update: bool = False,
-        **linear: Any,
+        terms: Terms = "all",
+        rank: int | Mapping[str, int] | None = None,
+        limit: int = LIMIT,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         if (out_features is None) == (out_channels is None):
             raise ValueError("give either out_features (invariant) or out_channels (weights to weights)")
         if update and out_channels != in_channels:
             raise ValueError(f"update adds the output to the input: out_channels must be {in_channels}")
-        self.in_channels = in_channels
+        linear: dict[str, Any] = {"terms": terms, "rank": rank, "limit": limit}
+        self.space, self.in_channels = space, in_channels
         self.standardise = Standardise(space, in_channels)
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale)
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
@@ -81,8 +88,9 @@ class Metanet(nn.Module):
         if out_channels is not None:
             self.head = EquivariantLinear(space, hidden, out_channels, **linear)
         elif out_features is not None:
-            self.head = InvariantHead(space, hidden, out_features, hidden=2 * hidden, maximum=maximum)
+            self.head = InvariantHead(space, hidden, out_features, hidden=2 * hidden, maximum=maximum, limit=limit)
         self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
+        self.to(device=device, dtype=dtype)
 
     def fit(self, x: Features) -> Metanet:
         """Fit the input standardisation to the features of a training set; returns the module."""
@@ -90,6 +98,8 @@ class Metanet(nn.Module):
         return self
 
     def forward(self, x: Features) -> Any:
+        if set(x) != set(self.space.names):
+            raise ValueError(f"features of {sorted(x)} given, expected {sorted(self.space.names)}")
         features = self.positions(self.lift(self.fourier(self.standardise(x))))
         output = self.head(self.norm(self.blocks(features)))
         if self.gamma is None:

@@ -59,7 +59,8 @@ class Standardise(nn.Module):
             entries = x[name].flatten(0, -2).to(self.mean.dtype)
             deviation = entries.std(0, correction=0)
             self.mean[number] = entries.mean(0)
-            self.deviation[number] = torch.where(deviation > 0, deviation, 1.0)
+            varies = entries.amax(0) > entries.amin(0)
+            self.deviation[number] = torch.where(varies, deviation, 1.0)
         return self
 
     def forward(self, x: Features) -> Features:

@@ -22,9 +22,9 @@ def bundle_pools(plan: Plan) -> Plan:
     """Average a larger core's concatenated pools in one operation, instead of each by itself."""
     links = pool_links(plan)
     mixes = list(plan.mixes)
+    places: dict[Side, tuple[int, int]] = {}
     runs: list[Run] = []
     for number in reversed(range(len(mixes))):
-        places = {unordered(side): at for at, side in places_of(mixes, "pools")}
         found = {
             side: link(side, places[links[unordered(side)]], mixes, "pools")
             for side in mixes[number].pools
@@ -32,6 +32,7 @@ def bundle_pools(plan: Plan) -> Plan:
         }
         pools = in_rows(mixes[number].pools, found)
         mixes[number] = replace(mixes[number], pools=pools)
+        places |= places_of(number, pools)
         runs += rows(number, pools, found)
     kept = tuple(pool for pool in plan.pools if pool.side not in links)
     return replace(plan, mixes=tuple(mixes), pools=kept, reductions=tuple(runs))
@@ -42,9 +43,9 @@ def bundle_spreads(plan: Plan) -> Plan:
     mixed = {unordered(side) for mix in plan.mixes for side in mix.spreads}
     links = {step.side: step.into for step in plan.spreads if step.into in mixed and step.into is not None}
     mixes = list(plan.mixes)
+    places: dict[Side, tuple[int, int]] = {}
     runs: list[Run] = []
     for number in reversed(range(len(mixes))):
-        places = {unordered(side): at for at, side in places_of(mixes, "spreads")}
         found = {
             side: link(side, places[links[unordered(side)]], mixes, "spreads")
             for side in mixes[number].spreads
@@ -52,6 +53,7 @@ def bundle_spreads(plan: Plan) -> Plan:
         }
         spreads = in_rows(mixes[number].spreads, found)
         mixes[number] = replace(mixes[number], spreads=spreads)
+        places |= places_of(number, spreads)
         runs += rows(number, spreads, found)
     kept = tuple(step for step in plan.spreads if step.side not in links)
     return replace(plan, mixes=tuple(mixes), spreads=kept, additions=tuple(runs))
@@ -74,13 +76,9 @@ def pool_links(plan: Plan) -> dict[Side, Side]:
     return links
 
 
-def places_of(mixes: list[Mix], part: str) -> list[tuple[tuple[int, int], Side]]:
-    """Every side of the pools or spreads of some mixes, with mix and place; later ones first."""
-    return [
-        ((number, place), side)
-        for number, mix in enumerate(mixes)
-        for place, side in reversed(list(enumerate(getattr(mix, part))))
-    ]
+def places_of(number: int, sides: tuple[Side, ...]) -> dict[Side, tuple[int, int]]:
+    """Where each side, whatever the order of what it keeps, first stands in a mix."""
+    return {unordered(side): (number, place) for place, side in reversed(list(enumerate(sides)))}
 
 
 def link(side: Side, at: tuple[int, int], mixes: list[Mix], part: str) -> Link:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
 from symmetry.diagrams import Core, Side, sides
+from symmetry.errors import SpecificationError
 from symmetry.layout import Piece
 from symmetry.maps import LIMIT, EquivariantMaps, check_limit
 
@@ -27,8 +28,8 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     Raises `SpecificationError` if the maps have more than `limit` diagrams (free values left open).
     """
     check_limit(maps.diagram_count, limit, "the layer")
-    sources = by_core(maps.source.pieces, positions_by_set(maps.target.pieces), ordered=True)
-    targets = by_core(maps.target.pieces, positions_by_set(maps.source.pieces), ordered=False)
+    sources = by_core(maps.source.pieces, positions_by_set(maps.target.pieces), limit, ordered=True)
+    targets = by_core(maps.target.pieces, positions_by_set(maps.source.pieces), limit, ordered=False)
     mixes = [
         mix
         for core in sorted(targets, key=lambda core: (len(core.sets), core.sets, str(core.parents)))
@@ -62,12 +63,17 @@ def positions_by_set(pieces: Iterable[Piece]) -> dict[str, int]:
     return most
 
 
-def by_core(pieces: Iterable[Piece], most: Mapping[str, int], *, ordered: bool) -> dict[Core, list[Side]]:
-    """Every side of some pieces, by its core."""
+def by_core(pieces: Iterable[Piece], most: Mapping[str, int], limit: int, *, ordered: bool) -> dict[Core, list[Side]]:
+    """Every side of some pieces, by its core. Raises `SpecificationError` for more than `limit` sides."""
     found: dict[Core, list[Side]] = {}
-    for piece in pieces:
-        for side in sides(piece, most, ordered=ordered):
-            found.setdefault(side.core, []).append(side)
+    every = (side for piece in pieces for side in sides(piece, most, ordered=ordered))
+    for number, side in enumerate(every, start=1):
+        if number > limit:
+            raise SpecificationError(
+                f"the layer has more than {limit:,} pools or spreads, the limit",
+                remedy="to plan it all the same, raise it",
+            )
+        found.setdefault(side.core, []).append(side)
     return found
 
 

@@ -15,8 +15,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from torch import Tensor, nn
 
-from layergen.testing.strategies import group_elements, transpositions
+from layergen.testing.strategies import group_elements, movable, transpositions
 from symmetry import GroupElement, WeightSpace
+from symmetry.weight_space import joint_space
 
 __all__ = ["TOLERANCES", "Verdict", "assert_equivariant", "assert_invariant", "check"]
 
@@ -26,7 +27,10 @@ TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5, torch.float16: 2e-2, to
 SIMPLER = 500
 """How many single transpositions are tried, in order, to find a simpler failure than the one found."""
 
-BATCH = 2
+SMALLEST = 1e-2
+"""Outputs are held to at least this much of the largest input: what is zero up to rounding is not accused."""
+
+BATCH = 4
 OUTPUT = "output"
 """The name under which an invariant function's result is reported."""
 
@@ -70,6 +74,15 @@ class Subject:
         with torch.no_grad():
             found = self.function({name: value.clone() for name, value in features.items()})
         return check_output(found, self.target)
+
+    @property
+    def group(self) -> WeightSpace:
+        """A space whose group is that of the features and the outputs together."""
+        return self.space if self.target is None else joint_space(self.space, self.target)
+
+    def moved(self, g: GroupElement) -> dict[str, Tensor]:
+        """The features, moved."""
+        return g.on(self.space).act(self.features, channels=True)
 
     def expected(self, g: GroupElement, output: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the function of the moved features should be."""
@@ -169,6 +182,8 @@ def check(
     CPU otherwise), with `channels` channels: by default `f.in_channels`, else one.
     """
     channels = int(getattr(f, "in_channels", 1)) if channels is None else channels
+    if channels < 1:
+        raise ValueError(f"{channels} channels: there is nothing to test; give channels=1 or more")
     features = random_features(f, space, channels, seed)
     subject = Subject(f, space, None if invariant else target or space, features)
     try:
@@ -177,6 +192,8 @@ def check(
     except Fault as fault:
         return fault.verdict
     kind = "invariant" if invariant else "equivariant"
+    if not movable(subject.group, positional=positional):
+        return Verdict(True, f"trivially {kind}: no set has two elements to exchange")
     return Verdict(True, f"{kind} under {examples} permutations, tested in {next(iter(output.values())).dtype}")
 
 
@@ -197,6 +214,8 @@ def sane_output(subject: Subject) -> dict[str, Tensor]:
     for name, value in subject.features.items():
         if name not in given or not torch.equal(given[name], value):
             raise Fault(Verdict(False, f"the function changes its input {name!r} in place", tensor=name))
+    if not any(value.numel() for value in output.values()):
+        raise Fault(Verdict(False, "the function returned no entries at all: there is nothing to test"))
     for name, value in output.items():
         if not torch.isfinite(value).all():
             raise Fault(Verdict(False, f"output {name!r} is not finite", tensor=name))
@@ -222,7 +241,7 @@ def search(
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )
-    @given(group_elements(subject.space, positional=positional))
+    @given(group_elements(subject.group, positional=positional))
     def commutes(g: GroupElement) -> None:
         compare(subject, g, subject.expected(g, output), tolerance)
 
@@ -232,21 +251,23 @@ def search(
         found = fault
     else:
         return
-    for g in islice(transpositions(subject.space, positional=positional), SIMPLER):
+    for g in islice(transpositions(subject.group, positional=positional), SIMPLER):
         compare(subject, g, subject.expected(g, output), tolerance)
     raise Fault(found.verdict)
 
 
 def compare(subject: Subject, g: GroupElement, expected: dict[str, Tensor], tolerance: float | None) -> None:
     """Raise `Fault` where the function of the moved features is not the expected output."""
-    found = subject.output(g.act(subject.features, channels=True))
+    found = subject.output(subject.moved(g))
+    largest = max((float(value.abs().max()) for value in subject.features.values() if value.numel()), default=1.0)
     for name, value in expected.items():
         if found[name].shape != value.shape:
             raise Fault(Verdict(False, f"output {name!r} has another shape after {describe(g)}", tensor=name))
         if not value.numel():
             continue
-        difference = (found[name] - value).abs()
-        error = difference.max().item() / max(value.abs().max().item(), 1e-30)
+        value = value if value.is_floating_point() else value.double()
+        difference = (found[name].to(value.dtype) - value).abs()
+        error = difference.max().item() / max(value.abs().max().item(), SMALLEST * largest)
         allowed = TOLERANCES.get(value.dtype, 1e-4) if tolerance is None else tolerance
         if not error <= allowed:
             entry = tuple(int(i) for i in torch.unravel_index(difference.argmax(), difference.shape))

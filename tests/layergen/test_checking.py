@@ -41,7 +41,7 @@ FAULTS = {
     "not a number": (planted(lambda x: {**x, "b": x["b"] / 0}), "output 'b' is not finite"),
     "missing": (planted(lambda x: {"w": x["w"]}), "returned ['w'], not features of ['w', 'b']"),
     "no features": (lambda x: x["w"], "returned Tensor, not features"),
-    "shape": (planted(lambda x: {**x, "b": x["b"][:, 1:]}), "output 'b' has shape (2, 4, 1), not"),
+    "shape": (planted(lambda x: {**x, "b": x["b"][:, 1:]}), "output 'b' has shape (4, 4, 1), not"),
 }
 
 
@@ -132,3 +132,34 @@ def test_oracle_plan_is_complete():
     plan = lower(EquivariantMaps(SPACE))
     assert plan.dimension == EquivariantMaps(SPACE).dimension
     assert plan.bias_dimension == EquivariantMaps(SPACE).bias_dimension
+
+
+@pytest.mark.parametrize(
+    ("axes", "sets", "wrong"),
+    [
+        ("k", {"k": 5}, lambda b: b.mean(1, keepdim=True) * torch.arange(5.0)[None, :, None]),
+        (
+            "h k",
+            {"h": 5, "k": {"size": 3, "within": "h"}},
+            lambda b: b[:, :, None] * torch.arange(3.0)[None, None, :, None],
+        ),
+    ],
+)
+def test_sets_that_only_the_target_has_are_permuted_too(axes, sets, wrong):
+    source, target = WeightSpace({"b": "h"}, sets={"h": 5}), WeightSpace({"c": axes}, sets=sets)
+    assert not check(lambda x: {"c": wrong(x["b"])}, source, target=target).passed
+    assert check(layergen.EquivariantLinear(source, 2, 3, target=target), source, target=target).passed
+
+
+def test_nothing_to_test_is_no_pass():
+    assert "trivially" in check(lambda x: x, WeightSpace({"b": "x"}, free={"x": 3})).message
+    with pytest.raises(ValueError, match="nothing to test"):
+        check(lambda x: x, SPACE, channels=0)
+    assert "no entries" in check(lambda x: x["b"][:0], SPACE, invariant=True).message
+
+
+def test_rounding_of_what_is_zero_is_not_accused():
+    def centred(x):
+        return (x["b"] - x["b"].mean(1, keepdim=True)).mean(1)
+
+    assert check(centred, SPACE, invariant=True).passed

@@ -38,6 +38,7 @@ HOSTILE = [
     "a.b",
     "a_b",
     "${HOME}",
+    "a'#\"",
     "__import__('os').system('true')",
 ]
 printable = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.isprintable)
@@ -147,3 +148,8 @@ def test_one_layer_serves_every_width():
     layer = EquivariantLinear(space, 2, 2, dtype=torch.float64)
     for width in (1, 5, 6, 20):
         layergen.testing.assert_equivariant(layer, space.resized({"h": width}))
+
+
+def test_half_precision_weights_are_finite():
+    layer = EquivariantLinear(WeightSpace({"w": "a b"}, sets={"a": 300, "b": 300}), 1, 4, dtype=torch.float16)
+    assert all(torch.isfinite(parameter).all() for parameter in layer.parameters())

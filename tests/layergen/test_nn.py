@@ -111,6 +111,22 @@ def test_standardise_keeps_its_statistics():
     assert not Standardise(SPACE, 1).fit(constant)(constant)["c"].any()
 
 
+def test_a_constant_that_rounding_disturbs_is_still_constant():
+    space = WeightSpace({"b": "h"}, sets={"h": 4})
+    x = {"b": torch.full((100, 4, 1), 0.1)}
+    assert float(Standardise(space, 1).fit(x).deviation) == 1
+
+
+def test_metanets_refuse_what_does_not_fit():
+    metanet = Metanet(SPACE, out_features=2, hidden=4, dtype=torch.float64)
+    assert metanet(features(SPACE, 2, 1)).dtype == torch.float64
+    with pytest.raises(ValueError, match="expected"):
+        metanet({"w": torch.zeros(1)})
+    more = SPACE.resized({"p": 6})
+    with pytest.raises(ValueError, match="6 positions 'p', embeddings for 5"):
+        metanet(features(more, 2, 1))
+
+
 def test_fourier_features_channels():
     module = FourierFeatures(2, 3)
     assert module(features(SPACE, 1, 2, torch.float32))["b"].shape[-1] == module.out_channels == 14

@@ -129,3 +129,19 @@ def test_observed_sizes_are_those_of_the_arrays(space):
     grown = {i.name: i.size + 3 for i in space.indices if i.permuted and i.name not in fixed}
     wider = space.resized(grown)
     assert observed_space(space, wider.shapes) == wider
+
+
+def test_many_cores_are_refused_before_they_are_listed():
+    """Few diagrams, but a side for every subset of the axes."""
+    names = [f"s{number}" for number in range(20)]
+    source = WeightSpace({"w": " ".join(names)}, sets=dict.fromkeys(names, 4))
+    target = WeightSpace({name: name for name in names}, sets=dict.fromkeys(names, 4))
+    with pytest.raises(SpecificationError, match="more than 1,000 pools or spreads"):
+        generate(source, target=target, limit=1_000)
+
+
+def test_nested_positions_of_many_kinds_are_refused():
+    nested = {f"k{number}": {"size": 4, "within": "h"} for number in range(9)}
+    space = WeightSpace({"w": " ".join(f"h {name}" for name in nested)}, sets={"h": 4, **nested})
+    with pytest.raises(SpecificationError, match="too many kinds"):
+        _ = EquivariantMaps(space).dimension
