@@ -12,6 +12,7 @@ import torch
 import typer
 from rich.console import Console
 
+from benchmarks.allocator import keep_memory
 from benchmarks.contenders import why_not_compiled
 from benchmarks.machine import machine, machine_text
 from benchmarks.measuring import FULL, QUICK, Effort, all_cases, all_sweeps, measure
@@ -30,14 +31,16 @@ def main(
     quick: Annotated[bool, typer.Option("--quick", help="Small sizes, nothing compiled: does it run?")] = False,
     only: Annotated[str, typer.Option(help=f"Some of these, with commas: {', '.join(NAMES)}.")] = "",
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch. More than one is for idle machines.")] = 1,
+    default_malloc: Annotated[bool, typer.Option("--default-malloc", help="Time page faults too.")] = False,
     out: Annotated[Path, typer.Option(help="The folder for results.")] = OUT,
 ) -> None:
     """Time and peak memory of the layers, beside a floor, a literal evaluation and the package nfn."""
     chosen = choose(only)
     torch.set_num_threads(threads)
+    kept = not default_malloc and keep_memory()
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(ROOT / ".cache" / "torchinductor"))
     out.mkdir(parents=True, exist_ok=True)
-    console, start, facts = Console(), time.perf_counter(), machine()
+    console, start, facts = Console(), time.perf_counter(), machine(memory_kept=kept)
     console.print(machine_text(facts), highlight=False, soft_wrap=True)
     record, texts = run(chosen, QUICK if quick else FULL, out, console, compiling=not quick)
     seconds = time.perf_counter() - start
@@ -94,7 +97,8 @@ def measure_sweep(name: str, effort: Effort, console: Console) -> list[Measured]
 def measure_cases(chosen: list[str], effort: Effort, console: Console, *, compiling: bool) -> list[Measured]:
     """Measure those of the cases that were chosen, with a line about each."""
     cases = [case for case in all_cases() if case.name in chosen]
-    reason = why_not_compiled() if cases and compiling else "not asked for"
+    compiling = compiling and bool(cases)
+    reason = why_not_compiled() if compiling else "not asked for"
     if reason and compiling:
         console.print(f"without torch.compile, which fails here: {reason}", highlight=False)
     found = []

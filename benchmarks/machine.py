@@ -11,8 +11,8 @@ import torch
 __all__ = ["machine", "machine_text"]
 
 
-def machine() -> dict[str, str | int | float]:
-    """Processor, cores, threads, versions, and how busy the machine was when this was called."""
+def machine(*, memory_kept: bool) -> dict[str, str | int | float]:
+    """Processor, cores, threads, versions, how busy the machine was when this was called, what malloc does."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return {
         "cpu": cpu_model(),
@@ -22,6 +22,7 @@ def machine() -> dict[str, str | int | float]:
         "python": platform.python_version(),
         "system": platform.platform(),
         "load": round(load, 2),
+        "malloc": "keeps memory" if memory_kept else "default",
     }
 
 
@@ -29,7 +30,7 @@ def machine_text(facts: dict[str, str | int | float]) -> str:
     """The machine in a line."""
     return (
         f"{facts['cpu']}, {facts['cores']} cores, torch {facts['torch']} with {facts['threads']} threads, "
-        f"Python {facts['python']}; load average at the start {facts['load']}"
+        f"Python {facts['python']}, malloc: {facts['malloc']}; load average at the start {facts['load']}"
     )
 
 

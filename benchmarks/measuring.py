@@ -6,9 +6,12 @@ from dataclasses import dataclass, replace
 
 from benchmarks.contenders import Case, Contender, contenders
 from benchmarks.memory import peak_bytes
+from benchmarks.products import products
 from benchmarks.results import MODES, Measured
 from benchmarks.spaces import cnn, perceptron, transformer
 from benchmarks.timing import interleaved
+from layergen.plan.lowering import lower
+from symmetry import EquivariantMaps
 
 __all__ = ["FULL", "QUICK", "Effort", "all_cases", "all_sweeps", "measure"]
 
@@ -62,7 +65,8 @@ def measure(case: Case, budget: float, least: int, *, compiled: bool = False, ot
         for mode in MODES
     }
     memory = {name: peak_bytes(one.forward_backward) / case.feature_bytes for name, one in field.items()}
-    return Measured(case, timings, memory, {name: parameter_count(one) for name, one in field.items()})
+    work = products(lower(EquivariantMaps(case.space)).mixes) / case.weights
+    return Measured(case, timings, memory, {name: parameter_count(one) for name, one in field.items()}, work)
 
 
 def parameter_count(contender: Contender) -> int:

@@ -53,12 +53,16 @@ RATIOS = (
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A case with its timings by mode and contender, peak memory in feature sizes, and numbers of parameters."""
+    """A case with its timings by mode and contender, peak memory in feature sizes, and numbers of parameters.
+
+    `work` is our multiplications over the floor's: at equal speed of the products the times are in this ratio.
+    """
 
     case: Case
     timings: Mapping[str, Mapping[str, Timing]]
     memory: Mapping[str, float]
     parameters: Mapping[str, int]
+    work: float
 
     def milliseconds(self, mode: str, contender: str) -> float | None:
         """A contender's median; None if it was not measured."""
@@ -89,4 +93,5 @@ class Measured:
             "ratios": ratios,
             "peak_memory_over_features": dict(self.memory),
             "parameters": dict(self.parameters),
+            "multiplications_over_floor": self.work,
         }

@@ -50,7 +50,8 @@ def case_grids(measured: Sequence[Measured]) -> list[Grid]:
     grids = []
     for mode, words in MODES.items():
         floors = [Cell(number(one.milliseconds(mode, FLOOR))) for one in measured]
-        rows = [(Cell("floor, ms"), Cell(""), *floors)]
+        work = [Cell(number(one.work)) for one in measured]
+        rows = [(Cell("floor, ms"), Cell(""), *floors), (Cell("multiplications / floor's"), Cell(""), *work)]
         rows += [(Cell(ratio.title), Cell(ratio.target), *ratio_cells(measured, mode, ratio)) for ratio in RATIOS]
         if mode == "forward_backward":
             peaks = [Cell(number(one.memory[OURS]), one.memory[OURS] <= MEMORY_TARGET) for one in measured]
@@ -77,11 +78,11 @@ def legend(measured: Sequence[Measured]) -> str:
 def sweep_grid(name: str, points: Sequence[Measured]) -> Grid:
     """A row a point of a sweep."""
     ratio = RATIOS[0]
-    headings, columns = [name, "tensors", "weights"], []
+    headings, columns = [name, "tensors", "weights", "work / floor's"], []
     for mode, words in MODES.items():
         headings += [f"floor, {words}, ms", f"{ratio.title}, {words} ({ratio.target})"]
         columns += [[Cell(number(one.milliseconds(mode, FLOOR))) for one in points], ratio_cells(points, mode, ratio)]
-    facts = [(one.case.title, str(len(one.case.space)), f"{one.case.weights:,}") for one in points]
+    facts = [(one.case.title, str(len(one.case.space)), f"{one.case.weights:,}", number(one.work)) for one in points]
     rows = tuple((*map(Cell, fact), *cells) for fact, *cells in zip(facts, *columns, strict=True))
     return Grid(f"{name} of a perceptron", tuple(headings), rows)
 

@@ -4,6 +4,7 @@ No test here is about how long something takes.
 """
 
 import json
+import platform
 import random
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +22,7 @@ from benchmarks.fresh import derivation
 from benchmarks.measuring import all_cases, all_sweeps, measure
 from benchmarks.memory import peak, peak_bytes
 from benchmarks.nfn_layers import LAYERS, NfnLayer, channels_first, is_chain
+from benchmarks.pieces import run
 from benchmarks.results import MODES, RATIOS, Ratio
 from benchmarks.spaces import cnn, gpt2, perceptron, transformer
 from benchmarks.tables import Cell, Grid, case_grids, markdown, number, sweep_grid
@@ -92,13 +94,13 @@ def test_every_term_counts():
 
 
 def test_free_mixing_by_hand():
-    space = WeightSpace({"w": "c x 3", "v": "y c", "b": "c"}, sets={"c": 4}, free={"x": 2, "y": 5})
+    space = WeightSpace({"w": "3 x c", "v": "y c", "b": "c"}, sets={"c": 4}, free={"x": 2, "y": 5})
     floor, x = FreeMixing(space, 2, 3).double(), features(space, 2, 2)
     out, (w, v, b) = floor(x), (weight.detach() for weight in floor.weights)
     same(
         {name: value.detach() for name, value in out.items()},
         {
-            "w": torch.einsum("bcxki,xkiyjo->bcyjo", x["w"], w.unflatten(0, (2, 3, 2)).unflatten(-1, (2, 3, 3))),
+            "w": torch.einsum("bkxci,kxijyo->bjyco", x["w"], w.unflatten(0, (3, 2, 2)).unflatten(-1, (3, 2, 3))),
             "v": torch.einsum("byci,yizo->bzco", x["v"], v.unflatten(0, (5, 2)).unflatten(-1, (5, 3))),
             "b": x["b"] @ b,
         },
@@ -200,6 +202,22 @@ def test_peaks_by_hand():
     assert peak_bytes(lambda: (before + 1) + 2) == pytest.approx(8000, abs=64)
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_kept_memory_is_not_fetched_again():
+    code = """
+import sys, resource
+if sys.argv[1] == "keep":
+    from benchmarks.allocator import keep_memory
+    assert keep_memory()
+for _ in range(5):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    b"x" * (20_000_000 * len(sys.argv))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    faults = [int(run(["-c", code, mode])) for mode in ("keep", "default")]
+    assert 2 * faults[0] < faults[1]
+
+
 def test_ratios_by_hand():
     most, least, none = Ratio("r", "a", "b", most=2), Ratio("r", "a", "b", least=5), Ratio("r", "a", "b")
     assert (most.target, least.target, none.target) == ("≤ 2", "≥ 5", "")
@@ -238,8 +256,15 @@ def test_a_case_is_measured():
     assert one.parameters[OURS] == EquivariantLinear(TINY.space, 1, 1).DIMENSION * 9 + 7 * 3
     assert 1 < one.memory[FLOOR] < one.memory[LITERAL]
     forward, both = case_grids([one])
-    assert [row[0].text for row in both.rows] == ["floor, ms", *(r.title for r in RATIOS), "peak memory / features"]
-    assert forward.rows[2][2].text == "–"
+    assert [row[0].text for row in both.rows] == [
+        "floor, ms",
+        "multiplications / floor's",
+        *(ratio.title for ratio in RATIOS),
+        "peak memory / features",
+    ]
+    assert forward.rows[3][2].text == "–"
+    # Cores (), h1, h2 and (h1 h2) of a 2-3-4-1 perceptron, which has 30 weights.
+    assert one.work == (7 * 7 + 3 * 4 * 4 + 4 * 3 * 3 + 12) / 30
     assert len(sweep_grid("width", [one, one]).rows) == 2
 
 
@@ -251,7 +276,7 @@ def test_derivation_is_reported():
 
 
 def test_from_the_command_line(tmp_path):
-    arguments = ["--quick", "--only", "inr,width", "--out", str(tmp_path)]
+    arguments = ["--quick", "--only", "inr,width", "--default-malloc", "--out", str(tmp_path)]
     done = CliRunner().invoke(application, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "ours / floor" in done.output
