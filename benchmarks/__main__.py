@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -42,10 +43,11 @@ def main(
     out.mkdir(parents=True, exist_ok=True)
     console, start, facts = Console(), time.perf_counter(), machine(memory_kept=kept)
     console.print(machine_text(facts), highlight=False, soft_wrap=True)
-    record, texts = run(chosen, QUICK if quick else FULL, out, console, compiling=not quick)
-    seconds = time.perf_counter() - start
-    save(out, {"machine": facts, "quick": quick, "seconds": round(seconds, 1)} | record, texts, machine_text(facts))
-    console.print(f"{seconds:.0f} s; results, tables and plots: {out}", highlight=False, soft_wrap=True)
+    for record, texts in run(chosen, QUICK if quick else FULL, out, console, compiling=not quick):
+        seconds = round(time.perf_counter() - start, 1)
+        save(out, {"machine": facts, "quick": quick, "seconds": seconds} | record, texts, machine_text(facts))
+    taken = time.perf_counter() - start
+    console.print(f"{taken:.0f} s; results, tables and plots: {out}", highlight=False, soft_wrap=True)
 
 
 def choose(only: str) -> list[str]:
@@ -58,8 +60,8 @@ def choose(only: str) -> list[str]:
 
 def run(
     chosen: list[str], effort: Effort, out: Path, console: Console, *, compiling: bool
-) -> tuple[dict[str, Any], list[str]]:
-    """Measure what was chosen, showing each table as it is complete; the record, and the tables in Markdown."""
+) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Measure what was chosen and show each table as it is complete; yield the record and the Markdown so far."""
     record: dict[str, Any] = {}
     texts: list[str] = []
 
@@ -72,17 +74,19 @@ def run(
         show(case_grids(cases))
         texts.append(f"{legend(cases)}\n")
         console.print(legend(cases), highlight=False, soft_wrap=True)
+        yield record, texts
     for name in all_sweeps():
         if name in chosen:
             points = measure_sweep(name, effort, console)
             record.setdefault("sweeps", {})[name] = [one.record() for one in points]
             save_sweep(out / f"{name}.png", name, points)
             show([sweep_grid(name, points)])
+            yield record, texts
     if "pieces" in chosen:
         with console.status("starting and deriving"):
             record["pieces"] = measure_pieces(effort.starts)
         show([pieces_grid(record["pieces"])])
-    return record, texts
+        yield record, texts
 
 
 def measure_sweep(name: str, effort: Effort, console: Console) -> list[Measured]:
