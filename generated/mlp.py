@@ -62,6 +62,24 @@ def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tup
         weight.normal_().mul_((averaged[:, None] / fan_in).sqrt().to(weight.dtype))
 
 
+# The fewest multiplications for which a product is run as a convolution; with `math.inf` none is.
+_CONVOLVED = 2**22
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """`x @ weight`; a large one in float32 on the CPU as a 1x1 convolution, which oneDNN may run at twice the speed.
+
+    How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
+    """
+    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
+    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    rows = x.numel() // x.shape[-1]
+    images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
+    mixed = nn.functional.conv2d(images, weight.t()[:, :, None, None])
+    return mixed.movedim(1, -1).reshape(*x.shape[:-1], weight.shape[1])
+
+
 class MLPLayer(nn.Module):
     """Takes features `{tensor: (batch, *axes, in_channels)}`, gives features of the same tensors."""
 
@@ -154,19 +172,19 @@ class MLPLayer(nn.Module):
 
         # core (h1): 3 pools, 3 spreads, 16 diagrams
         # (batch, h1, 4·out): 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1
-        mixed_h1 = pools_h1 @ self.mix_h1
+        mixed_h1 = _product(pools_h1, self.mix_h1)
         mixed_h1[..., c:].add_(mixed[:, None, : 3 * c])
         to_weight_0_h1, to_bias_0_h1 = mixed_h1[..., c:].split([2 * c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
         # (batch, h2, 3·out): 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2
-        mixed_h2 = pools_h2 @ self.mix_h2
+        mixed_h2 = _product(pools_h2, self.mix_h2)
         mixed_h2.add_(mixed[:, None, 3 * c : 6 * c])
         to_bias_2_h2, to_weight_4_h2 = mixed_h2[..., c:].split(c, dim=-1)
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
         # (batch, h2, h1, out): 2.weight[h2 h1] <- h2 h1
-        mixed_h2_h1 = weight_2 @ self.mix_h2_h1
+        mixed_h2_h1 = _product(weight_2, self.mix_h2_h1)
         mixed_h2_h1.add_(mixed_h2[:, :, None, :c])
         mixed_h2_h1.add_(mixed_h1[:, None, :, :c])
         return {

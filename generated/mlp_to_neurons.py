@@ -70,6 +70,24 @@ def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tup
         weight.normal_().mul_((averaged[:, None] / fan_in).sqrt().to(weight.dtype))
 
 
+# The fewest multiplications for which a product is run as a convolution; with `math.inf` none is.
+_CONVOLVED = 2**22
+
+
+def _product(x: Tensor, weight: Tensor) -> Tensor:
+    """`x @ weight`; a large one in float32 on the CPU as a 1x1 convolution, which oneDNN may run at twice the speed.
+
+    How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
+    """
+    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
+    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    rows = x.numel() // x.shape[-1]
+    images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
+    mixed = nn.functional.conv2d(images, weight.t()[:, :, None, None])
+    return mixed.movedim(1, -1).reshape(*x.shape[:-1], weight.shape[1])
+
+
 class MLPToNeuronsLayer(nn.Module):
     """Takes features `{tensor: (batch, *axes, in_channels)}`, gives features of the target."""
 
@@ -158,12 +176,12 @@ class MLPToNeuronsLayer(nn.Module):
 
         # core (h1): 3 pools, 1 spread, 4 diagrams
         # (batch, h1, out): neurons1[h1] <- h1
-        mixed_h1 = pools_h1 @ self.mix_h1
+        mixed_h1 = _product(pools_h1, self.mix_h1)
         mixed_h1.add_(mixed[:, None, :c])
 
         # core (h2): 3 pools, 1 spread, 3 diagrams
         # (batch, h2, out): neurons2[h2] <- h2
-        mixed_h2 = pools_h2 @ self.mix_h2
+        mixed_h2 = _product(pools_h2, self.mix_h2)
         mixed_h2.add_(mixed[:, None, c:])
         return {
             "neurons1": mixed_h1,

@@ -43,7 +43,7 @@ HEADS = WeightSpace(
 )
 
 
-def same(left, right):
+def assert_same(left, right):
     assert left.keys() == right.keys()
     for name, value in left.items():
         torch.testing.assert_close(value, right[name], rtol=1e-10, atol=1e-10)
@@ -60,7 +60,7 @@ def randomised(space, **options):
 def test_term_by_term_is_the_same_map(space):
     layer = randomised(space)
     literal, x = TermByTerm.like(layer), features(space, 2, 2)
-    same(literal(x), layer(x))
+    assert_same(literal(x), layer(x))
     assert sum(p.numel() for p in literal.parameters()) == sum(p.numel() for p in layer.parameters())
 
 
@@ -69,14 +69,14 @@ def test_term_by_term_to_other_targets_and_its_gradients(target):
     layer = randomised(HEADS, target=target)
     x = {name: value.requires_grad_() for name, value in features(HEADS, 2, 2).items()}
     outputs = [TermByTerm.like(layer)(x), layer(x)]
-    same(*outputs)
+    assert_same(*outputs)
     gradients = [torch.autograd.grad(sum(v.square().sum() for v in out.values()), list(x.values())) for out in outputs]
-    same(*(dict(zip(x, values, strict=True)) for values in gradients))
+    assert_same(*(dict(zip(x, values, strict=True)) for values in gradients))
 
 
 def test_term_by_term_to_invariants_and_of_bounded_rank():
     layer, x = InvariantLinear(HEADS, 2, 3, dtype=torch.float64), features(HEADS, 2, 2)
-    same(TermByTerm.like(layer)(x), {"invariant": layer(x)})
+    assert_same(TermByTerm.like(layer)(x), {"invariant": layer(x)})
     with pytest.raises(ValueError, match="not one a mix"):
         TermByTerm.like(EquivariantLinear(HEADS, 2, 3, rank=1))
 
@@ -88,7 +88,7 @@ def test_every_term_counts():
         with torch.no_grad():
             parameter += 0.1
         with pytest.raises(AssertionError):
-            same(literal(x), layer(x))
+            assert_same(literal(x), layer(x))
         with torch.no_grad():
             parameter -= 0.1
 
@@ -97,7 +97,7 @@ def test_free_mixing_by_hand():
     space = WeightSpace({"w": "3 x c", "v": "y c", "b": "c"}, sets={"c": 4}, free={"x": 2, "y": 5})
     floor, x = FreeMixing(space, 2, 3).double(), features(space, 2, 2)
     out, (w, v, b) = floor(x), (weight.detach() for weight in floor.weights)
-    same(
+    assert_same(
         {name: value.detach() for name, value in out.items()},
         {
             "w": torch.einsum("bkxci,kxijyo->bjyco", x["w"], w.unflatten(0, (3, 2, 2)).unflatten(-1, (3, 2, 3))),
@@ -107,7 +107,7 @@ def test_free_mixing_by_hand():
     )
     heads, plain = FreeMixing(HEADS, 2, 3).double(), PerTensorLinear(HEADS, 2, 3).double()
     plain.load_state_dict({"weight": torch.stack(list(heads.weights)), "bias": torch.stack(list(heads.biases))})
-    same(heads(features(HEADS, 2, 2)), plain(features(HEADS, 2, 2)))
+    assert_same(heads(features(HEADS, 2, 2)), plain(features(HEADS, 2, 2)))
 
 
 @pytest.mark.parametrize("kind", LAYERS)

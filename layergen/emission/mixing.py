@@ -70,14 +70,19 @@ def print_product(draft: Draft, weights: Weights, pools: str, label: str) -> str
     name = draft.namer.fresh("_".join(("mixed", label)).strip("_"))
     if not pools:
         draft.add(f"{name} = x[{literal(draft.plan.maps.source.names[0])}].new_zeros(batch, {columns})")
-    elif mix.rank is None:
-        draft.add(f"{name} = {pools} @ self.{weights.name}")
     else:
-        draft.add(f"{name} = {pools} @ self.{weights.name}_in @ self.{weights.name}_out")
+        for ending in ("",) if mix.rank is None else ("_in", "_out"):
+            pools = product(draft, mix, pools, f"self.{weights.name}{ending}")
+        draft.add(f"{name} = {pools}")
     if weights.bias is not None:
         part = range_code(weights.bias, weights.bias + mix.columns, draft.plan.bias_dimension, "c")
         draft.add("if self.bias is not None:", f"    {name} = {name} + self.bias{f'[{part}]' if part else ''}")
     return name
+
+
+def product(draft: Draft, mix: Mix, pools: str, weight: str) -> str:
+    """A product with a matrix: with few rows, those of the scalar core, there is nothing to gain over `@`."""
+    return draft.call("_product", pools, weight) if mix.core.sets else f"{pools} @ {weight}"
 
 
 def print_additions(draft: Draft, number: int, names: dict[int, str]) -> None:

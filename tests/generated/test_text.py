@@ -95,9 +95,9 @@ def test_nothing_is_pooled_twice(layer):
 
 @every_layer
 def test_there_is_one_product_a_core(layer):
-    products = [
-        node for node in ast.walk(forward_of(layer)) if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
-    ]
+    nodes = list(ast.walk(forward_of(layer)))
+    products = [node for node in nodes if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)]
+    products += [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "_product"]
     mixes = [mix for mix in lower(maps_of(layer)).mixes if mix.pools]
     assert len(products) == len(mixes)
     assert len({mix.core for mix in mixes}) == len(mixes)

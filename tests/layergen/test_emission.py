@@ -51,7 +51,9 @@ def test_hostile_tensor_names_stay_data(names):
     tree = ast.parse(source)
     assert [type(node).__name__ for node in tree.body[-1:]] == ["ClassDef"]
     allowed = (ast.Expr, ast.ImportFrom, ast.Import, ast.FunctionDef, ast.ClassDef)
-    assert all(isinstance(node, allowed) for node in tree.body)
+    constants = [node for node in tree.body if isinstance(node, ast.Assign)]
+    assert [ast.unparse(node) for node in constants] == ["_CONVOLVED = 2 ** 22"]
+    assert all(isinstance(node, allowed) for node in tree.body if node not in constants)
     assert {node.module for node in tree.body if isinstance(node, ast.ImportFrom)} == {"__future__", "typing", "torch"}
     assert source.isascii() or all(line.lstrip().startswith("#") or "#" in line for line in non_ascii(source))
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
