@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.floors import FreeMixing
+from benchmarks.floors import FreeMixing, SwiftFloor
 from benchmarks.nfn_layers import LAYERS, NfnLayer, channels_first, is_chain
 from benchmarks.term_by_term import TermByTerm
 from layergen import EquivariantLinear
@@ -22,8 +23,10 @@ __all__ = [
     "FREE_FLOOR",
     "HNP",
     "LITERAL",
+    "LOCAL",
     "NP",
     "OURS",
+    "SWIFT_FLOOR",
     "Case",
     "Contender",
     "contenders",
@@ -31,8 +34,8 @@ __all__ = [
 ]
 
 Features = dict[str, Tensor]
-FLOOR, FREE_FLOOR = "floor", "free floor"
-OURS, COMPILED = "layergen", "layergen compiled"
+FLOOR, FREE_FLOOR, SWIFT_FLOOR = "floor", "free floor", "floor as ours"
+OURS, COMPILED, LOCAL = "layergen", "layergen compiled", "layergen local"
 LITERAL, HNP, NP = "term by term", *LAYERS
 
 
@@ -84,7 +87,7 @@ class Contender:
 
 
 def contenders(case: Case, *, compiled: bool = False, others: bool = True) -> dict[str, Contender]:
-    """The layers to compare on a case, the floor first. Without `others` only the floor and our own."""
+    """The layers to compare on a case, the floor first. Without `others`: the floor, ours, ours with local terms."""
     space, channels = case.space, case.channels
     features = {tensor.name: torch.randn(case.batch, *tensor.shape, channels) for tensor in space}
     layer = EquivariantLinear(space, channels, channels)
@@ -96,7 +99,13 @@ def contenders(case: Case, *, compiled: bool = False, others: bool = True) -> di
     if others and any(piece.free for piece in space.pieces):
         mixing = FreeMixing(space, channels, channels)
         found[FREE_FLOOR] = Contender(mixing, mixing, features)
+    if not others:
+        local = EquivariantLinear(space, channels, channels, terms="local")
+        found[LOCAL] = Contender(local, local, features)
     if others:
+        product = vars(sys.modules[type(layer).emitted.__module__])["_product"]
+        swift = SwiftFloor(space, channels, channels, product)
+        found[SWIFT_FLOOR] = Contender(swift, swift, features)
         literal = TermByTerm(lower(layer.maps), channels, channels)
         found[LITERAL] = Contender(literal, literal, features)
     if others and is_chain(space):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from benchmarks.contenders import FLOOR, OURS
+from benchmarks.contenders import FLOOR, LOCAL, OURS
 from benchmarks.results import MODES, Measured
 
 __all__ = ["save_sweep"]
 
-COLOURS = {OURS: "#2a6f97", FLOOR: "#e09f3e"}
+COLOURS = {OURS: "#2a6f97", LOCAL: "#6a994e", FLOOR: "#e09f3e"}
 
 
 def save_sweep(path: Path, name: str, points: Sequence[Measured]) -> None:

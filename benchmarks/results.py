@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.contenders import COMPILED, FLOOR, FREE_FLOOR, HNP, LITERAL, NP, OURS, Case
+from benchmarks.contenders import COMPILED, FLOOR, FREE_FLOOR, HNP, LITERAL, LOCAL, NP, OURS, SWIFT_FLOOR, Case
 from benchmarks.timing import Timing
 
-__all__ = ["MEMORY_TARGET", "MODES", "RATIOS", "Measured", "Ratio"]
+__all__ = ["MEMORY_TARGET", "MODES", "RATIOS", "SWEEP_RATIOS", "Measured", "Ratio"]
 
 MODES = {"forward": "forward", "forward_backward": "forward + backward"}
 """Names of what is timed: the methods of a contender, and how tables call them."""
@@ -44,11 +44,14 @@ class Ratio:
 RATIOS = (
     Ratio("ours / floor", OURS, FLOOR, most=2),
     Ratio("compiled / floor", COMPILED, FLOOR, most=1.5),
+    Ratio("ours / floor with our product", OURS, SWIFT_FLOOR),
     Ratio("ours / free floor", OURS, FREE_FLOOR),
     Ratio("HNPLinear / ours", HNP, OURS, least=2),
     Ratio("NPLinear / ours", NP, OURS, least=2),
     Ratio("term by term / ours", LITERAL, OURS, least=5),
 )
+SWEEP_RATIOS = (RATIOS[0], Ratio("local / floor", LOCAL, FLOOR))
+"""What is judged at each point of a sweep: the whole space, and that of terms between tensors that share a set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,10 @@ class Measured:
     def record(self) -> dict[str, Any]:
         """Everything, for the JSON file."""
         case = self.case
-        ratios = {mode: {ratio.title: self.ratio(mode, ratio) for ratio in RATIOS} for mode in self.timings}
+        ratios = {
+            mode: {ratio.title: self.ratio(mode, ratio) for ratio in dict.fromkeys((*RATIOS, *SWEEP_RATIOS))}
+            for mode in self.timings
+        }
         return {
             "name": case.name,
             "title": case.title,

@@ -9,7 +9,7 @@ from rich import box
 from rich.table import Table
 
 from benchmarks.contenders import FLOOR, OURS
-from benchmarks.results import MEMORY_TARGET, MODES, RATIOS, Measured, Ratio
+from benchmarks.results import MEMORY_TARGET, MODES, RATIOS, SWEEP_RATIOS, Measured, Ratio
 
 __all__ = ["Cell", "Grid", "case_grids", "legend", "markdown", "pieces_grid", "sweep_grid", "terminal"]
 
@@ -77,11 +77,14 @@ def legend(measured: Sequence[Measured]) -> str:
 
 def sweep_grid(name: str, points: Sequence[Measured]) -> Grid:
     """A row a point of a sweep."""
-    ratio = RATIOS[0]
     headings, columns = [name, "tensors", "weights", "work / floor's"], []
     for mode, words in MODES.items():
-        headings += [f"floor, {words}, ms", f"{ratio.title}, {words} ({ratio.target})"]
-        columns += [[Cell(number(one.milliseconds(mode, FLOOR))) for one in points], ratio_cells(points, mode, ratio)]
+        headings += [
+            f"floor, {words}, ms",
+            *(f"{ratio.title}, {words} {ratio.target}".strip() for ratio in SWEEP_RATIOS),
+        ]
+        columns += [[Cell(number(one.milliseconds(mode, FLOOR))) for one in points]]
+        columns += [ratio_cells(points, mode, ratio) for ratio in SWEEP_RATIOS]
     facts = [(one.case.title, str(len(one.case.space)), f"{one.case.weights:,}", number(one.work)) for one in points]
     rows = tuple((*map(Cell, fact), *cells) for fact, *cells in zip(facts, *columns, strict=True))
     return Grid(f"{name} of a perceptron", tuple(headings), rows)

@@ -9,6 +9,7 @@ from rich.table import Table
 from layergen.cli.console import make_table
 from symmetry.maps import Block, EquivariantMaps, readable
 from symmetry.verification.report import Finding, Report
+from symmetry.weight_space import Tensor
 
 __all__ = ["dimension_table", "findings_of", "tally", "target_table", "verification_table"]
 
@@ -37,9 +38,14 @@ def dimension_table(maps: EquivariantMaps, width: int) -> Table | None:
 def dimension_rows(maps: EquivariantMaps) -> list[list[str]]:
     """The dimensions of the block matrix, the bias of each target last."""
     return [
-        [readable(block.dimension) for block in (*(Block(bias.target, source) for source in maps.source), bias)]
+        [*(entry(maps, bias.target, source) for source in maps.source), readable(bias.dimension)]
         for bias in maps.bias_blocks
     ]
+
+
+def entry(maps: EquivariantMaps, target: Tensor, source: Tensor) -> str:
+    """The dimension of a block; a dot for one that a restriction leaves out."""
+    return readable(Block(target, source).dimension) if maps.includes(target, source) else "·"
 
 
 def fits(labels: Sequence[str], heads: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> bool:
@@ -67,7 +73,8 @@ def target_table(maps: EquivariantMaps) -> Table:
     table.add_column("all sources", justify="right")
     table.add_column("bias", justify="right", style="dim")
     for bias in maps.bias_blocks:
-        total = sum(Block(bias.target, source).dimension for source in maps.source)
+        sources = [source for source in maps.source if maps.includes(bias.target, source)]
+        total = sum(Block(bias.target, source).dimension for source in sources)
         table.add_row(bias.target.name, readable(total), readable(bias.dimension))
     return table
 
@@ -85,7 +92,7 @@ def verification_table(report: Report) -> Table:
         columns.append([verdict(finding, common_note(findings)) for finding in findings])
     blocks = [finding.block for finding in findings_of(report, report.proofs[0])]
     for number, (block, *cells) in enumerate(zip(blocks, *columns, strict=True)):
-        source = block.source.name if number < len(report.maps.target) * len(report.maps.source) else "(bias)"
+        source = block.source.name if number < len(blocks) - len(report.maps.target) else "(bias)"
         table.add_row(block.target.name, source, readable(block.dimension), *cells)
     return table
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from layergen.cli.block_tables import dimension_table, findings_of, tally, target_table, verification_table
 from layergen.cli.console import every_digit, facts, make_console, print_json
-from layergen.cli.parameters import AsJson, Invariant, Spec, Target, read_maps
+from layergen.cli.parameters import AsJson, Invariant, Rank, Spec, Target, Terms, read_maps
 from symmetry.maps import EquivariantMaps, readable
 from symmetry.verification.report import PROOFS, Report
 
@@ -22,10 +22,16 @@ LONGEST = 300
 
 
 def dims(
-    spec: Spec, target: Target = None, invariant: Invariant = False, verify: Verify = False, as_json: AsJson = False
+    spec: Spec,
+    target: Target = None,
+    invariant: Invariant = False,
+    terms: Terms = "all",
+    rank: Rank = None,
+    verify: Verify = False,
+    as_json: AsJson = False,
 ) -> None:
     """Count the equivariant linear maps of a weight space, block by block."""
-    maps = read_maps(spec, target, invariant)
+    maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
     report = prove(maps) if verify else None
     if as_json:
         print_json(as_object(maps, report))
@@ -53,6 +59,7 @@ def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "dimension": maps.dimension,
         "bias_dimension": maps.bias_dimension,
+        "restriction": maps.restriction or None,
         "symbolic_dimension": symbolic(maps)[0],
         "blocks": [
             {"target": block.target.name, "source": block.source.name, "dimension": block.dimension}
@@ -65,7 +72,7 @@ def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
 
 def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
     """For each proof what it found, block by block; a bias has no source."""
-    blocks = len(report.maps.target) * len(report.maps.source)
+    blocks = sum(1 for _ in report.maps.blocks)
     return {
         proof: [
             {
@@ -107,8 +114,8 @@ def totals(maps: EquivariantMaps) -> dict[str, str]:
     text, holds = symbolic(maps)
     if len(text) > LONGEST:
         text = f"{text.count(' + ') + 1} terms; --json gives them"
-    return {
-        "dimension": readable(maps.dimension),
+    return ({"restricted": maps.restriction} if maps.restriction else {}) | {
+        "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
         "bias dimension": readable(maps.bias_dimension),
         "symbolic": text if holds else f"{text} where every set is large enough; here some are not",
     }

@@ -8,7 +8,7 @@ import typer
 
 from layergen.cli.console import facts, make_console
 from layergen.cli.files import check_output, write_whole
-from layergen.cli.parameters import Invariant, Output, Spec, Target, read_maps
+from layergen.cli.parameters import Invariant, Output, Rank, Spec, Target, Terms, read_maps
 from symmetry.maps import LIMIT, EquivariantMaps, readable
 
 __all__ = ["generate"]
@@ -23,14 +23,16 @@ def generate(
     output: Output,
     target: Target = None,
     invariant: Invariant = False,
+    terms: Terms = "all",
+    rank: Rank = None,
     limit: Limit = LIMIT,
 ) -> None:
     """Write the PyTorch module that is every equivariant linear map of a weight space."""
     from layergen.emission.generate import generate as generated
 
-    maps = read_maps(spec, target, invariant)
+    maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
     check_output(output, inputs=[path for path in (spec, target) if path is not None])
-    source = generated(maps.source, name, target=maps.target, limit=limit)
+    source = generated(maps.source, name, target=maps.target, terms=terms, rank=dict(maps.ranks), limit=limit)
     write_whole(output, source.encode())
     make_console().print(facts({"wrote": str(output), "class": name, **dimensions(maps)}))
 
@@ -38,8 +40,8 @@ def generate(
 def dimensions(maps: EquivariantMaps) -> dict[str, str]:
     """The dimension, the dimension of the biases, and the number of parameters that they make."""
     dimension, bias = readable(maps.dimension), readable(maps.bias_dimension)
-    return {
-        "dimension": dimension,
-        "bias dimension": bias,
-        "parameters": f"{dimension} · in_channels · out_channels + {bias} · out_channels",
-    }
+    found = {"restricted": maps.restriction} if maps.restriction else {}
+    found |= {"dimension": f"at most {dimension}" if maps.ranks else dimension, "bias dimension": bias}
+    if not maps.ranks:
+        found["parameters"] = f"{dimension} · in_channels · out_channels + {bias} · out_channels"
+    return found

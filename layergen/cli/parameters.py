@@ -12,7 +12,7 @@ from symmetry.maps import EquivariantMaps
 from symmetry.specification import load
 from symmetry.weight_space import SCALAR
 
-__all__ = ["AsJson", "Invariant", "Object", "Output", "Spec", "Target", "read_maps"]
+__all__ = ["AsJson", "Invariant", "Object", "Output", "Rank", "Spec", "Target", "Terms", "read_maps"]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="A specification: a TOML file.", show_default=False)]
 Object = Annotated[
@@ -34,17 +34,41 @@ Target = Annotated[
     ),
 ]
 Invariant = Annotated[bool, typer.Option("--invariant", help="Invariant maps, to a single scalar.")]
+Terms = Annotated[
+    str, typer.Option("--terms", metavar="all|local", help="All blocks, or those whose tensors share a set.")
+]
+Rank = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--rank",
+        metavar="[CORE=]N",
+        help="Bound the rank of a core's matrix: of the scalar core, or of that of some sets, as in 'h2 h1=4'.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.", show_default=False)]
 
 
-def read_maps(spec: Path, target: Path | None, invariant: bool) -> EquivariantMaps:
+def read_maps(
+    spec: Path, target: Path | None, invariant: bool, *, terms: str = "all", rank: list[str] | None = None
+) -> EquivariantMaps:
     """The maps that a command is asked about. Raises `SpecificationError` for files that declare none."""
     if invariant and target is not None:
         raise SpecificationError(
             "--target and --invariant are both given", remedy="give one: invariant maps go to a single scalar"
         )
-    source = load(spec)
-    if invariant:
-        return EquivariantMaps(source, SCALAR)
-    return EquivariantMaps(source, None if target is None else load(target))
+    source, ranks = load(spec), read_ranks(rank or [])
+    into = SCALAR if invariant else None if target is None else load(target)
+    return EquivariantMaps(source, into, terms=terms, rank=ranks)
+
+
+def read_ranks(bounds: list[str]) -> dict[str, int]:
+    """Ranks by core, from `8` for the scalar core and `h2 h1=4` for another. Raises `SpecificationError`."""
+    ranks = {}
+    for bound in bounds:
+        core, _, number = bound.rpartition("=")
+        if not number.strip().isdecimal():
+            raise SpecificationError(f"--rank {bound!r}", remedy="give a number, or sets and a number: 'h2 h1=4'")
+        ranks[core.strip()] = int(number)
+    return ranks
