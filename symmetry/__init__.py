@@ -14,7 +14,7 @@ from symmetry.errors import SpecificationError
 from symmetry.indices import FreeIndex, Index, PositionalIndex, SetIndex
 from symmetry.maps import Block, EquivariantMaps
 from symmetry.specification import dumps, load, parse
-from symmetry.weight_space import SCALAR, Tensor, WeightSpace
+from symmetry.weight_space import SCALAR, Tensor, WeightSpace, joint_space
 
 if TYPE_CHECKING:
     from symmetry.orbits import orbit_count
@@ -38,6 +38,7 @@ __all__ = [
     "generators",
     "group_order",
     "identity",
+    "joint_space",
     "load",
     "orbit_count",
     "parse",

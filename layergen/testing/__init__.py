@@ -1,15 +1,28 @@
 """Property tests for anybody's metanetwork: is it equivariant, and if not, what is the smallest counterexample?"""
 
-from layergen.testing.checking import Verdict, assert_equivariant, assert_invariant, check
+from layergen.testing.checking import assert_equivariant, assert_invariant, check
+from layergen.testing.forms import FORMS, Form, adapted
 from layergen.testing.preservation import assert_function_preserved
-from layergen.testing.strategies import group_elements, weight_spaces
+from layergen.testing.sensitivity import assert_no_more_symmetric, sensitivity
+from layergen.testing.strategies import features, group_elements, transpositions, weight_spaces
+from layergen.testing.subject import TOLERANCES, random_features
+from layergen.testing.verdict import Verdict
 
 __all__ = [
+    "FORMS",
+    "TOLERANCES",
+    "Form",
     "Verdict",
+    "adapted",
     "assert_equivariant",
     "assert_function_preserved",
     "assert_invariant",
+    "assert_no_more_symmetric",
     "check",
+    "features",
     "group_elements",
+    "random_features",
+    "sensitivity",
+    "transpositions",
     "weight_spaces",
 ]

@@ -1,129 +1,64 @@
-"""Equivariance and invariance as properties, driven and shrunk by hypothesis.
-
-A function is accused only of what it does: that it is random, returns no finite numbers, changes its input or
-has other shapes than declared is said as such, before any permutation is tried.
-"""
+"""Equivariance and invariance as properties, driven and shrunk by hypothesis."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
 import torch
 from hypothesis import HealthCheck, given, settings
-from torch import Tensor, nn
+from hypothesis.errors import Flaky
+from torch import Tensor
 
-from layergen.testing.strategies import group_elements, movable, transpositions
-from symmetry import GroupElement, WeightSpace
-from symmetry.weight_space import joint_space
+from layergen.testing.forms import Form, find_form
+from layergen.testing.strategies import every_transposition, group_elements, movable
+from layergen.testing.subject import (
+    BATCH,
+    Subject,
+    check_finite,
+    difference,
+    is_nothing,
+    like_parameters,
+    random_features,
+    sane_output,
+    with_noise,
+)
+from layergen.testing.verdict import Fault, Verdict, describe
+from symmetry import GroupElement, WeightSpace, element
 
-__all__ = ["TOLERANCES", "Verdict", "assert_equivariant", "assert_invariant", "check"]
-
-TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5, torch.float16: 2e-2, torch.bfloat16: 6e-2}
-"""Largest error that counts as rounding, relative to the largest entry of the output tensor."""
+__all__ = ["assert_equivariant", "assert_invariant", "channels_of", "check", "make_subject"]
 
 SIMPLER = 500
 """How many single transpositions are tried, in order, to find a simpler failure than the one found."""
 
-SMALLEST = 1e-2
-"""Outputs are held to at least this much of the largest input: what is zero up to rounding is not accused."""
-
-BATCH = 4
-OUTPUT = "output"
-"""The name under which an invariant function's result is reported."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """The answer of a check, with the smallest counterexample found where there is one."""
-
-    passed: bool
-    message: str
-    moved: dict[str, Any] | None = None
-    tensor: str | None = None
-    entry: tuple[int, ...] | None = None
-    error: float | None = None
-    tolerance: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
-        return asdict(self)
-
-
-class Fault(AssertionError):
-    """A property that does not hold, with the verdict on it."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.message)
-        self.verdict = verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """The function under test, what goes in, and what should come out."""
-
-    function: Callable[[dict[str, Tensor]], Any]
-    space: WeightSpace
-    target: WeightSpace | None
-    features: dict[str, Tensor]
-
-    def output(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The function's output by tensor name; an invariant function's one output under its own name."""
-        with torch.no_grad():
-            found = self.function({name: value.clone() for name, value in features.items()})
-        return check_output(found, self.target)
-
-    @property
-    def group(self) -> WeightSpace:
-        """A space whose group is that of the features and the outputs together."""
-        return self.space if self.target is None else joint_space(self.space, self.target)
-
-    def moved(self, g: GroupElement) -> dict[str, Tensor]:
-        """The features, moved."""
-        return g.on(self.space).act(self.features, channels=True)
-
-    def expected(self, g: GroupElement, output: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the function of the moved features should be."""
-        return output if self.target is None else g.on(self.target).act(output, channels=True)
-
-
-def check_output(found: Any, target: WeightSpace | None) -> dict[str, Tensor]:
-    """The output as a dictionary of tensors; raises `Fault` where it has other names or shapes than it should."""
-    if target is None:
-        outputs = found if isinstance(found, dict) else {OUTPUT: found}
-        if not all(isinstance(value, Tensor) for value in outputs.values()):
-            raise Fault(
-                Verdict(False, f"an invariant function returns a tensor; this one returned {type(found).__name__}")
-            )
-        return outputs
-    if not isinstance(found, Mapping) or set(found) != set(target.names):
-        names = sorted(map(str, found)) if isinstance(found, Mapping) else type(found).__name__
-        raise Fault(Verdict(False, f"the function returned {names}, not features of {list(target.names)}"))
-    for name, value in found.items():
-        if not isinstance(value, Tensor):
-            raise Fault(Verdict(False, f"output {name!r} is no tensor but {type(value).__name__}", tensor=name))
-        if value.ndim != len(target[name].shape) + 2 or tuple(value.shape[1:-1]) != target[name].shape:
-            shape = ("batch", *target[name].shape, "channels")
-            raise Fault(Verdict(False, f"output {name!r} has shape {tuple(value.shape)}, not {shape}", tensor=name))
-    return dict(found)
-
 
 def assert_equivariant(
-    f: Callable[[dict[str, Tensor]], Any],
+    f: Callable[[Any], Any],
     space: WeightSpace,
     *,
     target: WeightSpace | None = None,
+    form: str | Form = "features",
     channels: int | None = None,
     examples: int = 30,
     positional: bool = False,
     tolerance: float | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
 ) -> None:
-    """Assert that `f`, a function of features, commutes with the permutations of a weight space.
+    """Assert that `f` commutes with the permutations of a weight space.
+
+    `f` takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, by default of `space`; or
+    both in another `form`: "weights" (one network's tensors by name), "pairs" (`(weights, biases)`, channels last),
+    "nfn" (`WeightSpaceFeatures`), "flat" (one vector a network), or a `Form` of your own.
 
     The message of the `AssertionError` gives the smallest failing permutation that hypothesis finds. Positional
-    indices are left alone unless asked for.
+    indices are left alone unless asked for. The inputs are normal, with `channels` channels (by default
+    `f.in_channels`, else one), of `dtype` (by default that of a module's parameters, else float32). The largest
+    error may be `tolerance` times the root mean square of the output tensor. By default that is 1e-10 in float64, 2e-5
+    in float32, 0.08 in float16 and 0.25 in bfloat16, and on top of it four times what rounding the inputs changes,
+    which is measured: a function that cancels large terms is not accused.
 
     >>> from layergen import EquivariantLinear
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
@@ -131,32 +66,31 @@ def assert_equivariant(
     >>> assert_equivariant(lambda x: {**x, "b": x["b"].cumsum(1)}, space)
     Traceback (most recent call last):
         ...
-    AssertionError: not equivariant: ...
+    AssertionError: not equivariant: exchanging elements 0 and 1 of 'h' does not move output 'b' alike ...
     """
-    raise_unless(
-        check(f, space, target=target, channels=channels, examples=examples, positional=positional, tolerance=tolerance)
-    )
+    options: dict[str, Any] = {"examples": examples, "positional": positional, "tolerance": tolerance}
+    raise_unless(check(f, space, target=target, form=form, channels=channels, dtype=dtype, seed=seed, **options))
 
 
 def assert_invariant(
-    f: Callable[[dict[str, Tensor]], Any],
+    f: Callable[[Any], Any],
     space: WeightSpace,
     *,
+    form: str | Form = "features",
     channels: int | None = None,
     examples: int = 30,
     positional: bool = False,
     tolerance: float | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
 ) -> None:
-    """Assert that `f`, a function of features, does not change under the permutations of a weight space.
+    """Assert that `f` does not change under the permutations of a weight space; options as in `assert_equivariant`.
 
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> assert_invariant(lambda x: x["b"].amax(1), space)
     """
-    raise_unless(
-        check(
-            f, space, invariant=True, channels=channels, examples=examples, positional=positional, tolerance=tolerance
-        )
-    )
+    options: dict[str, Any] = {"examples": examples, "positional": positional, "tolerance": tolerance}
+    raise_unless(check(f, space, invariant=True, form=form, channels=channels, dtype=dtype, seed=seed, **options))
 
 
 def raise_unless(verdict: Verdict) -> None:
@@ -165,73 +99,77 @@ def raise_unless(verdict: Verdict) -> None:
 
 
 def check(
-    f: Callable[[dict[str, Tensor]], Any],
+    f: Callable[[Any], Any],
     space: WeightSpace,
     *,
     target: WeightSpace | None = None,
     invariant: bool = False,
+    form: str | Form = "features",
     channels: int | None = None,
     examples: int = 30,
     positional: bool = False,
     tolerance: float | None = None,
+    dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> Verdict:
     """The verdict of `assert_equivariant`, or with `invariant` of `assert_invariant`, as a value.
 
-    Features are standard normal, of the dtype and device of `f`'s parameters where it is a module (float32 on the
-    CPU otherwise), with `channels` channels: by default `f.in_channels`, else one.
+    >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
+    >>> verdict = check(lambda x: {"b": x["b"] - x["b"][:, :1]}, space)
+    >>> verdict.kind, verdict.moved, verdict.batch
+    ('not equivariant', {'h': [1, 0, 2, 3]}, 1)
     """
-    channels = int(getattr(f, "in_channels", 1)) if channels is None else channels
-    if channels < 1:
-        raise ValueError(f"{channels} channels: there is nothing to test; give channels=1 or more")
-    features = random_features(f, space, channels, seed)
-    subject = Subject(f, space, None if invariant else target or space, features)
+    into = None if invariant else target or space
+    subject = make_subject(f, space, into, form, channels, dtype, seed)
     try:
         output = sane_output(subject)
+        subject = with_noise(subject, output)
         search(subject, output, examples, positional, tolerance)
     except Fault as fault:
-        return fault.verdict
+        verdict = fault.verdict
+        return reproducible(verdict, subject, channels_of(f, channels), seed) if verdict.moved else verdict
     kind = "invariant" if invariant else "equivariant"
+    notes = silent(subject, output)
     if not movable(subject.group, positional=positional):
-        return Verdict(True, f"trivially {kind}: no set has two elements to exchange")
-    return Verdict(True, f"{kind} under {examples} permutations, tested in {next(iter(output.values())).dtype}")
+        return Verdict(True, f"trivially {kind}: no set has two elements to exchange", kind)
+    tested = next(iter(output.values())).dtype
+    return Verdict(True, f"{kind} under {examples} permutations, tested in {tested}{notes}", kind)
 
 
-def random_features(f: Any, space: WeightSpace, channels: int, seed: int) -> dict[str, Tensor]:
-    """Standard normal features in the dtype and on the device of a module's parameters."""
-    generator = torch.Generator().manual_seed(seed)
-    parameters = f.parameters() if isinstance(f, nn.Module) else ()
-    like: Tensor = next((p for p in parameters if p.is_floating_point()), torch.empty(0))
-    return {t.name: torch.randn(BATCH, *t.shape, channels, generator=generator).to(like) for t in space}
+def channels_of(f: Any, channels: int | None) -> int:
+    """The channels of the features: those asked for, or a module's own, or one."""
+    own = getattr(f, "in_channels", 1)
+    found = (own if isinstance(own, int) else 1) if channels is None else channels
+    if found < 1:
+        raise ValueError(f"{found} channels: there is nothing to test; give channels=1 or more")
+    return found
 
 
-def sane_output(subject: Subject) -> dict[str, Tensor]:
-    """The output on the features; raises `Fault` if it is not deterministic, not finite, or changes its input."""
-    given = {name: value.clone() for name, value in subject.features.items()}
-    with torch.no_grad():
-        first = subject.function(given)
-    output = {name: value.clone() for name, value in check_output(first, subject.target).items()}
-    for name, value in subject.features.items():
-        if name not in given or not torch.equal(given[name], value):
-            raise Fault(Verdict(False, f"the function changes its input {name!r} in place", tensor=name))
-    if not any(value.numel() for value in output.values()):
-        raise Fault(Verdict(False, "the function returned no entries at all: there is nothing to test"))
-    for name, value in output.items():
-        if not torch.isfinite(value).all():
-            raise Fault(Verdict(False, f"output {name!r} is not finite", tensor=name))
-    again = subject.output(subject.features)
-    for name, value in output.items():
-        error = (again[name] - value).abs().max().item() if value.numel() else 0.0
-        if error > 0:
-            text = f"the function is not deterministic: two calls on the same input differ by {error:.3g} in {name!r}"
-            raise Fault(Verdict(False, f"{text} (dropout, or batch statistics? try .eval())", tensor=name, error=error))
-    return output
+def make_subject(
+    f: Callable[[Any], Any],
+    space: WeightSpace,
+    target: WeightSpace | None,
+    form: str | Form,
+    channels: int | None,
+    dtype: torch.dtype | None,
+    seed: int,
+) -> Subject:
+    """The function with random features for it."""
+    options = like_parameters(f) | ({} if dtype is None else {"dtype": dtype})
+    features = random_features(space, channels_of(f, channels), seed=seed, **options)
+    return Subject(f, space, target, find_form(form), features)
+
+
+def silent(subject: Subject, output: dict[str, Tensor]) -> str:
+    """A note on the outputs that are zero, of which nothing can be told."""
+    zero = [repr(name) for name, value in output.items() if is_nothing(subject, value)]
+    return f"; nothing is known of {', '.join(zero)}, zero up to rounding" if zero else ""
 
 
 def search(
     subject: Subject, output: dict[str, Tensor], examples: int, positional: bool, tolerance: float | None
 ) -> None:
-    """Try permutations; raise the `Fault` of the simplest that fails."""
+    """Try permutations; raise the `Fault` of the simplest that fails, on the smallest batch."""
 
     @settings(
         max_examples=examples,
@@ -249,31 +187,51 @@ def search(
         commutes()
     except Fault as fault:
         found = fault
+    except Flaky:
+        text = "the function is not deterministic: a permutation that failed once did not fail again"
+        raise Fault(Verdict(False, text, "not deterministic")) from None
     else:
         return
-    for g in islice(transpositions(subject.group, positional=positional), SIMPLER):
+    simplest = found.verdict
+    for g in islice(every_transposition(subject.group, positional=positional), SIMPLER):
+        if simpler := fails(subject, g, output, tolerance):
+            simplest = simpler
+            break
+    raise Fault(smallest_batch(subject, simplest, tolerance))
+
+
+def fails(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> Verdict | None:
+    """The verdict on one permutation if it fails."""
+    try:
         compare(subject, g, subject.expected(g, output), tolerance)
-    raise Fault(found.verdict)
+    except Fault as fault:
+        return fault.verdict
+    return None
+
+
+def smallest_batch(subject: Subject, verdict: Verdict, tolerance: float | None) -> Verdict:
+    """The same failure with as few networks as show it."""
+    g = element(subject.group, verdict.moved or {})
+    for batch in range(1, BATCH):
+        part = subject.cut(batch)
+        if smaller := fails(part, g, part.output(part.features), tolerance):
+            return replace(smaller, batch=batch)
+    return replace(verdict, batch=BATCH)
 
 
 def compare(subject: Subject, g: GroupElement, expected: dict[str, Tensor], tolerance: float | None) -> None:
     """Raise `Fault` where the function of the moved features is not the expected output."""
     found = subject.output(subject.moved(g))
-    largest = max((float(value.abs().max()) for value in subject.features.values() if value.numel()), default=1.0)
+    check_finite(found, f" after {describe(g)}")
     for name, value in expected.items():
-        if found[name].shape != value.shape:
-            raise Fault(Verdict(False, f"output {name!r} has another shape after {describe(g)}", tensor=name))
-        if not value.numel():
-            continue
-        value = value if value.is_floating_point() else value.double()
-        difference = (found[name].to(value.dtype) - value).abs()
-        error = difference.max().item() / max(value.abs().max().item(), SMALLEST * largest)
-        allowed = TOLERANCES.get(value.dtype, 1e-4) if tolerance is None else tolerance
-        if not error <= allowed:
-            entry = tuple(int(i) for i in torch.unravel_index(difference.argmax(), difference.shape))
-            raise Fault(
-                failure(subject, g, name, entry, (value[entry].item(), found[name][entry].item()), error, allowed)
-            )
+        if name not in found or found[name].shape != value.shape:
+            message = f"output {name!r} has another shape after {describe(g)}"
+            raise Fault(Verdict(False, message, "wrong shape", tensor=name))
+        if value.numel():
+            error, allowed, entry = difference(subject, name, value, found[name], tolerance)
+            if not error <= allowed:
+                values = value[entry].item(), found[name][entry].item()
+                raise Fault(failure(subject, g, name, entry, values, error, allowed))
 
 
 def failure(
@@ -286,28 +244,36 @@ def failure(
     allowed: float,
 ) -> Verdict:
     """The verdict on a permutation that fails."""
-    kind = "invariant" if subject.target is None else "equivariant"
-    place = "" if subject.target is None else f" at (batch, {'*axes'}, channel) = {entry}"
-    what = "changes the output" if subject.target is None else f"does not move output {name!r} alike"
+    if subject.target is None:
+        kind, what, place = "invariant", "changes the output", f" at {entry}"
+    else:
+        axes = ", ".join(("batch", *str(subject.target[name])[len(name) + 1 : -1].split(), "channel"))
+        kind, what, place = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
     lines = [
         f"not {kind}: {describe(g)} {what}{place}",
         f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.3g}",
-        f"    symmetry.element(space, { {n: g.parts[n].tolist() for n in g.moved} })",
     ]
     moved = {set_name: g.parts[set_name].tolist() for set_name in g.moved}
-    return Verdict(False, "\n".join(lines), moved, name, entry, error, allowed)
+    return Verdict(False, "\n".join(lines), f"not {kind}", moved, name, entry, error, allowed)
 
 
-def describe(g: GroupElement) -> str:
-    """What an element does, in words."""
-    return " and ".join(describe_part(g, name) for name in g.moved) or "moving nothing"
-
-
-def describe_part(g: GroupElement, name: str) -> str:
-    """A transposition by its two elements, anything else by the set."""
-    part = g.parts[name]
-    places = [tuple(int(i) for i in place) for place in zip(*(part != range(part.shape[-1])).nonzero(), strict=True)]
-    if len(places) == 2 and places[0][:-1] == places[1][:-1]:
-        within = f" of copy {places[0][:-1]}" if len(places[0]) > 1 else ""
-        return f"exchanging elements {places[0][-1]} and {places[1][-1]}{within} of {name!r}"
-    return f"permuting {name!r}"
+def reproducible(verdict: Verdict, subject: Subject, channels: int, seed: int) -> Verdict:
+    """The verdict with code that shows the failure again, given `f` and `space`."""
+    into = subject.target
+    own = into in (None, subject.space)
+    dtype = next(iter(subject.features.values())).dtype
+    lines = [f"g = symmetry.element({'space' if own else 'symmetry.joint_space(space, target)'}, {verdict.moved})"]
+    if subject.form.name != "features":
+        target = "" if own else ", target=target"
+        lines.append(f"f = layergen.testing.adapted(f, space, {subject.form.name!r}{target})")
+    options = f"{channels}, batch={verdict.batch}, seed={seed}, dtype={dtype}"
+    lines.append(f"x = layergen.testing.random_features(space, {options})")
+    moved = "g.on(space).act(x, channels=True)"
+    expected = "f(x)" if into is None else f"g.on({'space' if own else 'target'}).act(f(x), channels=True)"
+    part = "" if into is None and verdict.tensor == "output" else f"[{verdict.tensor!r}]"
+    index = ", ".join(map(str, verdict.entry or ()))
+    ending = f"{part}[{index}]" if index else part
+    lines.append(f"print({expected}{ending}, f({moved}){ending})")
+    snippet = "\n".join(lines)
+    text = verdict.message + "\n    to see it again:\n" + "\n".join(f"        {line}" for line in lines)
+    return replace(verdict, message=text, snippet=snippet)

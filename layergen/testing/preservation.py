@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_leaves, tree_map
 
-from layergen.testing.checking import describe
+from layergen.testing.verdict import describe
 from symmetry import GroupElement, WeightSpace, generators, random_element
 
 __all__ = ["assert_function_preserved"]

@@ -6,14 +6,17 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch import Tensor
 
+from layergen.testing.subject import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
 from symmetry.elements import lineage
 from symmetry.maps import EquivariantMaps
 
-__all__ = ["group_elements", "transpositions", "weight_spaces"]
+__all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]
 
 SET_NAMES = ("h", "k", "u", "v")
 
@@ -95,6 +98,35 @@ def make_space(tensors: Sequence[str], parents: dict[str, str | None], sizes: di
     )
 
 
+@st.composite
+def features(
+    draw: st.DrawFn,
+    space: WeightSpace,
+    *,
+    channels: int | st.SearchStrategy[int] = 1,
+    max_batch: int = 4,
+    dtype: torch.dtype = torch.float32,
+) -> dict[str, Tensor]:
+    """Features `{tensor: (batch, *axes, channels)}`; they shrink to one network, and to whole numbers from 0 up.
+
+    Of the two sorts, entries counted up through all tensors show where each one went; normal ones are in general
+    position. A failure that needs no more is shown with the first.
+
+    >>> from hypothesis import find
+    >>> space = WeightSpace({"b": "h"}, sets={"h": 3})
+    >>> find(features(space), lambda x: True)["b"].flatten().tolist()
+    [0.0, 1.0, 2.0]
+    """
+    count = channels if isinstance(channels, int) else draw(channels)
+    batch, seed = draw(st.integers(1, max_batch)), draw(st.integers(0, 2**16))
+    if seed:
+        return random_features(space, count, batch=batch, seed=seed, dtype=dtype)
+    shapes = {tensor.name: (batch, *tensor.shape, count) for tensor in space}
+    entries = torch.arange(sum(map(math.prod, shapes.values())), dtype=dtype)
+    parts = entries.split([math.prod(shape) for shape in shapes.values()])
+    return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
+
+
 MOVES = ("still", "transposition", "transposition", "random", "random")
 
 
@@ -144,8 +176,27 @@ def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.i
     return part
 
 
-def transpositions(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
+def every_transposition(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
     """Every exchange of two elements of one set, the sets in turn, from the lowest elements up."""
     for index in movable(space, positional=positional):
         for number in range(transposition_count(space, index)):
             yield element(space, {index.name: transposition(space, index, number)})
+
+
+def transpositions(space: WeightSpace, *, positional: bool = False) -> st.SearchStrategy[GroupElement]:
+    """Exchanges of two elements of one set; they shrink to the first set and the lowest elements.
+
+    Raises `ValueError` for a space in which no set has two elements.
+
+    >>> from hypothesis import find
+    >>> find(transpositions(WeightSpace({"b": "h"}, sets={"h": 3})), lambda g: True)
+    element(space, {'h': [1, 0, 2]})
+    """
+    indices = movable(space, positional=positional)
+    if not indices:
+        raise ValueError("no set has two elements to exchange")
+    return st.sampled_from(indices).flatmap(
+        lambda index: st.integers(0, transposition_count(space, index) - 1).map(
+            lambda number: element(space, {index.name: transposition(space, index, number)})
+        )
+    )

@@ -41,7 +41,12 @@ FAULTS = {
     "not a number": (planted(lambda x: {**x, "b": x["b"] / 0}), "output 'b' is not finite"),
     "missing": (planted(lambda x: {"w": x["w"]}), "returned ['w'], not features of ['w', 'b']"),
     "no features": (lambda x: x["w"], "returned Tensor, not features"),
-    "shape": (planted(lambda x: {**x, "b": x["b"][:, 1:]}), "output 'b' has shape (4, 4, 1), not"),
+    "not finite when moved": (
+        planted(lambda x: {**x, "b": x["b"] / (x["b"][:, :1] > x["b"][:, 1:2])}),
+        "not finite",
+    ),
+    "other networks": (planted(lambda x: {**x, "b": x["b"] - x["b"].mean(0)}), "for one network changes by"),
+    "shape": (planted(lambda x: {**x, "b": x["b"][:, 1:]}), "output 'b' has shape (4, 4, 1), not (4, 5, 'channels')"),
 }
 
 
@@ -53,11 +58,89 @@ def test_faults_are_found_and_named(name):
     assert message in str(caught.value)
 
 
-def test_float64_is_held_to_more():
-    def f(x):
-        return scaled({name: value.double() for name, value in x.items()}, 1 + 1e-9)
+class Counting(torch.nn.Module):
+    """A module with a memory."""
 
-    assert not check(f, SPACE).passed
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()))
+
+    def forward(self, x):
+        self.calls += 1
+        return x
+
+
+class Wavering:
+    """Fails at one permutation only, and at that only once."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, x):
+        self.calls += 1
+        return {**x, "b": x["b"].cumsum(1)} if self.calls == 8 else x
+
+
+class Normed(torch.nn.Module):
+    """Equivariant but for what batch normalisation does while training."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(1)
+
+    def forward(self, x):
+        return {name: self.norm(value.flatten(1, -2).mT).mT.reshape(value.shape) for name, value in x.items()}
+
+
+def test_modules_with_a_memory_are_told_so():
+    assert check(Counting(), SPACE).kind == "changes its state"
+    training = check(Normed().train(), SPACE)
+    assert training.kind == "changes its state"
+    assert ".eval()" in training.message
+    untracked = Normed()
+    untracked.norm = torch.nn.BatchNorm1d(1, track_running_stats=False)
+    assert check(untracked, SPACE).kind == "depends on the batch"
+    assert check(Normed().eval(), SPACE).passed
+    assert check(Wavering(), SPACE).kind == "not deterministic"
+
+
+def test_zero_outputs_are_noted():
+    verdict = check(planted(lambda x: {**x, "b": 0 * x["b"]}), SPACE)
+    assert verdict.passed
+    assert "nothing is known of 'b', zero up to rounding" in verdict.message
+
+
+@pytest.mark.parametrize(("dtype", "planted_error"), [(torch.float32, 1e-4), (torch.float64, 1e-9)])
+@pytest.mark.parametrize("scale", [1e-4, 1.0, 1e6])
+@pytest.mark.parametrize("name", ["w", "b"])
+def test_tolerances_are_tight(dtype, planted_error, scale, name):
+    layer = layergen.EquivariantLinear(SPACE, 2, 3, dtype=dtype)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter *= scale
+
+    def off(x):
+        out = layer(x)
+        out[name] = torch.cat([out[name][:, :1] * (1 + planted_error), out[name][:, 1:]], dim=1)
+        return out
+
+    assert check(layer, SPACE).passed
+    verdict = check(off, SPACE, channels=2, dtype=dtype)
+    assert verdict.kind == "not equivariant"
+
+
+def test_float64_is_held_to_more():
+    function = planted(lambda x: scaled(x, 1 + 1e-9))
+    assert not check(function, SPACE, dtype=torch.float64).passed
+    assert check(function, SPACE, dtype=torch.float32).passed
+
+
+def test_a_function_that_cancels_large_terms_is_not_accused():
+    def cancelling(x):
+        return {**x, "b": (1e4 * x["b"] + x["b"].mean(1, keepdim=True).sin()) - 1e4 * x["b"]}
+
+    assert check(cancelling, SPACE).passed
+    assert not check(lambda x: {**x, "b": cancelling(x)["b"].cumsum(1)}, SPACE).passed
 
 
 def test_failures_shrink_to_one_transposition_of_the_lowest_elements():
@@ -70,12 +153,47 @@ def test_failures_shrink_to_one_transposition_of_the_lowest_elements():
     assert verdict.moved == {"h": [1, 0, 2, 3, 4, 5]}
 
 
-def test_the_message_reproduces_the_failure():
-    verdict = check(planted(lambda x: {**x, "w": x["w"].cumsum(1)}), SPACE)
-    snippet = verdict.message.splitlines()[-1].strip()
-    g = eval(snippet, {"symmetry": symmetry, "space": SPACE})
-    assert {name: g.parts[name].tolist() for name in g.moved} == verdict.moved
+def shown_again(verdict, function, space, capsys, target=None):
+    """What the snippet of a verdict prints."""
+    names = {"symmetry": symmetry, "layergen": layergen, "torch": torch, "f": function, "space": space}
+    exec(verdict.snippet, names | {"target": target})
+    return [float(word.strip("tensor(),")) for word in capsys.readouterr().out.split() if word.startswith("tensor(")]
+
+
+def test_the_message_reproduces_the_failure(capsys):
+    function = planted(lambda x: {**x, "w": x["w"].cumsum(1)})
+    verdict = check(function, SPACE)
+    assert (verdict.kind, verdict.moved, verdict.tensor) == ("not equivariant", {"h": [1, 0, 2, 3, 4]}, "w")
+    assert verdict.batch == 1
+    expected, found = shown_again(verdict, function, SPACE, capsys)
+    assert f"expected {expected:.3g}"[:12] in verdict.message
+    assert abs(expected - found) > 0.1
     assert verdict.to_json()["moved"] == verdict.moved
+    assert "at (batch, h, k, channel) = " in verdict.message
+    assert all(line in verdict.message for line in verdict.snippet.splitlines())
+
+
+def test_snippets_of_invariants_and_of_other_targets(capsys):
+    def first(x):
+        return x["b"][:, 0]
+
+    expected, found = shown_again(check(first, SPACE, invariant=True), first, SPACE, capsys)
+    assert expected != found
+    target = WeightSpace({"c": "k"}, sets={"k": 4})
+
+    def ramp(x):
+        return {"c": x["w"].mean(1) * torch.arange(4.0)[None, :, None]}
+
+    expected, found = shown_again(check(ramp, SPACE, target=target), ramp, SPACE, capsys, target)
+    assert expected != found
+
+
+def test_the_batch_is_as_small_as_shows_it():
+    def third(x):
+        return {**x, "b": torch.cat([x["b"][:2], x["b"][2:].cumsum(1)])}
+
+    verdict = check(third, SPACE)
+    assert (verdict.batch, verdict.entry[0]) == (3, 2)
 
 
 def test_invariance():

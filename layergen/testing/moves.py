@@ -1,0 +1,223 @@
+"""Rearrangements of a weight space's entries that its declaration does not allow, each with a name.
+
+A layer that does not notice one of them treats different things as the same: a free axis as a set, a shared set as
+two, two tensors as one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from layergen.testing.strategies import copies
+from symmetry import FreeIndex, Index, WeightSpace, element
+from symmetry.axes import Atom, Product, print_axes
+from symmetry.layout import Position, take_apart
+
+__all__ = ["Move", "moves", "set_moves"]
+
+Gather = NDArray[np.intp]
+"""Entry `k` of a moved tensor is entry `gather[k]` of the tensor named beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A rearrangement: for each tensor that it touches where its entries come from; `text` says what it is."""
+
+    text: str
+    sources: Mapping[str, tuple[str, Gather]]
+
+    def act(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Features with their entries moved; tensors that are not touched stay."""
+        moved = dict(features)
+        for name, (origin, gather) in self.sources.items():
+            if name in features and origin in features:
+                moved[name] = features[origin].flatten(1, -2)[:, torch.from_numpy(gather)].reshape(features[name].shape)
+        return moved
+
+
+def moves(space: WeightSpace) -> Iterator[Move]:
+    """Every kind of move outside the group: free indices, axes one by one, uncoupled sets, exchanges, un-nesting."""
+    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets, exchanged_tensors)
+    return (move for kind in kinds for move in kind(space) if not in_group(space, move))
+
+
+def set_moves(space: WeightSpace) -> Iterator[Move]:
+    """Each set permuted wherever it is: moves of the group."""
+    for index in space.indices:
+        if index.permuted and index.size > 1:
+            chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
+            yield Move(f"permuting {index.name!r}", moved_together(space, chosen))
+
+
+def shuffle(size: int) -> Gather:
+    """A permutation that moves every element: the first two exchanged, the others in a cycle."""
+    return np.r_[1, 0, np.roll(np.arange(2, size), 1)] if size > 3 else np.roll(np.arange(size), 1)
+
+
+def gathers(space: WeightSpace, name: str, which: Mapping[tuple[int, int], Gather]) -> Gather:
+    """The gather of a tensor in which positions `(piece, place)` are permuted, and nothing else."""
+    tensor = space[name]
+    flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
+    found = flat.ravel().copy()
+    for piece, places in take_apart(tensor.layout, flat):
+        moved = places
+        for (number, place), permutation in which.items():
+            if number == piece.number:
+                moved = np.take(moved, permutation, axis=place)
+        found[places.ravel()] = moved.ravel()
+    return found
+
+
+def positions_of(space: WeightSpace) -> Iterator[tuple[str, int, int, Position]]:
+    """Every index position: tensor, piece, place, position."""
+    for tensor in space:
+        for piece in tensor.pieces:
+            for place, position in enumerate(piece.positions):
+                yield tensor.name, piece.number, place, position
+
+
+def moved_together(space: WeightSpace, chosen: list[tuple[str, int, int, Position]]) -> dict[str, tuple[str, Gather]]:
+    """All the chosen positions permuted alike."""
+    by_tensor: dict[str, dict[tuple[int, int], Gather]] = {}
+    for name, piece, place, position in chosen:
+        by_tensor.setdefault(name, {})[piece, place] = shuffle(position.index.size)
+    return {name: (name, gathers(space, name, which)) for name, which in by_tensor.items()}
+
+
+def free_indices(space: WeightSpace) -> Iterator[Move]:
+    """Each free index permuted wherever it is: the free axis that is treated as a set."""
+    for index in space.indices:
+        if isinstance(index, FreeIndex) and index.size > 1:
+            chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
+            yield Move(f"permuting the free index {index.name!r}", moved_together(space, chosen))
+
+
+def single_positions(space: WeightSpace) -> Iterator[Move]:
+    """Each axis of each tensor permuted by itself; an index that stands in one place only is moved as such."""
+    everywhere = list(positions_of(space))
+    counts = Counter(position.index.name for *_, position in everywhere)
+    for name, piece, place, position in everywhere:
+        index = position.index
+        if index.size > 1 and (not index.name or counts[index.name] > 1):
+            axis = f"axis {index.name!r}" if index.name else f"an axis of {index.size}"
+            part = f" of piece {piece}" if len(space[name].pieces) > 1 else ""
+            text = f"permuting {axis} (position {place}{part}) of {name!r} by itself"
+            yield Move(text, moved_together(space, [(name, piece, place, position)]))
+
+
+def uncoupled_sets(space: WeightSpace) -> Iterator[Move]:
+    """Each set of several positions permuted in one tensor alone: the shared set that is not shared."""
+    for index in space.indices:
+        where = [one for one in positions_of(space) if one[3].index.name == index.name]
+        names = dict.fromkeys(name for name, *_ in where)
+        for name in names if index.permuted and len(names) > 1 and index.size > 1 else ():
+            chosen = [one for one in where if one[0] == name]
+            if len(chosen) > 1:
+                yield Move(f"permuting {index.name!r} in {name!r} alone", moved_together(space, chosen))
+
+
+def unnested_sets(space: WeightSpace) -> Iterator[Move]:
+    """Each nested set with an element of one copy exchanged for one of another: the nesting that is not kept.
+
+    Wherever the set stands, its position and its parent's are moved together.
+    """
+    for index in space.indices:
+        sizes = copies(space, index) if index.parent is not None else ()
+        if len(sizes) == 1 and sizes[0] > 1 and index.size > 1:
+            sources = {}
+            for tensor in space:
+                gather = exchanged_units(space, tensor.name, index)
+                if not np.array_equal(gather, np.arange(gather.size)):
+                    sources[tensor.name] = tensor.name, gather
+            text = f"exchanging an element of {index.name!r} in one {index.parent!r} for one in another"
+            yield Move(text, sources)
+
+
+def exchanged_units(space: WeightSpace, name: str, index: Index) -> Gather:
+    """The gather that exchanges unit 0 of parent 0 for unit 0 of parent 1."""
+    tensor = space[name]
+    flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
+    found = flat.ravel().copy()
+    for piece, places in take_apart(tensor.layout, flat):
+        moved = places.copy()
+        for place, position in enumerate(piece.positions):
+            if position.index.name == index.name and position.parent is not None:
+                first, second = ([slice(None)] * places.ndim for _ in range(2))
+                first[place] = second[place] = 0  # type: ignore[call-overload]
+                first[position.parent], second[position.parent] = 0, 1  # type: ignore[call-overload]
+                moved[tuple(first)], moved[tuple(second)] = moved[tuple(second)].copy(), moved[tuple(first)].copy()
+        found[places.ravel()] = moved.ravel()
+    return found
+
+
+def exchanged_sets(space: WeightSpace) -> Iterator[Move]:
+    """Two indices of one kind and size in each other's place, where that makes the same tensors in another order."""
+    for first, second in combinations(space.indices, 2):
+        alike = first.size == second.size > 1 and first.parent == second.parent and type(first) is type(second)
+        sources = exchanged(space, {first.name: second.name, second.name: first.name}) if alike else {}
+        if sources:
+            yield Move(f"exchanging {first.name!r} and {second.name!r}", sources)
+
+
+def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[str, Gather]]:
+    """Where each tensor's entries come from when indices are renamed; empty if some tensor has no partner.
+
+    The partner has the renamed axes, in the same order or (for a matrix with both) transposed.
+    """
+    sources, left = {}, list(space)
+    for tensor in space:
+        renamed = tuple(rename(axis, swap) for axis in tensor.axes)
+        if renamed == tensor.axes:
+            continue
+        partner = next((one for one in left if one.axes == renamed), None)
+        if partner is None and renamed == tensor.axes[::-1] and len(renamed) == 2:
+            flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
+            sources[tensor.name] = tensor.name, flat.T.ravel()
+            continue
+        if partner is None:
+            return {}
+        left.remove(partner)
+        sources[tensor.name] = partner.name, np.arange(math.prod(tensor.shape))
+    return sources
+
+
+def rename(axis: Any, swap: Mapping[str, str]) -> Any:
+    """An axis with indices renamed."""
+    match axis:
+        case Atom():
+            return replace(axis, name=swap.get(axis.name, axis.name))
+        case Product():
+            return replace(axis, items=tuple(rename(item, swap) for item in axis.items))
+        case _:
+            return replace(axis, terms=tuple(rename(term, swap) for term in axis.terms))
+
+
+def exchanged_tensors(space: WeightSpace) -> Iterator[Move]:
+    """Two tensors of the same axes in each other's place: the tensors that are not told apart."""
+    for first, second in combinations(space, 2):
+        if print_axes(first.axes) == print_axes(second.axes):
+            same = np.arange(math.prod(first.shape))
+            sources = {first.name: (second.name, same), second.name: (first.name, same)}
+            yield Move(f"exchanging {first.name!r} and {second.name!r}", sources)
+
+
+def in_group(space: WeightSpace, move: Move) -> bool:
+    """Whether a move is that of an element that permutes one set, every copy of a nested one alike."""
+    for index in space.indices:
+        if index.permuted and index.size > 1:
+            part = np.broadcast_to(np.argsort(shuffle(index.size)), (*copies(space, index), index.size))
+            g = element(space, {index.name: part})
+            whole = {t.name: move.sources.get(t.name, (t.name, np.arange(math.prod(t.shape)))) for t in space}
+            if all(origin == n and np.array_equal(gather, g.tensor_index(n)) for n, (origin, gather) in whole.items()):
+                return True
+    return False

@@ -1,0 +1,163 @@
+"""Is a function too symmetric? Rearrangements outside the group that it does not notice, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from layergen.linear import EquivariantLinear
+from layergen.testing.checking import make_subject, raise_unless
+from layergen.testing.forms import Form, find_form
+from layergen.testing.moves import Move, moves, set_moves
+from layergen.testing.subject import (
+    OUTPUT,
+    Subject,
+    difference,
+    is_nothing,
+    random_features,
+    sane_output,
+    with_noise,
+)
+from layergen.testing.verdict import Fault, Verdict
+from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
+
+__all__ = ["assert_no_more_symmetric", "sensitivity"]
+
+Features = dict[str, Tensor]
+
+
+def assert_no_more_symmetric(
+    f: Callable[[Any], Any],
+    space: WeightSpace,
+    *,
+    target: WeightSpace | None = None,
+    invariant: bool = False,
+    form: str | Form = "features",
+    channels: int | None = None,
+    tolerance: float | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
+) -> None:
+    """Assert that `f` has no symmetry beyond that of a weight space, as far as rearrangements of some kinds go.
+
+    Tried are: each free index permuted, each axis of each tensor permuted by itself, each shared set permuted in one
+    tensor alone, elements of a nested set exchanged between two copies, two sets and two tensors exchanged; on
+    inputs and outputs together, on inputs alone and on outputs alone. Outputs that are zero and tensors on which no
+    output depends are named too. The inputs are normal, so in general position; options as in `assert_equivariant`.
+    Of a linear function only what some linear map of the declared symmetry would notice is held against it.
+    A pass is no proof: other symmetries are not looked for. Raises `AssertionError` that lists what was found.
+
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 3})
+    >>> assert_no_more_symmetric(lambda x: {**x, "w": x["w"] + x["w"].mean(2, keepdim=True)}, space)
+    Traceback (most recent call last):
+        ...
+    AssertionError: more symmetric than declared: equivariant to permuting the free index 'x'
+    ...
+    """
+    options: dict[str, Any] = {"form": form, "channels": channels, "tolerance": tolerance, "dtype": dtype, "seed": seed}
+    raise_unless(sensitivity(f, space, target=target, invariant=invariant, **options))
+
+
+def sensitivity(
+    f: Callable[[Any], Any],
+    space: WeightSpace,
+    *,
+    target: WeightSpace | None = None,
+    invariant: bool = False,
+    form: str | Form = "features",
+    channels: int | None = None,
+    tolerance: float | None = None,
+    dtype: torch.dtype | None = None,
+    seed: int = 0,
+) -> Verdict:
+    """The verdict of `assert_no_more_symmetric` as a value."""
+    into = None if invariant else target or space
+    subjects = [make_subject(f, space, into, form, channels, dtype, seed + extra) for extra in (0, 1)]
+    try:
+        outputs = [sane_output(subject) for subject in subjects]
+    except Fault as fault:
+        return fault.verdict
+    subjects = [with_noise(subject, output) for subject, output in zip(subjects, outputs, strict=True)]
+    runs = list(zip(subjects, outputs, strict=True))
+    tried, texts = 0, list(unseen(subjects, outputs, tolerance))
+    excuse = whole_space(subjects[0]) if all(is_affine(*run, tolerance) for run in runs) else None
+    for before, after, text in trials(space, into):
+        tried += 1
+        excused = excuse is not None and unnoticed(*excuse, before, after, None)
+        if not excused and all(unnoticed(*run, before, after, tolerance) for run in runs):
+            texts.append(text)
+    if not texts:
+        return Verdict(True, f"no more symmetric than declared, under {tried} rearrangements", "as symmetric")
+    return Verdict(False, "more symmetric than declared: " + "\n    and ".join(texts), "more symmetric")
+
+
+def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Move | None, Move | None, str]]:
+    """What is done to inputs, what to outputs, and what it means that nobody notices."""
+    if target == space:
+        for move in moves(space):
+            yield move, move, f"equivariant to {move.text}"
+    for move in moves(space):
+        yield move, None, f"invariant to {move.text}"
+    if target is not None:
+        for move in (*set_moves(target), *moves(target)):
+            yield None, move, f"its outputs are always invariant to {move.text}"
+
+
+def is_affine(subject: Subject, output: Features, tolerance: float | None) -> bool:
+    """Whether a function is linear up to a constant, on one sum of two inputs."""
+    half = {name: value / 2 for name, value in subject.features.items()}
+    middle, origin = (subject.output({name: factor * value for name, value in half.items()}) for factor in (1.0, 0.0))
+    return all(
+        same(subject, name, value, 2 * middle[name] - origin[name], tolerance)
+        for name, value in output.items()
+        if value.numel()
+    )
+
+
+def whole_space(subject: Subject) -> tuple[Subject, Features] | None:
+    """A random linear map of the declared symmetry with its output; None where there are too many to list."""
+    into = subject.space if subject.target is None else subject.target
+    try:
+        maps = EquivariantMaps(subject.space, SCALAR if subject.target is None else into)
+        layer: Any = EquivariantLinear(maps.source, 1, 1, target=maps.target, dtype=torch.float64)
+    except SpecificationError:
+        return None
+    features = random_features(subject.space, dtype=torch.float64)
+    reference = replace(subject, function=layer, form=find_form("features"), features=features, noise={})
+    return reference, reference.output(features)
+
+
+def unnoticed(
+    subject: Subject, output: Features, before: Move | None, after: Move | None, tolerance: float | None
+) -> bool:
+    """Whether a function of moved inputs gives the moved outputs. Where the outputs are zero, nothing is said."""
+    expected = output if after is None else after.act(output)
+    found = output if before is None else subject.output(before.act(subject.features))
+    heard = {name for name, value in output.items() if value.numel() and not is_nothing(subject, value)}
+    heard = heard if before is not None else heard & set(after.sources if after is not None else ())
+    return bool(heard) and all(same(subject, name, expected[name], found[name], tolerance) for name in heard)
+
+
+def same(subject: Subject, name: str, expected: Tensor, found: Tensor, tolerance: float | None) -> bool:
+    """Whether two outputs agree."""
+    if expected.shape != found.shape:
+        return False
+    error, allowed, _ = difference(subject, name, expected, found, tolerance)
+    return error <= allowed
+
+
+def unseen(subjects: list[Subject], outputs: list[Features], tolerance: float | None) -> Iterator[str]:
+    """The outputs that are zero, and the input tensors on which no output depends."""
+    (first, second), (output, other) = subjects, outputs
+    for name in output:
+        if is_nothing(first, output[name]) and is_nothing(second, other[name]):
+            yield "the output is zero" if name == OUTPUT else f"the output {name!r} is zero"
+    for name in first.space.names:
+        mixed = replace(first, features=first.features | {name: second.features[name]})
+        found = mixed.output(mixed.features)
+        if all(same(first, key, value, found[key], tolerance) for key, value in output.items() if value.numel()):
+            yield f"no output depends on {name!r}"
