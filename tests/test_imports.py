@@ -25,6 +25,7 @@ ROOMS = {
         "diagrams",
         "symbolic",
         "maps",
+        "projection",
         "elements",
         "orbits",
         "verification",

@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from layergen.cli.check import check
+from layergen.cli.coverage import coverage
 from layergen.cli.dims import dims
 from layergen.cli.draw import draw
 from layergen.cli.generate import generate
@@ -47,7 +48,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (show, dims, generate, check, draw):
+for command in (show, dims, generate, check, coverage, draw):
     app.command()(command)
 
 

@@ -10,23 +10,14 @@ import typer
 
 from layergen.cli.console import print_json
 from layergen.cli.objects import failure, loaded
-from layergen.cli.parameters import AsJson, Invariant, Object, Spec, Target, read_maps
+from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.errors import SpecificationError
 from symmetry.maps import EquivariantMaps
 from symmetry.weight_space import SCALAR
 
 __all__ = ["check"]
 
-Channels = Annotated[
-    int | None,
-    typer.Option(
-        "--channels",
-        min=1,
-        metavar="N",
-        help="Channels of the features; by default what the object has as in_channels, else 1.",
-        show_default=False,
-    ),
-]
+Sensitivity = Annotated[bool, typer.Option("--sensitivity", help="Also that it has no more symmetry than is declared.")]
 
 
 def check(
@@ -34,6 +25,8 @@ def check(
     spec: Spec,
     target: Target = None,
     invariant: Invariant = False,
+    sensitivity: Sensitivity = False,
+    form: InForm = "features",
     channels: Channels = None,
     as_json: AsJson = False,
 ) -> None:
@@ -41,34 +34,38 @@ def check(
     maps = read_maps(spec, target, invariant)
     # Whatever the checked code prints goes to stderr: stdout is for the verdict.
     with contextlib.redirect_stdout(sys.stderr):
-        verdict = verdict_on(function, maps, channels)
+        verdicts = verdicts_on(function, maps, form, channels, sensitivity=sensitivity)
     if as_json:
-        print_json(verdict.to_json())
+        first, *others = [verdict.to_json() for verdict in verdicts]
+        passed = {"passed": all(verdict.passed for verdict in verdicts)}
+        print_json(first | passed | ({"sensitivity": others[0] if others else None} if sensitivity else {}))
     else:
-        typer.echo(verdict.message)
-    if not verdict.passed:
+        typer.echo("\n".join(verdict.message for verdict in verdicts))
+    if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(1)
 
 
-def verdict_on(reference: str, maps: EquivariantMaps, channels: int | None) -> Any:
-    """The verdict on the object that a reference names. Raises `SpecificationError` where its code raises."""
+def verdicts_on(
+    reference: str, maps: EquivariantMaps, form: str, channels: int | None, *, sensitivity: bool
+) -> list[Any]:
+    """The verdicts on the object that a reference names. Raises `SpecificationError` where its code raises.
+
+    A function that is not symmetric is not asked whether it is too much so.
+    """
     from torch import nn
 
-    from layergen.testing import check as checked
+    from layergen import testing
 
     invariant = maps.target == SCALAR
+    options: dict[str, Any] = {"target": None if invariant else maps.target, "invariant": invariant, "form": form}
     with loaded(reference, channels or 1) as function:
         if isinstance(function, nn.Module):
             function.eval()
-        own = getattr(function, "in_channels", 1)
         try:
-            return checked(
-                function,
-                maps.source,
-                target=None if invariant else maps.target,
-                invariant=invariant,
-                channels=channels or (own if isinstance(own, int) else 1),
-            )
+            verdicts = [testing.check(function, maps.source, channels=channels, **options)]
+            if sensitivity and verdicts[0].passed:
+                verdicts.append(testing.sensitivity(function, maps.source, channels=channels, **options))
+            return verdicts
         except SpecificationError:
             raise
         except (Exception, SystemExit) as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 from symmetry.errors import SpecificationError
 
-__all__ = ["failure", "loaded"]
+__all__ = ["failure", "loaded", "opened"]
 
 NAMED = 12
 """The most names of a module that a message lists."""
@@ -24,7 +24,14 @@ FORM = "give MODULE:OBJECT or FILE.py:OBJECT, as in nets.py:MetaNet"
 
 @contextmanager
 def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
-    """The function on features that a reference names; its folder can be imported from as long as this is open.
+    """The function on features that a reference names, made first where it is what makes one."""
+    with opened(reference) as found:
+        yield function_of(found, reference, channels)
+
+
+@contextmanager
+def opened(reference: str) -> Iterator[Any]:
+    """The object that a reference names; its folder can be imported from as long as this is open.
 
     Raises `SpecificationError` for a reference that names none, also where the code it leads to raises.
     """
@@ -37,7 +44,7 @@ def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
     sys.path.insert(0, str(path.parent if is_file else Path.cwd()))
     try:
         module = load_file(path, module_name) if is_file else load_module(module_name)
-        yield function_of(attribute(module, name, reference), reference, channels)
+        yield attribute(module, name, reference)
     finally:
         sys.path[:] = before
 

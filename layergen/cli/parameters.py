@@ -12,7 +12,19 @@ from symmetry.maps import EquivariantMaps
 from symmetry.specification import load
 from symmetry.weight_space import SCALAR
 
-__all__ = ["AsJson", "Invariant", "Object", "Output", "Rank", "Spec", "Target", "Terms", "read_maps"]
+__all__ = [
+    "AsJson",
+    "Channels",
+    "InForm",
+    "Invariant",
+    "Object",
+    "Output",
+    "Rank",
+    "Spec",
+    "Target",
+    "Terms",
+    "read_maps",
+]
 
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="A specification: a TOML file.", show_default=False)]
 Object = Annotated[
@@ -44,6 +56,24 @@ Rank = Annotated[
         metavar="[CORE=]N",
         help="Bound the rank of a core's matrix: of the scalar core, or of that of some sets, as in 'h2 h1=4'.",
         show_default=False,
+    ),
+]
+Channels = Annotated[
+    int | None,
+    typer.Option(
+        "--channels",
+        min=1,
+        metavar="N",
+        help="Channels of the features; by default what the object has as in_channels, else 1.",
+        show_default=False,
+    ),
+]
+InForm = Annotated[
+    str,
+    typer.Option(
+        "--form",
+        metavar="FORM",
+        help="What the object takes and returns: features, weights (or state_dict), pairs, nfn, flat.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]

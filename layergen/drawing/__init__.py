@@ -6,8 +6,8 @@ for the same figure every time.
 
 from __future__ import annotations
 
-from layergen.drawing.diagrams import partition_diagrams
+from layergen.drawing.diagrams import diagram_gallery, partition_diagrams
 from layergen.drawing.matrix import block_matrix
 from layergen.drawing.rendering import picture
 
-__all__ = ["block_matrix", "partition_diagrams", "picture"]
+__all__ = ["block_matrix", "diagram_gallery", "partition_diagrams", "picture"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,12 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from layergen.drawing.colours import GREY, INK, set_colours
-from layergen.drawing.notation import OpenDiagram, open_diagrams
+from layergen.drawing.notation import OpenDiagram, open_diagrams, opened_diagram
 from layergen.drawing.rendering import POINT, page, text_width, write
 from layergen.drawing.strands import dot, square, strands
+from symmetry.diagrams import Diagram
 from symmetry.maps import Block, readable
 
-__all__ = ["SHOWN", "partition_diagrams"]
+__all__ = ["SHOWN", "diagram_gallery", "partition_diagrams"]
 
 SHOWN = 60
 """The most diagrams that one picture shows."""
@@ -26,6 +28,7 @@ HEIGHT = 118
 TITLE, LABEL, NOTE = 9.0, 6.5, 7.0
 """Points of the title, of the names in a panel, and of the notes."""
 MARGIN = 44
+MARKS = "Target above, source below. Full dots survive; open dots are summed over (below) or repeated over (above)."
 WIDEST = 2400
 """Pixels of the widest grid."""
 
@@ -53,28 +56,51 @@ def partition_diagrams(block: Block) -> Figure:
     1
     """
     diagrams = list(islice(open_diagrams(block), SHOWN))
+    labels = [str(diagram) for diagram in diagrams]
+    return panels(diagrams, labels, f"{block.target} ← {block.source}", notes_on(block, diagrams))
+
+
+def diagram_gallery(groups: Mapping[str, Sequence[Diagram]]) -> Figure:
+    """A picture of some diagrams of any blocks, group by group, drawn as those of a block.
+
+    Those that differ in the values of free indices alone are drawn once. At most 60 are shown.
+
+    >>> from symmetry import EquivariantMaps, WeightSpace
+    >>> maps = EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 32}))
+    >>> len(diagram_gallery({"missing": list(maps.block("w", "b"))}).axes)
+    1
+    """
+    opened = {(group, opened_diagram(diagram)): None for group, diagrams in groups.items() for diagram in diagrams}
+    shown = list(opened)[:SHOWN]
+    names = [(group, diagram.block.target.name, diagram.block.source.name) for group, diagram in shown]
+    labels = [f"{group}: {target} ← {source}" for group, target, source in names]
+    counts = [f"{len(diagrams)} {group}" for group, diagrams in groups.items() if diagrams]
+    first = f"{len(opened)} with free values open" + (f", {SHOWN} shown" if len(opened) > SHOWN else "")
+    return panels([diagram for _, diagram in shown], labels, f"Diagrams: {', '.join(counts)}", [first, MARKS])
+
+
+def panels(diagrams: Sequence[OpenDiagram], labels: Sequence[str], title: str, notes: Sequence[str]) -> Figure:
+    """Diagrams in a grid, each over its label."""
     colours = set_colours(
         [position.index.name for d in diagrams for position in d.positions if position.index.permuted]
     )
-    grid = make_grid(diagrams)
-    notes = notes_on(block, diagrams)
-    title = f"{block.target} ← {block.source}"
+    grid = make_grid(diagrams, labels)
     width = max(grid.columns * grid.width, text_width(title, TITLE), *(text_width(note, NOTE) for note in notes))
     head = (TITLE * 1.5 + NOTE * 1.7 * len(notes)) * POINT + 24
     figure, axes = page(round(width + 2 * MARGIN), round(grid.rows * grid.height + head + 2 * MARGIN), (MARGIN, MARGIN))
     write(axes, (0, TITLE * POINT), title, TITLE, INK, "left")
     for number, note in enumerate(notes):
         write(axes, (0, (TITLE * 1.5 + NOTE * 1.7 * (number + 1)) * POINT), note, NOTE, GREY, "left")
-    for number, diagram in enumerate(diagrams):
+    for number, (diagram, label) in enumerate(zip(diagrams, labels, strict=True)):
         row, column = divmod(number, grid.columns)
-        draw_diagram(axes, diagram, (column + 0.5) * grid.width, head + row * grid.height, colours)
+        draw_diagram(axes, diagram, label, (column + 0.5) * grid.width, head + row * grid.height, colours)
     return figure
 
 
-def make_grid(diagrams: list[OpenDiagram]) -> Grid:
+def make_grid(diagrams: Sequence[OpenDiagram], labels: Sequence[str]) -> Grid:
     """As many columns as give a picture somewhat wider than high."""
     most = max((max(d.split, len(d.positions) - d.split) for d in diagrams), default=1)
-    width = max([most * STEP, *(text_width(str(d), LABEL) for d in diagrams)]) + 50
+    width = max([most * STEP, *(text_width(label, LABEL) for label in labels)]) + 50
     height = HEIGHT + 5.2 * LABEL * POINT + 40
     wished = math.ceil(math.sqrt(1.7 * len(diagrams) * height / width))
     rows = math.ceil(len(diagrams) / max(1, min(int(WIDEST / width), wished)))
@@ -91,12 +117,14 @@ def notes_on(block: Block, diagrams: list[OpenDiagram]) -> list[str]:
         first += f". Each gives a map for every value of the free indices (squares): {readable(block.dimension)} in all"
     return [
         first,
-        "Target above, source below. Full dots survive; open dots are summed over (below) or repeated over (above).",
+        MARKS,
     ]
 
 
-def draw_diagram(axes: Axes, diagram: OpenDiagram, centre: float, top: float, colours: dict[str, str]) -> None:
-    """Draw one panel: names, dots and strands, the diagram in index notation."""
+def draw_diagram(
+    axes: Axes, diagram: OpenDiagram, label: str, centre: float, top: float, colours: dict[str, str]
+) -> None:
+    """Draw one panel: names, dots and strands, the label."""
     positions, split = diagram.positions, diagram.split
     upper, lower = top + 2.2 * LABEL * POINT, top + 2.2 * LABEL * POINT + HEIGHT
     places = row_places(split, centre, upper) + row_places(len(positions) - split, centre, lower)
@@ -115,7 +143,7 @@ def draw_diagram(axes: Axes, diagram: OpenDiagram, centre: float, top: float, co
     for count, y in ((split, upper), (len(positions) - split, lower)):
         if not count:
             write(axes, (centre, y), "scalar", LABEL, GREY, "center")
-    write(axes, (centre, lower + 3.1 * LABEL * POINT), str(diagram), LABEL, INK, "center")
+    write(axes, (centre, lower + 3.1 * LABEL * POINT), label, LABEL, INK, "center")
 
 
 def row_places(count: int, centre: float, y: float) -> list[tuple[float, float]]:

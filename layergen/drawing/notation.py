@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symmetry.diagrams import block_names, joint_positions
+from symmetry.diagrams import Diagram, block_names, joint_positions
 from symmetry.layout import Piece, Position
 from symmetry.maps import LIMIT, Block, check_limit
 from symmetry.partitions import Partition, forest_partitions
 
-__all__ = ["OpenDiagram", "open_diagrams"]
+__all__ = ["OpenDiagram", "open_diagrams", "opened_diagram"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,3 +72,9 @@ def open_diagrams(block: Block) -> Iterator[OpenDiagram]:
     for target, source in block.piece_pairs:
         for blocks in forest_partitions(joint_positions(target, source)):
             yield OpenDiagram(block, target, source, blocks)
+
+
+def opened_diagram(diagram: Diagram) -> OpenDiagram:
+    """A diagram without its free values."""
+    block = Block(diagram.target, diagram.source)
+    return OpenDiagram(block, diagram.target_piece, diagram.source_piece, diagram.blocks)

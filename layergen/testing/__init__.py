@@ -1,6 +1,7 @@
 """Property tests for anybody's metanetwork: is it equivariant, and if not, what is the smallest counterexample?"""
 
 from layergen.testing.checking import assert_equivariant, assert_invariant, check
+from layergen.testing.coverage import Coverage, coverage
 from layergen.testing.forms import FORMS, Form, adapted
 from layergen.testing.preservation import assert_function_preserved
 from layergen.testing.sensitivity import assert_no_more_symmetric, sensitivity
@@ -11,6 +12,7 @@ from layergen.testing.verdict import Verdict
 __all__ = [
     "FORMS",
     "TOLERANCES",
+    "Coverage",
     "Form",
     "Verdict",
     "adapted",
@@ -19,6 +21,7 @@ __all__ = [
     "assert_invariant",
     "assert_no_more_symmetric",
     "check",
+    "coverage",
     "features",
     "group_elements",
     "random_features",

@@ -15,7 +15,9 @@ from layergen.testing.forms import Form, find_form
 from layergen.testing.moves import Move, moves, set_moves
 from layergen.testing.subject import (
     OUTPUT,
+    TOLERANCES,
     Subject,
+    affine_error,
     difference,
     is_nothing,
     random_features,
@@ -109,13 +111,8 @@ def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Mov
 
 def is_affine(subject: Subject, output: Features, tolerance: float | None) -> bool:
     """Whether a function is linear up to a constant, on one sum of two inputs."""
-    half = {name: value / 2 for name, value in subject.features.items()}
-    middle, origin = (subject.output({name: factor * value for name, value in half.items()}) for factor in (1.0, 0.0))
-    return all(
-        same(subject, name, value, 2 * middle[name] - origin[name], tolerance)
-        for name, value in output.items()
-        if value.numel()
-    )
+    precision = max(TOLERANCES.get(value.dtype, 1e-4) for value in output.values())
+    return affine_error(subject) <= (precision if tolerance is None else tolerance)
 
 
 def whole_space(subject: Subject) -> tuple[Subject, Features] | None:

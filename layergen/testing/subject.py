@@ -23,10 +23,13 @@ __all__ = [
     "OUTPUT",
     "TOLERANCES",
     "Subject",
+    "affine_error",
     "difference",
+    "is_nothing",
     "like_parameters",
     "random_features",
     "sane_output",
+    "with_noise",
 ]
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5, torch.float16: 8e-2, torch.bfloat16: 2.5e-1}
@@ -62,9 +65,13 @@ class Subject:
 
     def call(self, features: Features) -> Features:
         """The output for features that may be changed."""
-        function = adapted(self.function, self.space, self.form, target=self.target)
         with torch.no_grad():
-            return check_output(function(features), self.target, len(next(iter(features.values()))))
+            return self.traced(features)
+
+    def traced(self, features: Features) -> Features:
+        """The output, with a graph for gradients."""
+        function = adapted(self.function, self.space, self.form, target=self.target)
+        return check_output(function(features), self.target, len(next(iter(features.values()))))
 
     @property
     def group(self) -> WeightSpace:
@@ -238,6 +245,19 @@ def unit(subject: Subject, output: Tensor) -> float:
     """A unit in the last place of the largest input, in the precision of an output."""
     largest = max((float(value.abs().max()) for value in subject.features.values() if value.numel()), default=1.0)
     return largest * float(torch.finfo(output.dtype if output.is_floating_point() else torch.float64).eps)
+
+
+def affine_error(subject: Subject) -> float:
+    """How far the function is from linear up to a constant, on one sum: the largest error over the largest output."""
+    whole, middle, origin = (
+        subject.output({name: factor * value for name, value in subject.features.items()}) for factor in (1.0, 0.5, 0.0)
+    )
+    errors = [
+        float((value - 2 * middle[name] + origin[name]).abs().max()) / max(float(value.abs().max()), 1e-300)
+        for name, value in whole.items()
+        if value.numel()
+    ]
+    return max(errors, default=0.0)
 
 
 def difference(
