@@ -43,6 +43,23 @@ def derivation(space: WeightSpace) -> Figures:
     return sizes | {"lines": len(source[0].splitlines()), "bytes": len(source[0]), "peak_mib": peak_mib()}
 
 
+def kit() -> Figures:
+    """Seconds that the testing kit takes on a 2-32-32-1 network's weights with 64 channels, and at small sizes."""
+    import torch
+
+    from layergen import EquivariantLinear, testing
+
+    torch.set_num_threads(1)
+    space = perceptron(2, [32, 32], 1)
+    layer = EquivariantLinear(space, 64, 64)
+    return {
+        "assert_equivariant_s": seconds(lambda: testing.assert_equivariant(layer, space)),
+        "assert_no_more_symmetric_s": seconds(lambda: testing.assert_no_more_symmetric(layer, space)),
+        "coverage_s": seconds(lambda: testing.coverage(layer, space)),
+        "coverage_shrunk_s": seconds(lambda: testing.coverage(layer, space, shrink=True)),
+    }
+
+
 def seconds(action: Callable[[], object]) -> float:
     """How long an action takes, once."""
     start = time.perf_counter()
@@ -65,6 +82,7 @@ def peak_mib() -> float:
 
 MEASUREMENTS: dict[str, Callable[[], Figures]] = {
     "build": build,
+    "kit": kit,
     "gpt2": lambda: derivation(gpt2()),
     "deep": lambda: derivation(perceptron(2, [64] * 64, 1)),
 }

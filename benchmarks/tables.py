@@ -93,12 +93,13 @@ def sweep_grid(name: str, points: Sequence[Measured]) -> Grid:
 def pieces_grid(pieces: Mapping[str, Mapping[str, Mapping[str, float]]]) -> Grid:
     """Start-up times and derivations, a line each."""
     starts = {f"{name} (process)": f"{number(one['median_ms'])} ms" for name, one in pieces["starts"].items()}
-    build, gpt2, deep = (pieces["fresh"][name] for name in ("build", "gpt2", "deep"))
+    build, gpt2, deep, kit = (pieces["fresh"][name] for name in ("build", "gpt2", "deep", "kit"))
     lines = starts | {
         "layer for an INR, first": f"{number(1e3 * build['cold_s'])} ms",
         "layer for an INR, again": f"{number(1e3 * build['cached_s'])} ms",
         **derivation_lines("GPT-2 small", gpt2),
         **derivation_lines("64-layer perceptron", deep),
+        **{f"INR, 64 channels: {name.removesuffix('_s')}": f"{number(took)} s" for name, took in kit.items()},
     }
     rows = tuple((Cell(name), Cell(text)) for name, text in lines.items())
     return Grid("starting and deriving", ("what", "cost"), rows)

@@ -30,14 +30,15 @@ MOST = 200_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The orbits of one pair of pieces: their pairs of entries orbit by orbit, and which diagrams hold each orbit.
+    """The orbits of one pair of pieces, and which diagrams hold each orbit.
 
-    `entries` are places in the flattened block, `starts` where each orbit begins among them. `incidence[d, o]` is 1
-    where the `d`-th pattern holds the `o`-th; patterns and orbits stand for one of each for every free value.
+    `orbits` numbers the orbit of each pair of entries, `places` says where those lie in the flattened block (None for
+    all of it, in order). `incidence[d, o]` is 1 where the `d`-th pattern holds the `o`-th; patterns and orbits stand
+    for one of each for every free value.
     """
 
-    entries: NDArray[np.intp]
-    starts: NDArray[np.intp]
+    places: NDArray[np.intp] | None
+    orbits: NDArray[np.intp]
     counts: NDArray[np.intp]
     incidence: Floats
     free: int
@@ -66,9 +67,11 @@ class Projection:
         flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
         coefficients, rest = [], np.zeros(len(flat))
         for part in self.parts:
-            values = flat[:, part.entries]
-            means = np.add.reduceat(values, part.starts, axis=1) / part.counts
-            rest += np.square(values - np.repeat(means, part.counts, axis=1)).sum(axis=1)
+            means = np.empty((len(flat), len(part.counts)))
+            for number, one in enumerate(flat):
+                values = one if part.places is None else one[part.places]
+                means[number] = np.bincount(part.orbits, values, len(part.counts)) / part.counts
+                rest[number] += np.square(values - means[number][part.orbits]).sum()
             by_pattern = means.reshape(len(flat), -1, part.free).transpose(1, 0, 2).reshape(len(part.incidence), -1)
             solved = np.linalg.solve(part.incidence.T, by_pattern).reshape(-1, len(flat), part.free)
             coefficients.append(solved.transpose(1, 0, 2).reshape(len(flat), -1))
@@ -115,15 +118,9 @@ def part_of(block: Block, target: Piece, source: Piece) -> Part:
     free = math.prod(shape[place] for place in fixed)
     labels = (orbit[:, None] * free + np.arange(free)).reshape([shape[place] for place in (*moved, *fixed)])
     labels = labels.transpose(np.argsort([*moved, *fixed])).reshape(-1)
-    order = np.argsort(labels, kind="stable")
+    places = places_of(block, target, source) if len(block.piece_pairs) > 1 else None
     counts = np.bincount(labels, minlength=len(patterns) * free)
-    return Part(
-        places_of(block, target, source)[order],
-        np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.intp),
-        counts,
-        holds[:, firsts].astype(np.float64),
-        free,
-    )
+    return Part(places, labels, counts, holds[:, firsts].astype(np.float64), free)
 
 
 def places_of(block: Block, target: Piece, source: Piece) -> NDArray[np.intp]:

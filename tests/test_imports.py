@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "symmetry": {"symmetry", "sympy", "numpy", "networkx"},
-    "layergen": {"layergen", "symmetry", "torch", "numpy", "hypothesis", "rich", "typer", "matplotlib"},
+    "layergen": {"layergen", "symmetry", "torch", "numpy", "hypothesis", "rich", "typer", "matplotlib", "pytest"},
 }
 ROOMS = {
     "symmetry": [
@@ -30,7 +30,7 @@ ROOMS = {
         "orbits",
         "verification",
     ],
-    "layergen": ["plan", "emission", "linear", "stacking", "nn", "testing", "drawing", "cli"],
+    "layergen": ["plan", "emission", "linear", "stacking", "nn", "testing", "pytest_plugin", "drawing", "cli"],
 }
 """Each module imports from those before it only (and from its own room)."""
 

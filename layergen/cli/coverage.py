@@ -27,7 +27,7 @@ Shrink = Annotated[
     bool,
     typer.Option(
         "--shrink",
-        help="OBJECT makes a layer from a weight space: call it with the smallest that shows every diagram.",
+        help="Use the smallest sizes that show every diagram: of a module, or of what makes one from a weight space.",
     ),
 ]
 Draw = Annotated[
@@ -127,6 +127,8 @@ def print_tables(found: Any) -> None:
             table.add_row(into, source or "(bias)", f"{share:.3g}")
         console.print(table)
     notes = {"verdict": verdict(found)}
+    if not found.linear_in_parameters and found.parameters:
+        notes["parameters"] = "enter non-linearly: ranks are those of what the maps span"
     if found.sizes:
         notes["sizes"] = ", ".join(f"{name}={size}" for name, size in found.sizes.items())
     if found.channels != (1, 1):

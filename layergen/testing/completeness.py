@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,9 +22,9 @@ from layergen.testing.forms import Form, find_form
 from layergen.testing.rank import smallest
 from layergen.testing.subject import Subject, affine_error, random_features, sane_output
 from layergen.testing.verdict import Fault
-from symmetry import SCALAR, EquivariantMaps, WeightSpace
+from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.diagrams import Diagram
-from symmetry.maps import check_limit
+from symmetry.maps import readable
 from symmetry.projection import Projection, project
 
 __all__ = ["Coverage", "Reach", "coverage"]
@@ -33,8 +33,12 @@ SPARE = 8
 """How many more maps are drawn than could be independent."""
 EXACT = 1e-8
 """What is smaller than this, relative to the whole, is rounding."""
+OUTPUTS = 32
+"""The most output channels that are looked at where they are many."""
+AT_ONCE = 2**24
+"""The most numbers that one call of the layer is given or gives."""
 MOST = 5_000
-"""The most dimensions, channels counted, whose maps are compared."""
+"""The most dimensions, channels counted, whose maps are compared channel by channel."""
 
 Floats = NDArray[np.float64]
 
@@ -77,8 +81,10 @@ class Coverage:
 
     `stray` gives, for each block in which there is any, the largest norm of the part of a map that is not equivariant,
     over the norm of the map; the source of a bias is the empty name. `nonlinearity` is the error of the layer on a sum
-    of two inputs; where it is not zero, all else is about its differences from zero input. `sizes` are those of the
-    sets that were made smaller.
+    of two inputs; where it is not zero, all else is about its differences from zero input. Where it is not linear in
+    its parameters, ranks are those of the space that its maps span: it may reach less. `contracted` means that the
+    channels are many, so that maps are seen from one random direction of input channels to one output channel at a
+    time: numbers are then for a single pair. `sizes` are those of the sets that were made smaller.
     """
 
     linear: Reach
@@ -86,7 +92,9 @@ class Coverage:
     parameters: int
     stray: Mapping[tuple[str, str], float]
     nonlinearity: float
+    linear_in_parameters: bool
     channels: tuple[int, int]
+    contracted: bool
     sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -101,8 +109,10 @@ class Coverage:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it reaches every equivariant linear map and bias."""
-        return self.linear.rank == self.linear.dimension and self.bias.rank == self.bias.dimension
+        """Whether it reaches every equivariant linear map and bias: they have full rank, by enough parameters."""
+        missed = self.linear.dimension - self.linear.rank + self.bias.dimension - self.bias.rank
+        channels, out = self.channels if self.contracted else (1, 1)
+        return not missed and self.linear.dimension * channels * out + self.bias.dimension * out <= self.parameters
 
     @property
     def passed(self) -> bool:
@@ -116,12 +126,14 @@ class Coverage:
             "linear": self.linear.to_json(),
             "bias": self.bias.to_json(),
             "parameters": self.parameters,
+            "linear_in_parameters": self.linear_in_parameters,
             "not_equivariant": [
                 {"target": target, "source": source or None, "norm": norm}
                 for (target, source), norm in self.stray.items()
             ],
             "nonlinearity": self.nonlinearity,
             "channels": list(self.channels),
+            "contracted": self.contracted,
             "sizes": dict(self.sizes),
         }
 
@@ -130,8 +142,12 @@ class Coverage:
         lines = [f"{reach_text('linear maps', self.linear)}", f"{reach_text('biases', self.bias)}"]
         for kind, diagrams in (("missing", "missing"), ("only in combination", "tied")):
             lines += [f"  {kind}: {one}" for reach in (self.linear, self.bias) for one in getattr(reach, diagrams)]
+        if self.contracted:
+            lines.append("  seen from one direction of {} input channels to some of {}".format(*self.channels))
         for (target, source), norm in self.stray.items():
             lines.append(f"  not equivariant: {target} <- {source or '(bias)'}, {norm:.3g} of its norm")
+        if self.parameters and not self.linear_in_parameters:
+            lines.append(f"  not linear in its {self.parameters} parameters: the ranks are those of what they span")
         if not self.is_linear:
             lines.append(f"  not linear: off by {self.nonlinearity:.3g} on a sum of two inputs")
         return "\n".join(lines)
@@ -158,12 +174,13 @@ def coverage(
     """What an affine layer reaches of the equivariant linear maps from `space` to `target`.
 
     `layer` is a module (a copy of it is given random parameters, in float64), or a function, which has one map. With
-    `shrink` it is a class or function that makes one from a weight space (and a target, where one is given): it is
-    asked for one at the smallest sizes that show every diagram. `channels`, the layer's input channels, is best 1;
+    `shrink` the smallest sizes that show every diagram are used: a module has to take them, and a class or function is
+    asked to make one from a weight space (and a target, where one is given). `channels`, the layer's input channels,
+    is best 1: with more than 5,000 dimensions, channels counted, maps are seen from one random direction of them only.
     `form` as in `assert_equivariant`. `progress` wraps the iteration over maps, given their number, as a progress bar.
 
     Raises `AssertionError` for a layer that cannot be judged (random, not finite, wrong shapes …), and
-    `SpecificationError` where there are more than 5,000 dimensions.
+    `SpecificationError` where there are more than 5,000 dimensions for one pair of channels.
 
     >>> from layergen import EquivariantLinear
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 2})
@@ -187,7 +204,8 @@ def coverage(
             for index in (*small.indices, *small_target.indices)
             if index.size != declared[index.name]
         }
-        layer = layer(small) if target is None else layer(small, small_target)
+        if not isinstance(layer, nn.Module):
+            layer = layer(small) if target is None else layer(small, small_target)
         maps = EquivariantMaps(small, into if invariant else small if target is None else small_target)
     layer = copy.deepcopy(layer).double() if isinstance(layer, nn.Module) else layer
     count = channels_of(layer, channels)
@@ -221,23 +239,30 @@ def measure(
 ) -> Coverage:
     """Draw maps, project them, and count."""
     out = next(iter(output.values())).shape[-1]
-    dimension = maps.dimension * channels * out
-    check_limit(dimension, MOST, f"the space of maps with {channels} × {out} channels")
+    if maps.dimension > MOST:
+        raise SpecificationError(
+            f"the space of maps has {readable(maps.dimension)} dimensions, more than the {MOST:,} that are compared",
+            remedy="declare fewer tensors, or smaller free indices",
+        )
     parameters = list(subject.function.parameters()) if isinstance(subject.function, nn.Module) else []
     total = sum(parameter.numel() for parameter in parameters)
-    draws = min(dimension + maps.bias_dimension * out, total) + SPARE if total else 1
-    linear = Sample([project(block) for block in maps.blocks], channels * out)
-    bias = Sample([project(block) for block in maps.bias_blocks], out)
+    contracted = maps.dimension * channels * out > MOST
+    directions = Directions.of(channels, out, contracted)
     generator = torch.Generator().manual_seed(seed)
+    simple = adds_up(subject, parameters, generator)
+    whole = maps.dimension * directions.pairs + maps.bias_dimension * directions.out_pairs
+    draws = (min(whole, total) if simple else whole) + SPARE if total else 1
+    linear = Sample([project(block) for block in maps.blocks], directions.pairs)
+    bias = Sample([project(block) for block in maps.bias_blocks], directions.out_pairs)
     numbers = iter(range(draws))
     for _ in numbers if progress is None else progress(numbers, draws):
-        with torch.no_grad():
-            for parameter in parameters:
-                parameter.normal_(generator=generator)
-        constant = named_output(subject, subject.output(probe(maps.source, "", channels)))
+        if contracted and linear.is_full() and bias.is_full():
+            break
+        randomise(parameters, generator)
+        constant = directions.seen(subject, maps.source, "")
         bias.add({("", name): value for name, value in constant.items()})
         for tensor in maps.source:
-            found = named_output(subject, subject.output(probe(maps.source, tensor.name, channels)))
+            found = directions.seen(subject, maps.source, tensor.name)
             linear.add({(tensor.name, name): value - constant[name] for name, value in found.items()})
     playing = active(subject) if total else (0, 0)
     return Coverage(
@@ -246,17 +271,101 @@ def measure(
         total,
         linear.stray | bias.stray,
         affine_error(subject),
+        simple,
         (channels, out),
+        contracted,
         sizes,
     )
 
 
-def probe(space: WeightSpace, name: str, channels: int) -> dict[str, Tensor]:
-    """A basis of one tensor's features as a batch, zero in the others; one zero input where the name is empty."""
-    size = math.prod(space[name].shape) * channels if name else 1
-    x = {t.name: torch.zeros(size, *t.shape, channels, dtype=torch.float64) for t in space}
+def randomise(parameters: Iterable[Tensor], generator: torch.Generator) -> None:
+    """Normal parameters, in place."""
+    with torch.no_grad():
+        for parameter in parameters:
+            parameter.normal_(generator=generator)
+
+
+def adds_up(subject: Subject, parameters: Sequence[Tensor], generator: torch.Generator) -> bool:
+    """Whether the layer of the sum of two sets of parameters is the sum of their layers."""
+    outputs, values = [], []
+    for _ in range(2):
+        randomise(parameters, generator)
+        values.append([parameter.detach().clone() for parameter in parameters])
+        outputs.append(subject.output(subject.features))
+    with torch.no_grad():
+        for parameter, first, second in zip(parameters, *values, strict=True):
+            parameter.copy_(first + second)
+    return all(
+        float((value - outputs[0][name] - outputs[1][name]).abs().max()) <= EXACT * float(value.abs().max())
+        for name, value in subject.output(subject.features).items()
+        if value.numel()
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Directions:
+    """The directions of input and output channels between which maps are seen, rows of two matrices.
+
+    Contracted, one direction of input channels: every output channel, of the first 32, is then a map of its own.
+    """
+
+    incoming: Tensor
+    outgoing: Tensor
+    contracted: bool
+
+    @classmethod
+    def of(cls, channels: int, out: int, contracted: bool) -> Directions:
+        """All channels, or one random direction of the input's."""
+        incoming, outgoing = (torch.eye(size, dtype=torch.float64) for size in (channels, out))
+        if contracted:
+            generator = torch.Generator().manual_seed(2)
+            incoming = torch.randn(1, channels, generator=generator, dtype=torch.float64)
+            outgoing = outgoing[:OUTPUTS]
+        return cls(incoming, outgoing, contracted)
+
+    @property
+    def pairs(self) -> int:
+        """How many maps of a draw belong together."""
+        return 1 if self.contracted else len(self.incoming) * len(self.outgoing)
+
+    @property
+    def out_pairs(self) -> int:
+        """How many biases of a draw belong together."""
+        return 1 if self.contracted else len(self.outgoing)
+
+    def seen(self, subject: Subject, space: WeightSpace, name: str) -> dict[str, Tensor]:
+        """The outputs on a basis of one tensor, `(entries · input directions, *axes, channels)`; on zero if no name.
+
+        A few of the basis at a time, so that memory stays bounded.
+        """
+        size = math.prod(space[name].shape) if name else 1
+        entries = sum(math.prod(shape) for shape in (subject.target or space).shapes.values())
+        entries = max(entries, sum(math.prod(shape) for shape in space.shapes.values()))
+        step = max(1, AT_ONCE // (entries * self.incoming.numel() if name else entries))
+        parts = [
+            self.contract(subject, probe(space, name, self.incoming, range(size)[start : start + step]))
+            for start in range(0, size, step)
+        ]
+        return {key: torch.cat([part.pop(key) for part in parts]) for key in list(parts[0])}
+
+    def contract(self, subject: Subject, x: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The output on some features, in the output directions."""
+        found = named_output(subject, subject.output(x))
+        return {name: value.double() @ self.outgoing.T for name, value in found.items()}
+
+
+def probe(space: WeightSpace, name: str, incoming: Tensor, entries: range) -> dict[str, Tensor]:
+    """Some of a basis of one tensor's features as a batch, zero in the others; one zero input where the name is empty.
+
+    Entries in order, and for each of them the input directions.
+    """
+    count, channels = incoming.shape
+    batch = len(entries) * count if name else 1
+    x = {t.name: torch.zeros(batch, *t.shape, channels, dtype=torch.float64) for t in space}
     if name:
-        x[name] = torch.eye(size, dtype=torch.float64).reshape(size, *space[name].shape, channels)
+        rows = x[name].view(len(entries), count, -1, channels)
+        for number, entry in enumerate(entries):
+            rows[number, :, entry] = incoming
     return x
 
 
@@ -279,18 +388,27 @@ class Sample:
             # (source entries, in, target entries, out) to (in · out, target entries, source entries)
             dense = value.reshape(columns, -1, rows, value.shape[-1]).permute(1, 3, 2, 0).reshape(-1, rows, columns)
             coefficients, rest = self.projections[key](dense.numpy())
-            self.found[key].append(coefficients)
+            self.found[key] += list(coefficients.reshape(-1, self.pairs, coefficients.shape[-1]))
             whole = float(torch.linalg.vector_norm(dense))
             if whole and (share := float(np.linalg.norm(rest)) / whole) > EXACT:
                 self.stray[key[::-1]] = max(self.stray.get(key[::-1], 0.0), share)
 
+    def rows(self) -> Floats:
+        """All maps drawn, `(maps, diagrams · channel pairs)`."""
+        table = np.concatenate([np.array(found) for found in self.found.values()], axis=2)
+        return table.transpose(0, 2, 1).reshape(len(table), -1)
+
+    def is_full(self) -> bool:
+        """Whether the maps drawn so far have every dimension."""
+        count = sum(len(one.diagrams) for one in self.projections.values()) * self.pairs
+        drawn = len(next(iter(self.found.values()), []))
+        return drawn >= count + SPARE and self.reach(None).rank == count
+
     def reach(self, parameters: int | None) -> Reach:
         """Rank, and the diagrams that are not reached by themselves."""
         diagrams = [diagram for one in self.projections.values() for diagram in one.diagrams]
-        table = np.concatenate([np.array(found) for found in self.found.values()], axis=2)
-        draws, pairs, count = table.shape
-        # Each coordinate is (diagram, channel pair); means over large sets are small, so all are brought to one scale.
-        rows = table.transpose(0, 2, 1).reshape(draws, count * pairs)
+        rows, count, pairs = self.rows(), len(diagrams), self.pairs
+        # Means over large sets make small coefficients, so all are brought to one scale.
         scale = np.abs(rows).max(axis=0, initial=0.0)
         absent = scale <= EXACT * scale.max(initial=0.0)
         rows = rows / np.where(absent, 1.0, scale) * ~absent
@@ -318,7 +436,7 @@ def active(subject: Subject) -> tuple[int | None, int | None]:
                 mark = torch.randn(value.shape, generator=weights, dtype=value.dtype)
                 total = total + ((value - base[name]) * mark).sum()
             leaves = [parameter for parameter in module.parameters() if parameter.requires_grad]
-            gradients = torch.autograd.grad(total, leaves, allow_unused=True)
+            gradients: tuple[Any, ...] = torch.autograd.grad(total, leaves, allow_unused=True)
         except RuntimeError:
             counts.append(None)
             continue

@@ -1,0 +1,76 @@
+"""The pytest plugin: a marker that names a weight space, and fixtures that judge layers by it.
+
+    @pytest.mark.weight_space("mlp.toml")
+    def test_my_layer(assert_equivariant):
+        assert_equivariant(MyLayer(4, 4))
+
+pytest loads it by itself where `layergen` is installed. Nothing heavy is imported before a fixture is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from symmetry import WeightSpace
+
+__all__ = [
+    "assert_equivariant",
+    "assert_invariant",
+    "assert_no_more_symmetric",
+    "pytest_configure",
+    "weight_space",
+]
+
+MARKER = "weight_space(specification): the weight space of a test, a WeightSpace or a TOML file beside the test"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", MARKER)
+
+
+@pytest.fixture
+def weight_space(request: pytest.FixtureRequest) -> WeightSpace:
+    """The weight space that the test's marker names. Fails where there is none."""
+    from symmetry import SpecificationError, WeightSpace, load
+
+    marker = request.node.get_closest_marker("weight_space")
+    if marker is None or len(marker.args) != 1:
+        pytest.fail("mark the test: @pytest.mark.weight_space('spec.toml'), or with a WeightSpace", pytrace=False)
+    (given,) = marker.args
+    if isinstance(given, WeightSpace):
+        return given
+    try:
+        return load(Path(request.path).parent / given)
+    except (SpecificationError, OSError) as error:
+        pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture
+def assert_equivariant(weight_space: WeightSpace) -> Callable[..., Any]:
+    """`layergen.testing.assert_equivariant` for the test's weight space: call it with a layer."""
+    from layergen import testing
+
+    return partial(testing.assert_equivariant, space=weight_space)
+
+
+@pytest.fixture
+def assert_invariant(weight_space: WeightSpace) -> Callable[..., Any]:
+    """`layergen.testing.assert_invariant` for the test's weight space: call it with a layer."""
+    from layergen import testing
+
+    return partial(testing.assert_invariant, space=weight_space)
+
+
+@pytest.fixture
+def assert_no_more_symmetric(weight_space: WeightSpace) -> Callable[..., Any]:
+    """`layergen.testing.assert_no_more_symmetric` for the test's weight space: call it with a layer."""
+    from layergen import testing
+
+    return partial(testing.assert_no_more_symmetric, space=weight_space)
