@@ -251,7 +251,7 @@ def failure(
         kind, what, place = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
     lines = [
         f"not {kind}: {describe(g)} {what}{place}",
-        f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.3g}",
+        f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.1g}",
     ]
     moved = {set_name: g.parts[set_name].tolist() for set_name in g.moved}
     return Verdict(False, "\n".join(lines), f"not {kind}", moved, name, entry, error, allowed)
