@@ -16,16 +16,30 @@ if TYPE_CHECKING:
     from layergen.emission.generate import generate
     from layergen.linear import EquivariantLinear, InvariantLinear
     from layergen.stacking import stack, unstack
+    from layergen.tracing.trace import Trace, trace
 
 __version__ = "0.1.0"
 
-__all__ = ["EquivariantLinear", "InvariantLinear", "__version__", "generate", "nn", "stack", "testing", "unstack"]
+__all__ = [
+    "EquivariantLinear",
+    "InvariantLinear",
+    "Trace",
+    "__version__",
+    "generate",
+    "nn",
+    "stack",
+    "testing",
+    "trace",
+    "unstack",
+]
 
 HOMES = {
     "EquivariantLinear": "layergen.linear",
     "InvariantLinear": "layergen.linear",
+    "Trace": "layergen.tracing.trace",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",
+    "trace": "layergen.tracing.trace",
     "unstack": "layergen.stacking",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from layergen.testing.verdict import describe
 from symmetry import GroupElement, WeightSpace, generators, random_element
 
-__all__ = ["assert_function_preserved"]
+__all__ = ["assert_function_preserved", "broken_by"]
 
 
 def assert_function_preserved(
@@ -44,21 +44,62 @@ def assert_function_preserved(
         ...
     AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
     """
+    weights = checked_weights(module, space)
+    found = first_broken(module, weights, space, inputs, {}, examples, tolerance, seed)
+    if found is not None:
+        g, error = found
+        raise AssertionError(
+            f"the function is not preserved: {describe(g)} changes its output by {error:.3g} of its largest entry "
+            f"(tolerance {tolerance:.3g})"
+        )
+
+
+def broken_by(
+    module: nn.Module,
+    space: WeightSpace,
+    inputs: Sequence[Any],
+    options: Mapping[str, Any] | None = None,
+    *,
+    examples: int = 3,
+    tolerance: float = 1e-9,
+    seed: int = 0,
+) -> GroupElement | None:
+    """The first permutation under which a module computes something else, as in `assert_function_preserved`."""
+    weights = checked_weights(module, space)
+    found = first_broken(module, weights, space, inputs, options or {}, examples, tolerance, seed)
+    return None if found is None else found[0]
+
+
+def checked_weights(module: nn.Module, space: WeightSpace) -> dict[str, Tensor]:
+    """The module's tensors in float64. Raises `ValueError` for tensors that do not fit."""
+    weights = {name: doubled(value.detach()) for name, value in module.state_dict().items()}
+    check_fit(weights, space)
+    return weights
+
+
+def first_broken(
+    module: nn.Module,
+    weights: dict[str, Tensor],
+    space: WeightSpace,
+    inputs: Sequence[Any],
+    options: Mapping[str, Any],
+    examples: int,
+    tolerance: float,
+    seed: int,
+) -> tuple[GroupElement, float] | None:
+    """The first element that changes what a module computes, and by how much."""
     module = copy.deepcopy(module).double().eval()
     arguments: tuple[Any, ...] = tree_map(doubled, tuple(inputs))
-    weights = {name: value.detach() for name, value in module.state_dict().items()}
-    check_fit(weights, space)
-    expected = outputs(module, weights, arguments)
-    if change(expected, outputs(module, weights, arguments)) > 0:
+    keywords: dict[str, Any] = tree_map(doubled, dict(options))
+    expected = outputs(module, weights, arguments, keywords)
+    if change(expected, outputs(module, weights, arguments, keywords)) > 0:
         raise AssertionError("the module is not deterministic: two calls on the same input differ")
     for g in elements(space, examples, seed):
         moved = {**weights, **g.act({name: weights[name] for name in space.names})}
-        error = change(expected, outputs(module, moved, arguments))
+        error = change(expected, outputs(module, moved, arguments, keywords))
         if not error <= tolerance:
-            raise AssertionError(
-                f"the function is not preserved: {describe(g)} changes its output by {error:.3g} of its largest entry "
-                f"(tolerance {tolerance:.3g})"
-            )
+            return g, error
+    return None
 
 
 def doubled(value: Any) -> Any:
@@ -78,10 +119,12 @@ def check_fit(weights: dict[str, Tensor], space: WeightSpace) -> None:
         raise ValueError("the specification does not fit the module:\n  " + "\n  ".join(faults))
 
 
-def outputs(module: nn.Module, weights: dict[str, Tensor], inputs: tuple[Any, ...]) -> list[Tensor]:
+def outputs(
+    module: nn.Module, weights: dict[str, Tensor], inputs: tuple[Any, ...], options: dict[str, Any]
+) -> list[Tensor]:
     """The tensors in what a module returns."""
     with torch.no_grad():
-        found = functional_call(module, weights, inputs)
+        found = functional_call(module, weights, inputs, options)
     return [leaf for leaf in tree_leaves(found) if isinstance(leaf, Tensor)]
 
 

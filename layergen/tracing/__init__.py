@@ -1,0 +1,5 @@
+"""From a module to its weight space: unknown axes, an operator table, propagation, declaration, proof."""
+
+from layergen.tracing.trace import Trace, trace
+
+__all__ = ["Trace", "trace"]

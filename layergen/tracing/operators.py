@@ -1,0 +1,551 @@
+"""The operator table: what each ATen operator demands of the axes of its arguments, and the axes of its result.
+
+A rule takes the context, what the operator returns in the traced run (for its shapes), and the operator's own
+arguments with values in place of tensors. What has no rule is opaque: it freezes what it touches, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from layergen.tracing.unknowns import ONE, Axis, Sum, cut, join, regroup
+from layergen.tracing.values import Context, Value, leaves_of
+
+__all__ = ["RULES"]
+
+Rule = Callable[..., Any]
+RULES: dict[str, Rule] = {}
+
+
+def rule(*names: str) -> Callable[[Rule], Rule]:
+    """Enter a rule into the table under the names of operators."""
+
+    def enter(function: Rule) -> Rule:
+        RULES.update(dict.fromkeys(names, function))
+        return function
+
+    return enter
+
+
+POINTWISE = """
+    abs acos add add_ addcdiv addcmul alias and asin atan atan2 bitwise_and bitwise_not bitwise_or bitwise_xor bool ceil
+    celu clamp clamp_max clamp_min clip clone contiguous copy cos cosh detach detach_ div div_ dropout dropout_ elu elu_
+    eq erf exp expm1 feature_dropout fill float floor floor_divide fmod ge gelu gt half hardshrink hardsigmoid
+    hardsigmoid_ hardswish hardswish_ hardtanh hardtanh_ int isfinite isinf isnan le leaky_relu leaky_relu_ lerp
+    lift_fresh lift_fresh_copy log log10 log1p log2 log_sigmoid logical_and logical_not logical_or logical_xor long lt
+    masked_fill masked_fill_ maximum minimum mish mul mul_ nan_to_num native_dropout ne neg pow reciprocal relu relu6
+    relu6_ relu_ remainder round rsqrt rsub selu selu_ sigmoid sigmoid_ sign silu silu_ sin sinh softplus softsign sqrt
+    square sub sub_ tan tanh tanh_ threshold to true_divide type_as where xlogy _to_copy
+"""
+CONSTANT = """
+    zeros ones full empty new_full new_empty scalar_tensor zeros_like ones_like full_like empty_like new_zeros new_ones
+"""
+
+
+@rule(*POINTWISE.split())
+def pointwise(context: Context, result: Any, *arguments: Any, **options: Any) -> Value:
+    """Entries in the same place."""
+    return context.pointwise(leaves_of((arguments, options)))
+
+
+@rule(*CONSTANT.split())
+def constant(context: Context, result: Any, *arguments: Any, **options: Any) -> Value:
+    """The same number everywhere."""
+    made = context.value([context.fresh(int(size)) for size in result.shape])
+    context.constants.append(made)
+    return made
+
+
+# Products
+
+
+@rule("linear")
+def linear(context: Context, result: Any, x: Value, weight: Value, bias: Value | None = None) -> Value:
+    """x[…, in], weight[out, in], bias[out]."""
+    context.unify(x.axes[-1], weight.axes[-1])
+    out = list(weight.axes[:-1])
+    if bias is not None:
+        context.unify(out[0], bias.axes[0])
+    return context.value([*x.axes[:-1], *out])
+
+
+@rule("matmul", "mm", "bmm", "mv", "dot")
+def matmul(context: Context, result: Any, left: Value, right: Value) -> Value:
+    """Dimensions before the last two are aligned, the last and the last but one are summed over."""
+    rows = list(left.axes[-2:-1]) if len(left.axes) > 1 else []
+    columns = list(right.axes[-1:]) if len(right.axes) > 1 else []
+    context.unify(left.axes[-1], right.axes[-2] if len(right.axes) > 1 else right.axes[-1])
+    batch = context.pointwise([context.value(left.axes[:-2]), context.value(right.axes[:-2])])
+    return context.value([*batch.axes, *rows, *columns])
+
+
+@rule("addmm", "baddbmm", "addbmm")
+def addmm(context: Context, result: Any, added: Value, left: Value, right: Value, **options: Any) -> Value:
+    """added + left @ right."""
+    return context.pointwise([matmul(context, result, left, right), added])
+
+
+@rule("einsum")
+def einsum(context: Context, result: Any, equation: str, operands: Sequence[Value], **options: Any) -> Any:
+    """Every letter is one axis."""
+    equation = equation.replace(" ", "")
+    inputs, _, output = equation.partition("->")
+    if "." in equation or "->" not in equation:
+        return context.opaque(list(operands), result)
+    letters: dict[str, Axis] = {}
+    for term, operand in zip(inputs.split(","), operands, strict=True):
+        for letter, axis in zip(term, operand.axes, strict=True):
+            letters[letter] = context.unify(letters[letter], axis) if letter in letters else axis
+    return context.value([letters[letter] for letter in output])
+
+
+@rule("outer")
+def outer(context: Context, result: Any, left: Value, right: Value) -> Value:
+    """Every entry with every entry."""
+    return context.value([*left.axes, *right.axes])
+
+
+@rule("scaled_dot_product_attention")
+def attention(
+    context: Context,
+    result: Any,
+    query: Value,
+    key: Value,
+    value: Value,
+    mask: Value | None = None,
+    dropout: float = 0.0,
+    is_causal: bool = False,
+    **options: Any,
+) -> Value:
+    """query[…, l, e], key[…, s, e], value[…, s, v]."""
+    context.unify(query.axes[-1], key.axes[-1])
+    context.unify(key.axes[-2], value.axes[-2])
+    if options.get("enable_gqa") and query.axes[-3].size != key.axes[-3].size:
+        groups, _ = regroup(
+            [query.axes[-3]], [key.axes[-3].size, query.axes[-3].size // key.axes[-3].size], context.place
+        )
+        context.unify(key.axes[-3], groups)
+        context.unify(value.axes[-3], groups)
+        batch = context.value(query.axes[:-2])
+    else:
+        batch = context.pointwise([context.value(one.axes[:-2]) for one in (query, key, value)])
+    if is_causal:
+        context.freeze(query.axes[-2], "causal attention")
+        context.freeze(key.axes[-2], "causal attention")
+    scores = context.value([*batch.axes, query.axes[-2], key.axes[-2]])
+    if mask is not None:
+        context.pointwise([scores, mask])
+    return context.value([*batch.axes, query.axes[-2], value.axes[-1]])
+
+
+# Convolution and what goes with images
+
+
+@rule("conv1d", "conv2d", "conv3d", "convolution")
+def convolution(
+    context: Context,
+    result: Any,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    *rest: Any,
+) -> Value:
+    """x[n, (g i), …], weight[(g o), i, …]: groups and what is in each; kernel positions stay."""
+    transposed = bool(rest[0]) if len(rest) > 1 else False
+    groups = rest[-1] if rest else 1
+    if transposed:
+        return convolved(context, result, x, weight, bias, groups, transposed=True)
+    return convolved(context, result, x, weight, bias, groups, transposed=False)
+
+
+@rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
+def transposed_convolution(
+    context: Context,
+    result: Any,
+    x: Value,
+    weight: Value,
+    bias: Value | None = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+) -> Value:
+    """x[n, (g i), …], weight[(g i), o, …]."""
+    return convolved(context, result, x, weight, bias, groups, transposed=True)
+
+
+def convolved(
+    context: Context, result: Any, x: Value, weight: Value, bias: Value | None, groups: int, *, transposed: bool
+) -> Value:
+    """The channels of a convolution in groups."""
+    spatial = len(weight.axes) - 2
+    for axis in weight.axes[2:]:
+        context.freeze(axis, "the positions of a kernel")
+    channels = x.axes[-spatial - 1]
+    if groups == 1:
+        inner, out = (weight.axes[0], weight.axes[1]) if transposed else (weight.axes[1], weight.axes[0])
+        context.unify(channels, inner)
+    else:
+        first = regroup([weight.axes[0]], [groups, weight.axes[0].size // groups], context.place)
+        coming = regroup([channels], [groups, channels.size // groups], context.place)
+        context.unify(coming[0], first[0])
+        context.unify(coming[1], first[1] if transposed else weight.axes[1])
+        out = join([first[0], weight.axes[1]]) if transposed else join(first)
+    if bias is not None:
+        context.unify(out, bias.axes[0])
+    for axis in x.axes[len(x.axes) - spatial :]:
+        context.freeze(axis, "the positions of an image")
+    after = [context.fixed(int(size), "the positions of an image") for size in result.shape[-spatial:]]
+    return context.value([*x.axes[: -spatial - 1], out, *after])
+
+
+def images(names: str, dimensions: int) -> None:
+    """Rules for operators that work on the last few dimensions alone, each position with its neighbours."""
+
+    def positions(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
+        for axis in x.axes[-dimensions:]:
+            context.freeze(axis, "the positions of an image")
+        several = isinstance(result, (tuple, list))
+        shapes = [one.shape for one in result] if several else [result.shape]
+        found = [
+            context.value(
+                [
+                    *x.axes[:-dimensions],
+                    *(context.fixed(int(s), "the positions of an image") for s in shape[-dimensions:]),
+                ]
+            )
+            for shape in shapes
+        ]
+        return found if several else found[0]
+
+    rule(*(name.format(dimensions) for name in names.split()))(positions)
+
+
+for count in (1, 2, 3):
+    images("avg_pool{}d max_pool{}d adaptive_avg_pool{}d adaptive_max_pool{}d max_pool{}d_with_indices", count)
+images("upsample_linear1d upsample_nearest1d reflection_pad1d replication_pad1d", 1)
+images("upsample_bilinear2d upsample_nearest2d upsample_bicubic2d reflection_pad2d replication_pad2d", 2)
+images("upsample_trilinear3d upsample_nearest3d", 3)
+
+
+# Norms
+
+
+@rule("batch_norm", "instance_norm")
+def batch_norm(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+    """Statistics and parameters of the channels, dimension 1."""
+    for value in leaves_of((arguments, options)):
+        context.unify(x.axes[1], value.axes[0])
+    return context.value(x.axes)
+
+
+@rule("layer_norm", "rms_norm")
+def layer_norm(context: Context, result: Any, x: Value, shape: Any, *arguments: Any, **options: Any) -> Value:
+    """Statistics over the last dimensions, parameters along them."""
+    for value in leaves_of((arguments, options)):
+        for axis, other in zip(x.axes[len(x.axes) - len(value.axes) :], value.axes, strict=True):
+            context.unify(axis, other)
+    return context.value(x.axes)
+
+
+@rule("group_norm")
+def group_norm(context: Context, result: Any, x: Value, groups: int, *arguments: Any, **options: Any) -> Value:
+    """Statistics of groups of channels: the groups permute, and the channels within each."""
+    for value in leaves_of((arguments, options)):
+        context.unify(x.axes[1], value.axes[0])
+    parts = regroup([x.axes[1]], [groups, x.axes[1].size // groups], context.place)
+    context.value([x.axes[0], parts[0]])
+    return context.value(x.axes)
+
+
+@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "logsumexp_keep")
+def softmax(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+    """Entries against the others along one dimension, all alike."""
+    return context.value(x.axes)
+
+
+# Reductions
+
+
+@rule("mean", "sum", "amax", "amin", "prod", "var", "std", "logsumexp", "linalg_vector_norm", "norm", "any", "all")
+def reduction(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
+    """All entries along some dimensions alike: what is left are the others."""
+    if not hasattr(result, "shape"):
+        return context.opaque([x], result)
+    candidates = [*arguments, *options.values()]
+    chosen: Any = next((one for one in candidates if isinstance(one, (list, tuple)) or type(one) is int), None)
+    places = [chosen] if isinstance(chosen, int) else chosen or range(len(x.axes))
+    gone = {place % max(len(x.axes), 1) for place in places}
+    if len(result.shape) == len(x.axes):
+        return context.value([ONE if place in gone else axis for place, axis in enumerate(x.axes)])
+    return context.value([axis for place, axis in enumerate(x.axes) if place not in gone])
+
+
+@rule("linalg_vector_norm", "norm")
+def norm(context: Context, result: Any, x: Value, order: Any = 2, *arguments: Any, **options: Any) -> Any:
+    """As a reduction; the first argument is no dimension."""
+    return reduction(context, result, x, *arguments, **options)
+
+
+@rule(
+    "cumsum",
+    "cumprod",
+    "flip",
+    "roll",
+    "sort",
+    "argsort",
+    "topk",
+    "argmax",
+    "argmin",
+    "max",
+    "min",
+    "median",
+    "tril",
+    "triu",
+)
+def ordered(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
+    """Places count: what such an operator works along is frozen, all of it where that is not plain."""
+    return context.opaque([x, *leaves_of((arguments, options))], result)
+
+
+# Views
+
+
+@rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "view_copy", "_reshape_alias")
+def view(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+    """The same entries in the same order."""
+    return context.value(regroup(x.axes, [int(size) for size in result.shape], context.place))
+
+
+@rule("permute", "movedim")
+def permute(context: Context, result: Any, x: Value, places: Sequence[int], *to: Any) -> Any:
+    """Dimensions in another order."""
+    if to:
+        return context.opaque([x], result)
+    return context.value([x.axes[place] for place in places])
+
+
+@rule("transpose", "swapaxes")
+def transpose(context: Context, result: Any, x: Value, first: int, second: int) -> Value:
+    """Two dimensions exchanged."""
+    axes = list(x.axes)
+    axes[first], axes[second] = axes[second], axes[first]
+    return context.value(axes)
+
+
+@rule("t", "numpy_T", "mT", "adjoint")
+def turned(context: Context, result: Any, x: Value) -> Value:
+    """A matrix turned."""
+    return context.value([*x.axes[:-2], *x.axes[-2:][::-1]])
+
+
+@rule("expand", "expand_as", "broadcast_to")
+def expand(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+    """Repeated along new dimensions and those of size 1."""
+    shape = [int(size) for size in result.shape]
+    old: list[Axis | None] = [*[None] * (len(shape) - len(x.axes)), *x.axes]
+    return context.value(
+        [
+            axis if axis is not None and axis.size == size else context.fresh(size)
+            for axis, size in zip(old, shape, strict=True)
+        ]
+    )
+
+
+@rule("repeat")
+def repeat(context: Context, result: Any, x: Value, repeats: Sequence[int]) -> Value:
+    """Whole copies, one after the other."""
+    old = [*[ONE] * (len(repeats) - len(x.axes)), *x.axes]
+    return context.value(
+        [axis if count == 1 else join([context.fresh(count), axis]) for axis, count in zip(old, repeats, strict=True)]
+    )
+
+
+@rule("repeat_interleave")
+def repeat_interleave(
+    context: Context, result: Any, x: Value, repeats: Any, dim: int | None = None, **options: Any
+) -> Any:
+    """Each entry so many times in a row."""
+    if not isinstance(repeats, int) or dim is None:
+        return context.opaque([x, *leaves_of(repeats)], result)
+    axes = list(x.axes)
+    axes[dim] = join([axes[dim], context.fresh(repeats)])
+    return context.value(axes)
+
+
+# Putting together and taking apart
+
+
+@rule("cat", "concat", "concatenate")
+def cat(context: Context, result: Any, values: Sequence[Value], dim: int = 0) -> Value:
+    """One after the other along a dimension, aligned in the others."""
+    values = [value for value in values if value.axes and 0 not in value.shape]
+    dim %= len(values[0].axes)
+    axes: list[Axis] = [
+        context.unify(*(value.axes[place] for value in values)) for place in range(len(values[0].axes)) if place != dim
+    ]
+    axes.insert(dim, join([Sum(tuple(value.axes[dim] for value in values))]))
+    return context.value(axes)
+
+
+@rule("stack")
+def stack(context: Context, result: Any, values: Sequence[Value], dim: int = 0) -> Value:
+    """Aligned values along a new dimension."""
+    axes = list(context.pointwise(values).axes)
+    axes.insert(dim % (len(axes) + 1), context.fixed(len(values), "what is stacked"))
+    return context.value(axes)
+
+
+@rule("split", "split_with_sizes", "chunk", "tensor_split")
+def parts(context: Context, result: Any, x: Value, sizes: Any, dim: int = 0) -> list[Value]:
+    """Cut along a dimension."""
+    dim %= len(x.axes)
+    lengths = [int(one.shape[dim]) for one in result]
+    found = cut(x.axes[dim], lengths, context.place)
+    return [context.value([*x.axes[:dim], part, *x.axes[dim + 1 :]]) for part in found]
+
+
+@rule("slice", "narrow")
+def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = None, *rest: Any) -> Value:
+    """A piece along a dimension; with steps, places count."""
+    dim %= len(x.axes)
+    size, length = x.axes[dim].size, int(result.shape[dim])
+    if size == length:
+        return context.value(x.axes)
+    step = rest[1] if len(rest) > 1 else 1
+    begin = 0 if start is None else int(start)
+    begin = min(max(begin + size if begin < 0 else begin, 0), size)
+    if step != 1:
+        context.freeze(x.axes[dim])
+        piece = context.fixed(length)
+    else:
+        lengths = [begin, length, size - begin - length]
+        found = cut(x.axes[dim], [one for one in lengths if one], context.place)
+        piece = found[1 if begin else 0]
+    return context.value([*x.axes[:dim], piece, *x.axes[dim + 1 :]])
+
+
+@rule("select")
+def select(context: Context, result: Any, x: Value, dim: int, index: Any) -> Value:
+    """One entry along a dimension."""
+    dim %= len(x.axes)
+    context.freeze(x.axes[dim], "one entry is taken out of it")
+    return context.value([*x.axes[:dim], *x.axes[dim + 1 :]])
+
+
+@rule("unbind")
+def unbind(context: Context, result: Any, x: Value, dim: int = 0) -> list[Value]:
+    """Every entry along a dimension."""
+    return [select(context, one, x, dim, number) for number, one in enumerate(result)]
+
+
+@rule("getitem")
+def getitem(context: Context, result: Any, values: Any, index: Any) -> Any:
+    """One of several results."""
+    found = values[index]
+    return found() if callable(found) else found
+
+
+@rule("pad", "constant_pad_nd")
+def pad(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+    """Longer dimensions: places count along those."""
+    axes = []
+    for axis, size in zip(x.axes, result.shape, strict=True):
+        if axis.size != size:
+            context.freeze(axis)
+        axes.append(axis if axis.size == size else context.fixed(int(size)))
+    return context.value(axes)
+
+
+@rule("embedding")
+def embedding(context: Context, result: Any, weight: Value, indices: Value, *arguments: Any, **options: Any) -> Value:
+    """A row for each index."""
+    context.freeze(weight.axes[0], "an index from the data counts along it")
+    return context.value([*indices.axes, weight.axes[1]])
+
+
+@rule("index_select")
+def index_select(context: Context, result: Any, x: Value, dim: int, indices: Value) -> Value:
+    """Entries along a dimension by number."""
+    dim %= len(x.axes)
+    context.freeze(x.axes[dim], "entries are taken out of it by number")
+    return context.value([*x.axes[:dim], indices.axes[0], *x.axes[dim + 1 :]])
+
+
+@rule("index")
+def index(context: Context, result: Any, x: Value, indices: Sequence[Value | None]) -> Any:
+    """Entries by numbers along the first dimensions; the others stay."""
+    used = [place for place, one in enumerate(indices) if one is not None]
+    if used != list(range(len(used))):
+        return context.opaque([x, *leaves_of(list(indices))], result)
+    for place in used:
+        context.freeze(x.axes[place], "entries are taken out of it by number")
+    chosen = context.pointwise([one for one in indices if one is not None])
+    axes = [*chosen.axes, *x.axes[len(used) :]]
+    if [axis.size for axis in axes] != [int(size) for size in result.shape]:
+        return context.opaque([x], result)
+    return context.value(axes)
+
+
+# Recurrent layers
+
+
+@rule("lstm")
+def lstm(context: Context, result: Any, x: Value, state: Sequence[Value], weights: Sequence[Value], *flags: Any) -> Any:
+    """Four gates over the hidden units."""
+    return recurrent(context, result, x, list(state), weights, flags, gates=4)
+
+
+@rule("gru")
+def gru(context: Context, result: Any, x: Value, state: Value, weights: Sequence[Value], *flags: Any) -> Any:
+    """Three gates over the hidden units."""
+    return recurrent(context, result, x, [state], weights, flags, gates=3)
+
+
+@rule("rnn_tanh", "rnn_relu")
+def rnn(context: Context, result: Any, x: Value, state: Value, weights: Sequence[Value], *flags: Any) -> Any:
+    """The hidden units alone."""
+    return recurrent(context, result, x, [state], weights, flags, gates=1)
+
+
+def recurrent(
+    context: Context, result: Any, x: Value, states: list[Value], weights: Sequence[Value], flags: Any, *, gates: int
+) -> Any:
+    """Layers of weight_ih[(g h), x], weight_hh[(g h), h], biases; both directions where there are two.
+
+    A state has one set of units a layer and direction in one tensor; where it is given or used, all are one set.
+    """
+    biased, layers, _, _, both, _ = flags
+    each = (4 if biased else 2) * (2 if both else 1)
+    coming, units = x.axes[-1], []
+    if len(weights) != each * layers:
+        return context.opaque([x, *states, *weights], result)
+    for layer in range(layers):
+        outs = []
+        mine = weights[layer * each : (layer + 1) * each]
+        for direction in range(2 if both else 1):
+            ih, hh, *biases = mine[
+                direction * each // (2 if both else 1) : (direction + 1) * each // (2 if both else 1)
+            ]
+            hidden = hh.axes[1]
+            context.unify(ih.axes[1], coming)
+            for value in (ih, hh, *biases):
+                parts_ = cut(value.axes[0], [hidden.size] * gates, context.place)
+                for part_ in parts_:
+                    context.unify(hidden, part_)
+            outs.append(hidden)
+        units += outs
+        coming = join([Sum(tuple(outs))]) if both else outs[0]
+    for state in states:
+        if state not in context.constants:
+            context.unify(state.axes[-1], *units)
+
+    def final() -> Value:
+        return context.value([*states[0].axes[:-1], context.unify(*units)])
+
+    return [context.value([*x.axes[:-1], coming]), *(final for _ in states)]

@@ -1,0 +1,135 @@
+"""Following a module's graph: every axis of every value gets a name, and operators say which names are one."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+from torch.fx import Node
+
+from layergen.tracing.operators import RULES
+from layergen.tracing.unknowns import freeze
+from layergen.tracing.values import Context, Value, leaves_of
+from symmetry.errors import SpecificationError
+
+__all__ = ["Followed", "exported", "follow"]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The axes of a module's floating-point tensors, every value that there was, and what was not understood."""
+
+    tensors: Mapping[str, Value]
+    values: tuple[Value, ...]
+    warnings: tuple[str, ...]
+
+
+def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> ExportedProgram:
+    """The module as a graph of ATen operators. Raises `SpecificationError` where there is none."""
+    try:
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            return torch.export.export(module, arguments, dict(options), strict=False)
+    except Exception as error:  # export fails in its own ways and in the module's
+        first = next((line for line in str(error).splitlines() if line.strip()), "")
+        raise SpecificationError(
+            f"the module cannot be exported: {type(error).__name__}: {first}",
+            remedy="torch.export follows what does not depend on the data; check that the inputs fit",
+        ) from error
+
+
+def follow(program: ExportedProgram) -> Followed:
+    """Run the graph on axes instead of numbers. Inputs and outputs are frozen."""
+    context = Context()
+    found: dict[Node, Any] = {}
+    tensors: dict[str, Value] = {}
+    kinds = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
+    for node in program.graph.nodes:
+        if node.op == "placeholder":
+            found[node] = entering(context, program, node, kinds[node.name], tensors)
+        elif node.op == "get_attr":
+            found[node] = fixed_value(context, getattr(program.graph_module, str(node.target)), "a constant")
+        elif node.op == "call_function":
+            found[node] = called(context, node, found) if node.users or node.is_impure() else None
+        elif node.op == "output":
+            for value in leaves_of(looked_up(node.args, found)):
+                for axis in value.axes:
+                    freeze(axis, "an axis of the output")
+    return Followed(tensors, tuple(context.values), tuple(dict.fromkeys(context.warnings)))
+
+
+def entering(context: Context, program: ExportedProgram, node: Node, spec: Any, tensors: dict[str, Value]) -> Any:
+    """What comes into the graph: a parameter or buffer, a constant, an input."""
+    like = node.meta.get("val")
+    if not isinstance(like, Tensor):
+        return like
+    kept = spec.kind == InputKind.PARAMETER or (spec.kind == InputKind.BUFFER and spec.persistent)
+    if kept and like.is_floating_point():
+        tensors[spec.target] = context.value([context.fresh(int(size)) for size in like.shape])
+        return tensors[spec.target]
+    if spec.kind == InputKind.USER_INPUT:
+        return context.value([context.fixed(int(size), "an axis of the input") for size in like.shape])
+    constants: dict[str, Any] = {**program.state_dict, **program.constants}
+    return fixed_value(context, constants.get(spec.target, like), f"the constant {spec.target!r}")
+
+
+def fixed_value(context: Context, tensor: Any, why: str) -> Any:
+    """A constant: frozen along each axis but those along which it is the same."""
+    if not isinstance(tensor, Tensor):
+        return tensor
+    axes = []
+    for place, size in enumerate(tensor.shape):
+        plain = type(tensor) is Tensor or isinstance(tensor, nn.Parameter)
+        same = plain and size > 1 and bool((tensor == tensor.narrow(place, 0, 1)).all())
+        axes.append(context.fresh(int(size)) if same else context.fixed(int(size), why))
+    return context.value(axes)
+
+
+def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
+    """The result of one operator by its rule; one without a rule, or whose rule fails, freezes what it touches."""
+    arguments, options = looked_up(node.args, found), looked_up(node.kwargs, found)
+    name = operator_name(node)
+    context.place = f"{name} in {module_path(node)}"
+    result = node.meta.get("val")
+    values = leaves_of((arguments, options))
+    if not values and isinstance(result, (Tensor, list, tuple)) and name not in RULES:
+        return context.opaque([], result)
+    if name in RULES:
+        try:
+            return RULES[name](context, result, *arguments, **options)
+        except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
+            context.warnings.append(f"{context.place}: its rule does not fit ({error}); its axes are frozen")
+            return context.opaque(values, result)
+    context.warnings.append(f"{context.place}: there is no rule for this operator; its axes are frozen")
+    return context.opaque(values, result)
+
+
+def operator_name(node: Node) -> str:
+    """`conv2d` for `aten.conv2d.default`, `getitem` for Python's."""
+    target: Any = node.target
+    packet = getattr(target, "overloadpacket", None)
+    return str(packet.__name__ if packet is not None else getattr(target, "__name__", target))
+
+
+def module_path(node: Node) -> str:
+    """The module that called an operator, as far as the graph remembers."""
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [path for path, _ in stack.values()]
+    return paths[-1] or "the module itself" if paths else "the module itself"
+
+
+def looked_up(arguments: Any, found: Mapping[Node, Any]) -> Any:
+    """Arguments with values in place of nodes."""
+    if isinstance(arguments, Node):
+        return found[arguments]
+    if isinstance(arguments, dict):
+        return {name: looked_up(value, found) for name, value in arguments.items()}
+    if isinstance(arguments, (list, tuple)):
+        return [looked_up(value, found) for value in arguments]
+    return arguments

@@ -1,0 +1,94 @@
+"""`layergen.trace`: the weight space of a module, derived from its graph and proved by what the module computes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from layergen.testing.preservation import broken_by
+from layergen.tracing.declaring import Frozen, declared
+from layergen.tracing.propagation import exported, follow
+from symmetry import GroupElement, SpecificationError, WeightSpace
+
+__all__ = ["Trace", "trace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """A module's weight space, the axes that are frozen with the reasons, and what was not understood.
+
+    `preserved` says that the module computed the same after permuting its weights; None where that was not tried.
+    """
+
+    space: WeightSpace
+    frozen: tuple[Frozen, ...]
+    warnings: tuple[str, ...]
+    preserved: bool | None
+
+
+def trace(
+    module: nn.Module,
+    example_inputs: Sequence[Any],
+    example_options: Mapping[str, Any] | None = None,
+    *,
+    prove: bool = True,
+) -> Trace:
+    """Derive the weight space of a module, in evaluation mode, from its graph on some inputs.
+
+    The module is exported with `torch.export`, and every axis of every value followed through the operators. Axes of
+    inputs and outputs stay as they are, and so does whatever an operator is not known to leave alone: the result may
+    be too small, but not wrong. With `prove` it is tested by function preservation, in float64; what breaks it (nested
+    units that are not, sets that an operator treats otherwise than its rule says) is taken back, and a warning says so.
+
+    Raises `SpecificationError` for a module that cannot be exported.
+
+    >>> network = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
+    >>> traced = trace(network, [torch.randn(4, 2)])
+    >>> [str(tensor) for tensor in traced.space], traced.preserved
+    (['0.weight[h_0 2]', '0.bias[h_0]', '2.weight[3 h_0]', '2.bias[3]'], True)
+    >>> str(traced.frozen[0])
+    '0.weight, axis 1 (2): an axis of the input'
+    """
+    module = copy.deepcopy(module).eval()
+    options = dict(example_options or {})
+    followed = follow(exported(module, tuple(example_inputs), options))
+    if not followed.tensors:
+        raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
+    space, frozen = declared(followed)
+    warnings = list(followed.warnings)
+    if not prove:
+        return Trace(space, tuple(frozen), tuple(warnings), None)
+    general = in_general_position(module)
+    nested, still = True, frozenset[str]()
+    while (g := broken_by(general, space, example_inputs, options)) is not None:
+        if nested and any(index.parent for index in space.indices):
+            nested = False
+            warnings.append(f"units are shared by all heads: {culprits(g)} permuted by itself changes the function")
+        else:
+            still = still | frozenset(g.moved)
+            warnings.append(f"{culprits(g)} is frozen: permuting it changes the function")
+        space, frozen = declared(followed, nested=nested, still=still)
+    return Trace(space, tuple(frozen), tuple(warnings), True)
+
+
+def culprits(g: GroupElement) -> str:
+    """The sets that an element moves."""
+    return ", ".join(map(repr, g.moved))
+
+
+def in_general_position(module: nn.Module) -> nn.Module:
+    """A copy with parameters and buffers that no two entries of which are alike: fresh norms are ones and zeros."""
+    module = copy.deepcopy(module)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_floating_point() and tensor.numel():
+                spread = float(tensor.std()) if tensor.numel() > 1 else 0.0
+                noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64) + 0.1
+                tensor += (noise * (spread or 0.5)).to(tensor)
+    return module

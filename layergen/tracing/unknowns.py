@@ -1,0 +1,226 @@
+"""Axes whose symmetry is not known yet: atoms that are unified, split into products and cut into sums.
+
+An axis is an `Atom` (one index, so far), a flattened `Product` or a concatenation `Sum`. What a network's operators
+demand of axes only ever refines atoms: two become one, one becomes a product or a sum of others. A frozen atom may not
+be permuted. Refinement that fails freezes what it is about, so that the result is never too symmetric.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+__all__ = ["ONE", "Atom", "Axis", "Product", "Sum", "atoms", "cut", "factors", "freeze", "join", "regroup", "unify"]
+
+numbers = itertools.count()
+
+
+@dataclass(eq=False, slots=True)
+class Atom:
+    """An index of one axis or several. `bound` is what it was found to be, `why` the reason that it is frozen.
+
+    `stem` is the atom that this one was split off beside: the units of a head have the heads for a stem.
+    """
+
+    size: int
+    bound: Axis | None = None
+    why: str = ""
+    stem: Atom | None = None
+    number: int = field(default_factory=lambda: next(numbers))
+
+    def __repr__(self) -> str:
+        return f"a{self.number}:{self.size}{'!' if self.why else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A flattened product, row-major; the empty one has size 1."""
+
+    items: tuple[Axis, ...]
+
+    @property
+    def size(self) -> int:
+        return math.prod(item.size for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A concatenation."""
+
+    terms: tuple[Axis, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(term.size for term in self.terms)
+
+
+Axis = Atom | Product | Sum
+ONE = Product(())
+
+
+def factors(axis: Axis) -> list[Axis]:
+    """The atoms and sums that an axis is the product of, as far as is known; none of size 1."""
+    while isinstance(axis, Atom) and axis.bound is not None:
+        axis = axis.bound
+    match axis:
+        case Atom():
+            return [axis] if axis.size != 1 else []
+        case Product():
+            return [factor for item in axis.items for factor in factors(item)]
+        case Sum():
+            terms = [term for term in map(join_one, axis.terms) if term.size]
+            flat = [part for term in terms for part in (term.terms if isinstance(term, Sum) else (term,))]
+            return factors(flat[0]) if len(flat) == 1 else [Sum(tuple(flat))]
+
+
+def join_one(axis: Axis) -> Axis:
+    """An axis in normal form."""
+    return join([axis])
+
+
+def join(axes: Sequence[Axis]) -> Axis:
+    """The product of some axes, in normal form."""
+    found = [factor for axis in axes for factor in factors(axis)]
+    return found[0] if len(found) == 1 else Product(tuple(found))
+
+
+def atoms(axis: Axis) -> Iterator[Atom]:
+    """The atoms in an axis."""
+    for factor in factors(axis):
+        if isinstance(factor, Atom):
+            yield factor
+        elif isinstance(factor, Sum):
+            for term in factor.terms:
+                yield from atoms(term)
+
+
+def freeze(axis: Axis, why: str) -> None:
+    """Nothing in an axis may be permuted, for a reason; the first reason given stays."""
+    for atom in atoms(axis):
+        atom.why = atom.why or why
+
+
+def bind(atom: Atom, axis: Axis) -> None:
+    """An atom is found to be that axis."""
+    if atom.why:
+        freeze(axis, atom.why)
+    atom.bound = axis
+
+
+def split(atom: Atom, size: int) -> tuple[Atom, Atom]:
+    """An atom as a product with a first factor of that size."""
+    first = Atom(size, why=atom.why, stem=atom.stem)
+    second = Atom(atom.size // size, why=atom.why, stem=first)
+    bind(atom, Product((first, second)))
+    return first, second
+
+
+def unify(left: Axis, right: Axis, why: str) -> None:
+    """Two axes of one size are the same; where they cannot be, both are frozen, for the reason given."""
+    ours, theirs = factors(left), factors(right)
+    while ours and theirs:
+        a, b = ours.pop(0), theirs.pop(0)
+        if a is b:
+            continue
+        if a.size == b.size:
+            unify_factors(a, b, why)
+        elif isinstance(a, Atom) and a.size % b.size == 0:
+            ours = [*split(a, b.size), *ours]
+            theirs.insert(0, b)
+        elif isinstance(b, Atom) and b.size % a.size == 0:
+            theirs = [*split(b, a.size), *theirs]
+            ours.insert(0, a)
+        elif not whole(a, ours, b, theirs, why):
+            for axis in (a, b, *ours, *theirs):
+                freeze(axis, why)
+            return
+
+
+def whole(a: Axis, ours: list[Axis], b: Axis, theirs: list[Axis], why: str) -> bool:
+    """Try to match a sum with a product of which the first factor counts its terms: those are then all alike."""
+    for one, others in ((a, [b, *theirs]), (b, [a, *ours])):
+        if isinstance(one, Sum) and one.size == math.prod(axis.size for axis in others):
+            lead, rest = others[0], join(others[1:])
+            if isinstance(lead, Atom) and all(term.size == rest.size for term in one.terms):
+                freeze(lead, "it counts what is concatenated")
+                for term in one.terms:
+                    unify(rest, term, why)
+                ours.clear()
+                theirs.clear()
+                return True
+    return False
+
+
+def unify_factors(a: Axis, b: Axis, why: str) -> None:
+    """Two factors of one size are the same."""
+    if isinstance(b, Atom) and (not isinstance(a, Atom) or a.number < b.number):
+        a, b = b, a
+    if isinstance(a, Atom):
+        if any(atom is a for atom in atoms(b)):
+            freeze(a, why)
+            freeze(b, why)
+        else:
+            if isinstance(b, Atom) and b.stem is None:
+                b.stem = a.stem
+            bind(a, b)
+    elif isinstance(a, Sum) and isinstance(b, Sum):
+        ends = sorted({*itertools.accumulate(t.size for t in a.terms), *itertools.accumulate(t.size for t in b.terms)})
+        sizes = [stop - start for start, stop in itertools.pairwise([0, *ends])]
+        for first, second in zip(cut(a, sizes, why), cut(b, sizes, why), strict=True):
+            unify(first, second, why)
+    else:
+        freeze(a, why)
+        freeze(b, why)
+
+
+def cut(axis: Axis, sizes: Sequence[int], why: str) -> list[Axis]:
+    """An axis as a concatenation of parts of these sizes; where it cannot be, it and they are frozen."""
+    found = factors(axis)
+    if len(sizes) == 1:
+        return [join(found)]
+    if len(found) == 1 and isinstance(found[0], Sum):
+        return cut_sum(list(found[0].terms), sizes, why)
+    rest = join(found[1:])
+    if found and isinstance(found[0], Atom) and not found[0].why and all(size % rest.size == 0 for size in sizes):
+        parts = [Atom(size // rest.size) for size in sizes]
+        bind(found[0], Sum(tuple(parts)))
+        return [join([part, rest]) for part in parts]
+    if found and isinstance(found[0], Sum) and all(size % rest.size == 0 for size in sizes):
+        return [join([part, rest]) for part in cut(found[0], [size // rest.size for size in sizes], why)]
+    freeze(axis, why)
+    return [Atom(size, why=why) for size in sizes]
+
+
+def cut_sum(terms: list[Axis], sizes: Sequence[int], why: str) -> list[Axis]:
+    """The terms of a sum dealt out to parts of these sizes, cut where a boundary falls within one."""
+    parts = []
+    for size in sizes:
+        part: list[Axis] = []
+        while (missing := size - sum(term.size for term in part)) > 0:
+            if terms[0].size > missing:
+                terms[:1] = cut(terms[0], [missing, terms[0].size - missing], why)
+            part.append(terms.pop(0))
+        parts.append(join_one(Sum(tuple(part))) if part else ONE)
+    return parts
+
+
+def regroup(axes: Sequence[Axis], sizes: Sequence[int], why: str) -> list[Axis]:
+    """The axes of a value that is viewed in another shape; where that cannot be followed, all is frozen."""
+    left = [factor for axis in axes for factor in factors(axis)]
+    found: list[Axis] = []
+    for size in sizes:
+        part: list[Axis] = []
+        while size > 1:
+            if left and size % left[0].size == 0:
+                size //= left[0].size
+                part.append(left.pop(0))
+            elif left and isinstance(left[0], Atom) and left[0].size % size == 0:
+                left[:1] = split(left[0], size)
+            else:
+                for axis in axes:
+                    freeze(axis, why)
+                return [Atom(size, why=why) if size > 1 else ONE for size in sizes]
+        found.append(join(part))
+    return found
