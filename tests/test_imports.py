@@ -30,7 +30,18 @@ ROOMS = {
         "orbits",
         "verification",
     ],
-    "layergen": ["plan", "emission", "linear", "stacking", "nn", "testing", "pytest_plugin", "tracing", "drawing", "cli"],
+    "layergen": [
+        "plan",
+        "emission",
+        "linear",
+        "stacking",
+        "nn",
+        "testing",
+        "pytest_plugin",
+        "tracing",
+        "drawing",
+        "cli",
+    ],
 }
 """Each module imports from those before it only (and from its own room)."""
 

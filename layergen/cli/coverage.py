@@ -150,6 +150,8 @@ def number_table(found: Any) -> Table:
 
 def diagram_table(title: str, diagrams: list[Any]) -> Table:
     """Diagrams block by block."""
+    from layergen.testing.completeness import diagram_text
+
     table = make_table(title)
     table.add_column("block", overflow="fold")
     table.add_column("diagram", overflow="fold")
@@ -158,7 +160,7 @@ def diagram_table(title: str, diagrams: list[Any]) -> Table:
         block = (
             f"{diagram.target.name} <- {'(bias)' if diagram.source.name == SCALAR.names[0] else diagram.source.name}"
         )
-        table.add_row(block if block != before else "", str(diagram))
+        table.add_row(block if block != before else "", diagram_text(diagram))
         before = block
     return table
 
@@ -168,5 +170,8 @@ def verdict(found: Any) -> str:
     wrong = [] if found.is_linear else [f"not linear (off by {found.nonlinearity:.3g} on a sum of two inputs)"]
     wrong += [] if found.is_equivariant else ["not equivariant"]
     short = found.linear.dimension - found.linear.rank + found.bias.dimension - found.bias.rank
-    wrong += [] if found.is_complete else [f"incomplete: {short} dimension{'s' * (short != 1)} short"]
+    if short:
+        wrong.append(f"incomplete: {short} dimension{'s' * (short != 1)} short")
+    elif not found.is_complete:
+        wrong.append("what it spans is complete, what it reaches is not known")
     return ", ".join(wrong) or "every equivariant linear map, and nothing else"

@@ -27,6 +27,7 @@ from layergen.testing.subject import (
 )
 from layergen.testing.verdict import Fault, Verdict, describe
 from symmetry import GroupElement, WeightSpace, element
+from symmetry.axes import print_axes
 
 __all__ = ["assert_equivariant", "assert_invariant", "channels_of", "check", "make_subject"]
 
@@ -247,7 +248,7 @@ def failure(
     if subject.target is None:
         kind, what, place = "invariant", "changes the output", f" at {entry}"
     else:
-        axes = ", ".join(("batch", *str(subject.target[name])[len(name) + 1 : -1].split(), "channel"))
+        axes = ", ".join(("batch", *(print_axes((axis,)) for axis in subject.target[name].axes), "channel"))
         kind, what, place = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
     lines = [
         f"not {kind}: {describe(g)} {what}{place}",

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from layergen.testing.checking import channels_of
 from layergen.testing.forms import Form, find_form
 from layergen.testing.rank import smallest
-from layergen.testing.subject import Subject, affine_error, random_features, sane_output
+from layergen.testing.subject import Subject, affine_error, check_finite, random_features, sane_output
 from layergen.testing.verdict import Fault
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.diagrams import Diagram
@@ -29,6 +29,8 @@ from symmetry.projection import Projection, project
 
 __all__ = ["Coverage", "Reach", "coverage"]
 
+LISTED = 12
+"""The most diagrams of a kind that the text of a coverage lists."""
 SPARE = 8
 """How many more maps are drawn than could be independent."""
 EXACT = 1e-8
@@ -70,8 +72,8 @@ class Reach:
             "rank": self.rank,
             "parameters": self.parameters,
             "redundancy": self.redundancy,
-            "missing": [str(diagram) for diagram in self.missing],
-            "tied": [str(diagram) for diagram in self.tied],
+            "missing": [diagram_text(diagram) for diagram in self.missing],
+            "tied": [diagram_text(diagram) for diagram in self.tied],
         }
 
 
@@ -109,7 +111,12 @@ class Coverage:
 
     @property
     def is_complete(self) -> bool:
-        """Whether it reaches every equivariant linear map and bias: they have full rank, by enough parameters."""
+        """Whether it reaches every equivariant linear map and bias: full rank, by enough parameters.
+
+        Of a layer that is not linear in its parameters a full rank does not tell, and this is False.
+        """
+        if not self.linear_in_parameters:
+            return False
         missed = self.linear.dimension - self.linear.rank + self.bias.dimension - self.bias.rank
         channels, out = self.channels if self.contracted else (1, 1)
         return not missed and self.linear.dimension * channels * out + self.bias.dimension * out <= self.parameters
@@ -140,12 +147,16 @@ class Coverage:
     def __str__(self) -> str:
         """A few lines: the numbers, what is missing, what is not equivariant."""
         lines = [f"{reach_text('linear maps', self.linear)}", f"{reach_text('biases', self.bias)}"]
-        for kind, diagrams in (("missing", "missing"), ("only in combination", "tied")):
-            lines += [f"  {kind}: {one}" for reach in (self.linear, self.bias) for one in getattr(reach, diagrams)]
+        missing, tied = (*self.linear.missing, *self.bias.missing), (*self.linear.tied, *self.bias.tied)
+        for kind, diagrams in (("missing", missing), ("only in combination", tied)):
+            lines += [f"  {kind}: {diagram_text(one)}" for one in diagrams[:LISTED]]
+            lines += [f"  {kind}: {len(diagrams) - LISTED} more"] if len(diagrams) > LISTED else []
         if self.contracted:
             lines.append("  seen from one direction of {} input channels to some of {}".format(*self.channels))
         for (target, source), norm in self.stray.items():
             lines.append(f"  not equivariant: {target} <- {source or '(bias)'}, {norm:.3g} of its norm")
+        if self.stray:
+            lines.append("  the ranks are those of the equivariant parts of its maps")
         if self.parameters and not self.linear_in_parameters:
             lines.append(f"  not linear in its {self.parameters} parameters: the ranks are those of what they span")
         if not self.is_linear:
@@ -153,9 +164,15 @@ class Coverage:
         return "\n".join(lines)
 
 
+def diagram_text(diagram: Diagram) -> str:
+    """A diagram in index notation, a bias as such."""
+    text = str(diagram)
+    return text.rpartition(" <- ")[0] + " <- (bias)" if diagram.source.name == SCALAR.names[0] else text
+
+
 def reach_text(what: str, reach: Reach) -> str:
     """A line of numbers."""
-    count = "" if reach.parameters is None else f" by {reach.parameters} parameters"
+    count = f" by {reach.parameters} parameters" if reach.parameters else ""
     return f"{what}: {reach.rank} of {reach.dimension} dimensions reached{count}"
 
 
@@ -351,6 +368,7 @@ class Directions:
     def contract(self, subject: Subject, x: dict[str, Tensor]) -> dict[str, Tensor]:
         """The output on some features, in the output directions."""
         found = named_output(subject, subject.output(x))
+        check_finite(found, " on an input of zeros" if not any(value.any() for value in x.values()) else "")
         return {name: value.double() @ self.outgoing.T for name, value in found.items()}
 
 

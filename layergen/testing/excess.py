@@ -94,7 +94,8 @@ def sensitivity(
             texts.append(text)
     if not texts:
         return Verdict(True, f"no more symmetric than declared, under {tried} rearrangements", "as symmetric")
-    return Verdict(False, "more symmetric than declared: " + "\n    and ".join(texts), "more symmetric")
+    message = "more symmetric than declared: " + "\n    and ".join(texts)
+    return Verdict(False, message, "more symmetric", findings=tuple(texts))
 
 
 def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Move | None, Move | None, str]]:
@@ -105,7 +106,9 @@ def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Mov
     for move in moves(space):
         yield move, None, f"invariant to {move.text}"
     if target is not None:
-        for move in (*set_moves(target), *moves(target)):
+        known = {index.name for index in space.indices}
+        sets = [move for move in set_moves(target) if move.index in known]
+        for move in (*sets, *moves(target)):
             yield None, move, f"its outputs are always invariant to {move.text}"
 
 

@@ -31,17 +31,23 @@ Gather = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A rearrangement: for each tensor that it touches where its entries come from; `text` says what it is."""
+    """A rearrangement: for each tensor that it touches where its entries come from; `text` says what it is.
+
+    A move of one index wherever it is has its name.
+    """
 
     text: str
     sources: Mapping[str, tuple[str, Gather]]
+    index: str = ""
 
     def act(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Features with their entries moved; tensors that are not touched stay."""
         moved = dict(features)
         for name, (origin, gather) in self.sources.items():
             if name in features and origin in features:
-                moved[name] = features[origin].flatten(1, -2)[:, torch.from_numpy(gather)].reshape(features[name].shape)
+                value, index = features[origin], torch.from_numpy(gather)
+                rows = value.reshape(value.shape[0], -1, value.shape[-1])
+                moved[name] = rows[:, index].reshape(features[name].shape)
         return moved
 
 
@@ -56,7 +62,7 @@ def set_moves(space: WeightSpace) -> Iterator[Move]:
     for index in space.indices:
         if index.permuted and index.size > 1:
             chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
-            yield Move(f"permuting {index.name!r}", moved_together(space, chosen))
+            yield Move(f"permuting {index.name!r}", moved_together(space, chosen), index.name)
 
 
 def shuffle(size: int) -> Gather:

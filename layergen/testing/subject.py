@@ -248,12 +248,18 @@ def unit(subject: Subject, output: Tensor) -> float:
 
 
 def affine_error(subject: Subject) -> float:
-    """How far the function is from linear up to a constant, on one sum: the largest error over the largest output."""
-    whole, middle, origin = (
-        subject.output({name: factor * value for name, value in subject.features.items()}) for factor in (1.0, 0.5, 0.0)
-    )
+    """How far the function is from linear up to a constant, on a sum of two inputs, relative to the largest output."""
+    generator = torch.Generator().manual_seed(1)
+    first = subject.features
+    second = {
+        name: torch.randn(value.shape, generator=generator, dtype=torch.float64).to(value)
+        for name, value in first.items()
+    }
+    both = {name: value + second[name] for name, value in first.items()}
+    zero = {name: torch.zeros_like(value) for name, value in first.items()}
+    whole, one, other, origin = (subject.output(features) for features in (both, first, second, zero))
     errors = [
-        float((value - 2 * middle[name] + origin[name]).abs().max()) / max(float(value.abs().max()), 1e-300)
+        float((value - one[name] - other[name] + origin[name]).abs().max()) / max(float(value.abs().max()), 1e-300)
         for name, value in whole.items()
         if value.numel()
     ]

@@ -15,7 +15,8 @@ class Verdict:
     """The answer of a check, with the smallest counterexample found where there is one.
 
     `kind` is what was found in two or three words: "equivariant", "not equivariant", "not deterministic", "changes its
-    input", … `snippet` is code that shows a counterexample again, given `f` and `space` (and `target`).
+    input", … `findings` are the several things that one verdict may have to say. `snippet` is code that shows a
+    counterexample again, given `f` and `space` (and `target`).
     """
 
     passed: bool
@@ -27,6 +28,7 @@ class Verdict:
     error: float | None = None
     tolerance: float | None = None
     batch: int | None = None
+    findings: tuple[str, ...] = ()
     snippet: str | None = None
 
     def to_json(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from layergen.tracing.unknowns import ONE, Axis, Sum, cut, join, regroup
+from layergen.tracing.unknowns import ONE, Atom, Axis, Sum, chosen, cut, join, regroup
 from layergen.tracing.values import Context, Value, leaves_of
 
 __all__ = ["RULES"]
@@ -319,7 +319,9 @@ def ordered(context: Context, result: Any, x: Value, *arguments: Any, **options:
 @rule("view", "reshape", "_unsafe_view", "flatten", "unflatten", "squeeze", "unsqueeze", "view_copy", "_reshape_alias")
 def view(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
     """The same entries in the same order."""
-    return context.value(regroup(x.axes, [int(size) for size in result.shape], context.place))
+    shape = [int(size) for size in result.shape]
+    family = context.node in context.apart
+    return context.value(regroup(x.axes, shape, context.place, context.node, family=family))
 
 
 @rule("permute", "movedim")
@@ -434,8 +436,13 @@ def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = Non
 def select(context: Context, result: Any, x: Value, dim: int, index: Any) -> Value:
     """One entry along a dimension."""
     dim %= len(x.axes)
-    context.freeze(x.axes[dim], "one entry is taken out of it")
-    return context.value([*x.axes[:dim], *x.axes[dim + 1 :]])
+    taken = join([x.axes[dim]])
+    if isinstance(taken, Atom) and not taken.why and taken.origin:
+        context.selected.add(taken.origin)
+    context.freeze(taken, "one entry is taken out of it")
+    number = index % taken.size if isinstance(index, int) and taken.size else 0
+    left = [*x.axes[:dim], *x.axes[dim + 1 :]]
+    return context.value([chosen(axis, taken, number) for axis in left])
 
 
 @rule("unbind")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
 from layergen.tracing.operators import RULES
-from layergen.tracing.unknowns import freeze
+from layergen.tracing.unknowns import Atom, Axis, Sum, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Value, leaves_of
 from symmetry.errors import SpecificationError
 
@@ -45,8 +45,50 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
 
 
 def follow(program: ExportedProgram) -> Followed:
-    """Run the graph on axes instead of numbers. Inputs and outputs are frozen."""
-    context = Context()
+    """Run the graph on axes instead of numbers. Inputs and outputs are frozen.
+
+    Views whose parts are taken out one by one are known at the end only: with such, it is run again.
+    """
+    context, tensors = run(program, frozenset())
+    if context.selected:
+        context, tensors = run(program, frozenset(context.selected))
+    values = [variant for value in context.values for variant in variants(value)]
+    tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in tensors.items()}
+    return Followed(tensors, tuple(values), tuple(dict.fromkeys(context.warnings)))
+
+
+def variants(value: Value) -> Iterator[Value]:
+    """A value with families: one for each index of what they are over. A family apart from that is collapsed."""
+    families = [atom for axis in value.axes for atom in atoms(axis) if atom.members]
+    present = {atom for axis in value.axes for atom in atoms(axis)}
+    for family in families:
+        if family.over not in present:
+            collapse(family)
+    overs = dict.fromkeys(family.over for family in families if family.members and family.over is not None)
+    if not overs:
+        yield value
+        return
+    over = next(iter(overs))
+    for index in range(over.size):
+        yield from variants(Value(tuple(chosen(axis, over, index) for axis in value.axes)))
+
+
+def spelled(axis: Axis) -> Axis:
+    """An axis with families written out as concatenations; where what they are over is elsewhere, collapsed."""
+    found = factors(axis)
+    for place, factor in enumerate(found):
+        if isinstance(factor, Atom) and any(isinstance(one, Atom) and one.over is factor for one in found[place + 1 :]):
+            rest = join(found[place + 1 :])
+            return join([*found[:place], Sum(tuple(spelled(chosen(rest, factor, i)) for i in range(factor.size)))])
+    for factor in found:
+        if isinstance(factor, Atom) and factor.members:
+            collapse(factor)
+    return join(found)
+
+
+def run(program: ExportedProgram, apart: frozenset[str]) -> tuple[Context, dict[str, Value]]:
+    """One run over the graph."""
+    context = Context(apart=apart)
     found: dict[Node, Any] = {}
     tensors: dict[str, Value] = {}
     kinds = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
@@ -61,7 +103,7 @@ def follow(program: ExportedProgram) -> Followed:
             for value in leaves_of(looked_up(node.args, found)):
                 for axis in value.axes:
                     freeze(axis, "an axis of the output")
-    return Followed(tensors, tuple(context.values), tuple(dict.fromkeys(context.warnings)))
+    return context, tensors
 
 
 def entering(context: Context, program: ExportedProgram, node: Node, spec: Any, tensors: dict[str, Value]) -> Any:
@@ -95,7 +137,7 @@ def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
     """The result of one operator by its rule; one without a rule, or whose rule fails, freezes what it touches."""
     arguments, options = looked_up(node.args, found), looked_up(node.kwargs, found)
     name = operator_name(node)
-    context.place = f"{name} in {module_path(node)}"
+    context.node, context.place = node.name, f"{name} in {module_path(node)}"
     result = node.meta.get("val")
     values = leaves_of((arguments, options))
     if not values and isinstance(result, (Tensor, list, tuple)) and name not in RULES:

@@ -12,7 +12,22 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-__all__ = ["ONE", "Atom", "Axis", "Product", "Sum", "atoms", "cut", "factors", "freeze", "join", "regroup", "unify"]
+__all__ = [
+    "ONE",
+    "Atom",
+    "Axis",
+    "Product",
+    "Sum",
+    "atoms",
+    "chosen",
+    "collapse",
+    "cut",
+    "factors",
+    "freeze",
+    "join",
+    "regroup",
+    "unify",
+]
 
 numbers = itertools.count()
 
@@ -21,13 +36,18 @@ numbers = itertools.count()
 class Atom:
     """An index of one axis or several. `bound` is what it was found to be, `why` the reason that it is frozen.
 
-    `stem` is the atom that this one was split off beside: the units of a head have the heads for a stem.
+    `stem` is the atom that this one was split off beside: the units of a head have the heads for a stem. `origin` is
+    the operator that split it off. An atom with `members` is a family: at each index of the atom `over` it is another
+    atom, as the units of queries, keys and values in one tensor are.
     """
 
     size: int
     bound: Axis | None = None
     why: str = ""
     stem: Atom | None = None
+    origin: str = ""
+    over: Atom | None = None
+    members: tuple[Atom, ...] = ()
     number: int = field(default_factory=lambda: next(numbers))
 
     def __repr__(self) -> str:
@@ -100,6 +120,8 @@ def freeze(axis: Axis, why: str) -> None:
     """Nothing in an axis may be permuted, for a reason; the first reason given stays."""
     for atom in atoms(axis):
         atom.why = atom.why or why
+        for member in atom.members:
+            freeze(member, why)
 
 
 def bind(atom: Atom, axis: Axis) -> None:
@@ -109,12 +131,46 @@ def bind(atom: Atom, axis: Axis) -> None:
     atom.bound = axis
 
 
-def split(atom: Atom, size: int) -> tuple[Atom, Atom]:
-    """An atom as a product with a first factor of that size."""
-    first = Atom(size, why=atom.why, stem=atom.stem)
-    second = Atom(atom.size // size, why=atom.why, stem=first)
+def split(atom: Atom, size: int, origin: str = "", *, family: bool = False) -> tuple[Atom, Atom]:
+    """An atom as a product with a first factor of that size; as a `family` the second is another for each index."""
+    first = Atom(size, why=atom.why, stem=atom.stem, origin=origin, over=atom.over)
+    second = Atom(atom.size // size, why=atom.why, stem=first, over=atom.over)
+    if atom.members:
+        halves = [split(member, size) for member in map(root, atom.members) if isinstance(member, Atom)]
+        if len(halves) == len(atom.members):
+            first.members, second.members = (tuple(half) for half in zip(*halves, strict=True))
+        else:
+            collapse(atom)
+            return split(atom, size, origin)
+    elif family:
+        second.over, second.members = first, tuple(Atom(second.size, why=atom.why) for _ in range(size))
     bind(atom, Product((first, second)))
     return first, second
+
+
+def root(atom: Atom) -> Axis:
+    """What an atom is by now."""
+    return join([atom])
+
+
+def collapse(atom: Atom) -> None:
+    """The members of a family are one."""
+    members, atom.members, atom.over = atom.members, (), None
+    for member in members[1:]:
+        unify(members[0], member, "the members of a family are one")
+    if members and atom.bound is None:
+        bind(atom, members[0])
+
+
+def chosen(axis: Axis, over: Axis, index: int) -> Axis:
+    """An axis where the atom `over` has one value: families over it are their members."""
+
+    def one(factor: Axis) -> Axis:
+        if isinstance(factor, Atom):
+            return factor.members[index] if factor.members and factor.over is over else factor
+        return Sum(tuple(chosen(term, over, index) for term in factor.terms)) if isinstance(factor, Sum) else factor
+
+    return join([one(factor) for factor in factors(axis)])
 
 
 def unify(left: Axis, right: Axis, why: str) -> None:
@@ -157,7 +213,10 @@ def unify_factors(a: Axis, b: Axis, why: str) -> None:
     """Two factors of one size are the same."""
     if isinstance(b, Atom) and (not isinstance(a, Atom) or a.number < b.number):
         a, b = b, a
-    if isinstance(a, Atom):
+    families = [one for one in (a, b) if isinstance(one, Atom) and one.members]
+    if families:
+        unify_families(a, b, families, why)
+    elif isinstance(a, Atom):
         if any(atom is a for atom in atoms(b)):
             freeze(a, why)
             freeze(b, why)
@@ -173,6 +232,20 @@ def unify_factors(a: Axis, b: Axis, why: str) -> None:
     else:
         freeze(a, why)
         freeze(b, why)
+
+
+def unify_families(a: Axis, b: Axis, families: list[Atom], why: str) -> None:
+    """Two families over the same atom are one, member by member; any other way the members are one."""
+    if len(families) == 2 and families[0].over is families[1].over:
+        first, second = families
+        pairs, first.members = list(zip(first.members, second.members, strict=True)), ()
+        bind(first, second)
+        for one, other in pairs:
+            unify(one, other, why)
+        return
+    for family in families:
+        collapse(family)
+    unify(a, b, why)
 
 
 def cut(axis: Axis, sizes: Sequence[int], why: str) -> list[Axis]:
@@ -206,8 +279,13 @@ def cut_sum(terms: list[Axis], sizes: Sequence[int], why: str) -> list[Axis]:
     return parts
 
 
-def regroup(axes: Sequence[Axis], sizes: Sequence[int], why: str) -> list[Axis]:
-    """The axes of a value that is viewed in another shape; where that cannot be followed, all is frozen."""
+def regroup(
+    axes: Sequence[Axis], sizes: Sequence[int], why: str, origin: str = "", *, family: bool = False
+) -> list[Axis]:
+    """The axes of a value that is viewed in another shape; where that cannot be followed, all is frozen.
+
+    `origin` is noted with the atoms that are split; as a `family` the rest of each is another for each index.
+    """
     left = [factor for axis in axes for factor in factors(axis)]
     found: list[Axis] = []
     for size in sizes:
@@ -217,7 +295,7 @@ def regroup(axes: Sequence[Axis], sizes: Sequence[int], why: str) -> list[Axis]:
                 size //= left[0].size
                 part.append(left.pop(0))
             elif left and isinstance(left[0], Atom) and left[0].size % size == 0:
-                left[:1] = split(left[0], size)
+                left[:1] = split(left[0], size, origin, family=family)
             else:
                 for axis in axes:
                     freeze(axis, why)

@@ -28,6 +28,12 @@ class Value:
 class Context:
     """One run over a graph: which operator is at work, every value there was, what could not be followed."""
 
+    node: str = ""
+    """The name of the operator's node in the graph."""
+    apart: frozenset[str] = frozenset()
+    """Nodes that view an axis as several things side by side, which are taken apart later by `select`."""
+    selected: set[str] = field(default_factory=set)
+    """Nodes that were found to be such."""
     place: str = ""
     """The operator and the module it is in, for reasons."""
     values: list[Value] = field(default_factory=list)

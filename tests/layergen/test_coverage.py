@@ -117,6 +117,9 @@ def test_what_is_not_linear_is_said():
     found = coverage(lambda x: {"b": x["b"].tanh()}, DEEP_SETS)
     assert not found.is_linear
     assert "not linear: off by" in str(found)
+    assert not coverage(lambda x: {"b": x["b"].relu()}, DEEP_SETS).is_linear
+    with pytest.raises(AssertionError, match="'b' is not finite on an input of zeros"):
+        coverage(lambda x: {"b": x["b"] / x["b"].norm(dim=1, keepdim=True)}, DEEP_SETS)
     assert coverage(lambda x: {"b": 3 * x["b"] + 1}, DEEP_SETS).is_linear
 
 
@@ -125,6 +128,7 @@ def test_a_function_has_one_map():
     assert (found.linear.rank, found.linear.dimension, found.bias.rank, found.parameters) == (1, 2, 0, 0)
     assert [str(one) for one in found.linear.tied] == ["b[h] <- b[h]", "b[h] <- b[h']"]
     assert [str(one) for one in found.bias.missing] == ["b[h] <- invariant[]"]
+    assert "missing: b[h] <- (bias)" in str(found)
 
 
 def test_parameters_may_enter_as_they_like():

@@ -148,3 +148,17 @@ def test_moves_of_sets_are_those_of_the_group():
     assert all(in_group(HEADS, move) for move in set_moves(HEADS))
     layer = layergen.EquivariantLinear(HEADS, 1, 1)
     assert check(layer, HEADS).passed
+
+
+def test_a_set_that_only_the_target_has_is_not_held_against_a_function():
+    def constant(x):
+        return {"c": x["b"].sin().mean(1, keepdim=True).expand(-1, 3, -1)}
+
+    target = WeightSpace({"c": "m"}, sets={"m": 3})
+    assert sensitivity(constant, WeightSpace({"b": "h"}, sets={"h": 4}), target=target).passed
+
+
+def test_scalars_can_be_exchanged():
+    space = WeightSpace({"a": "", "b": ""})
+    assert_no_more_symmetric(layergen.EquivariantLinear(space, 1, 1), space)
+    assert "exchanging 'a' and 'b'" in sensitivity(lambda x: {n: v.sin() for n, v in x.items()}, space).message
