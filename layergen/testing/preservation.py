@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from layergen.testing.verdict import describe
 from symmetry import GroupElement, WeightSpace, generators, random_element
 
-__all__ = ["assert_function_preserved", "broken_by"]
+__all__ = ["assert_function_preserved", "broken_by", "tied_names"]
 
 
 def assert_function_preserved(
@@ -91,15 +92,30 @@ def first_broken(
     module = copy.deepcopy(module).double().eval()
     arguments: tuple[Any, ...] = tree_map(doubled, tuple(inputs))
     keywords: dict[str, Any] = tree_map(doubled, dict(options))
+    ties = tied_names(module)
     expected = outputs(module, weights, arguments, keywords)
     if change(expected, outputs(module, weights, arguments, keywords)) > 0:
         raise AssertionError("the module is not deterministic: two calls on the same input differ")
     for g in elements(space, examples, seed):
-        moved = {**weights, **g.act({name: weights[name] for name in space.names})}
+        moved = tied_alike(weights | g.act({name: weights[name] for name in space.names}), ties, space)
         error = change(expected, outputs(module, moved, arguments, keywords))
         if not error <= tolerance:
             return g, error
     return None
+
+
+def tied_names(module: nn.Module) -> dict[str, str]:
+    """For each tensor the first name of the same tensor: weights that are tied have several."""
+    first: dict[int, str] = {}
+    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    return {name: first.setdefault(id(tensor), name) for name, tensor in named}
+
+
+def tied_alike(weights: dict[str, Tensor], ties: Mapping[str, str], space: WeightSpace) -> dict[str, Tensor]:
+    """The weights, those that are not declared as those are that they are tied to."""
+    declared = {ties.get(name, name): name for name in reversed(space.names)}
+    follows = {name: declared[tie] for name, tie in ties.items() if name not in space.names and tie in declared}
+    return weights | {name: weights[leader] for name, leader in follows.items() if name in weights}
 
 
 def doubled(value: Any) -> Any:
@@ -119,12 +135,22 @@ def check_fit(weights: dict[str, Tensor], space: WeightSpace) -> None:
         raise ValueError("the specification does not fit the module:\n  " + "\n  ".join(faults))
 
 
+class InDouble(TorchDispatchMode):
+    """Casts to a floating type are casts to float64: norms that compute in float32 would round differently."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if kwargs.get("dtype") in (torch.float32, torch.float16, torch.bfloat16):
+            kwargs["dtype"] = torch.float64
+        return func(*args, **kwargs)
+
+
 def outputs(
     module: nn.Module, weights: dict[str, Tensor], inputs: tuple[Any, ...], options: dict[str, Any]
 ) -> list[Tensor]:
     """The tensors in what a module returns."""
-    with torch.no_grad():
-        found = functional_call(module, weights, inputs, options)
+    with torch.no_grad(), InDouble():
+        found = functional_call(module, weights, inputs, options, tie_weights=False)
     return [leaf for leaf in tree_leaves(found) if isinstance(leaf, Tensor)]
 
 

@@ -89,15 +89,21 @@ def word(axis: Axis, names: Mapping[Atom, str], still: frozenset[str], used: dic
             used[names[factor]] = factor
             parts.append(names[factor])
         elif isinstance(factor, Sum):
-            parts.append("(" + " + ".join(summand(word(term, names, still, used)) for term in factor.terms) + ")")
+            parts.append(concatenated([word(term, names, still, used) for term in factor.terms]))
     if run > 1 or not parts:
         parts.append(str(run))
     return parts[0] if len(parts) == 1 else f"({' '.join(parts)})"
 
 
-def summand(text: str) -> str:
-    """A term of a sum; frozen neighbours are kept apart."""
-    return text
+def concatenated(terms: Sequence[str]) -> str:
+    """A concatenation; frozen neighbours are one, and what is frozen throughout is a number."""
+    merged: list[str] = []
+    for term in terms:
+        if merged and merged[-1].isdecimal() and term.isdecimal():
+            merged[-1] = str(int(merged[-1]) + int(term))
+        else:
+            merged.append(term)
+    return merged[0] if len(merged) == 1 else f"({' + '.join(merged)})"
 
 
 def pieces(axes: Sequence[Axis]) -> Iterator[list[Atom]]:

@@ -36,7 +36,7 @@ POINTWISE = """
     lift_fresh lift_fresh_copy log log10 log1p log2 log_sigmoid logical_and logical_not logical_or logical_xor long lt
     masked_fill masked_fill_ maximum minimum mish mul mul_ nan_to_num native_dropout ne neg pow reciprocal relu relu6
     relu6_ relu_ remainder round rsqrt rsub selu selu_ sigmoid sigmoid_ sign silu silu_ sin sinh softplus softsign sqrt
-    square sub sub_ tan tanh tanh_ threshold to true_divide type_as where xlogy _to_copy
+    square sub sub_ tan tanh tanh_ threshold to true_divide type_as where xlogy _to_copy __and__ __or__ __xor__
 """
 CONSTANT = """
     zeros ones full empty new_full new_empty scalar_tensor zeros_like ones_like full_like empty_like new_zeros new_ones
@@ -474,6 +474,40 @@ def embedding(context: Context, result: Any, weight: Value, indices: Value, *arg
     """A row for each index."""
     context.freeze(weight.axes[0], "an index from the data counts along it")
     return context.value([*indices.axes, weight.axes[1]])
+
+
+@rule(
+    "_assert_tensor_metadata",
+    "_assert_async",
+    "_assert_scalar",
+    "sym_size",
+    "sym_constrain_range_for_size",
+    "_set_grad_enabled",
+)
+def nothing(context: Context, result: Any, *arguments: Any, **options: Any) -> Any:
+    """What looks at shapes and numbers, and gives no tensor."""
+    return result
+
+
+@rule("diff")
+def diff(context: Context, result: Any, x: Value, n: int = 1, dim: int = -1, *arguments: Any) -> Value:
+    """Each entry against its neighbour: places count along that dimension."""
+    context.freeze(x.axes[dim])
+    axes = list(x.axes)
+    axes[dim] = context.fixed(int(result.shape[dim]))
+    return context.value(axes)
+
+
+@rule("gather")
+def gather(context: Context, result: Any, x: Value, dim: int, indices: Value, **options: Any) -> Value:
+    """Entries along a dimension by number, aligned in the others where those are whole."""
+    dim %= max(len(x.axes), 1)
+    for place, (axis, other) in enumerate(zip(x.axes, indices.axes, strict=True)):
+        if place == dim:
+            context.freeze(axis, "entries are taken out of it by number")
+        elif axis.size != 1 or other.size != 1:
+            context.unify(other, axis)
+    return context.value(indices.axes)
 
 
 @rule("index_select")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
-from torch.fx import Node
+from torch.fx import GraphModule, Node
 
 from layergen.tracing.operators import RULES
 from layergen.tracing.unknowns import Atom, Axis, Sum, atoms, chosen, collapse, factors, freeze, join
@@ -44,14 +44,14 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
         ) from error
 
 
-def follow(program: ExportedProgram) -> Followed:
-    """Run the graph on axes instead of numbers. Inputs and outputs are frozen.
+def follow(program: ExportedProgram, ties: Mapping[str, str]) -> Followed:
+    """Run the graph on axes instead of numbers. Inputs and outputs are frozen; `ties` gives tied tensors one name.
 
     Views whose parts are taken out one by one are known at the end only: with such, it is run again.
     """
-    context, tensors = run(program, frozenset())
+    context, tensors = run(program, ties, frozenset())
     if context.selected:
-        context, tensors = run(program, frozenset(context.selected))
+        context, tensors = run(program, ties, frozenset(context.selected))
     values = [variant for value in context.values for variant in variants(value)]
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in tensors.items()}
     return Followed(tensors, tuple(values), tuple(dict.fromkeys(context.warnings)))
@@ -86,35 +86,56 @@ def spelled(axis: Axis) -> Axis:
     return join(found)
 
 
-def run(program: ExportedProgram, apart: frozenset[str]) -> tuple[Context, dict[str, Value]]:
+def run(program: ExportedProgram, ties: Mapping[str, str], apart: frozenset[str]) -> tuple[Context, dict[str, Value]]:
     """One run over the graph."""
     context = Context(apart=apart)
-    found: dict[Node, Any] = {}
     tensors: dict[str, Value] = {}
-    kinds = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
-    for node in program.graph.nodes:
-        if node.op == "placeholder":
-            found[node] = entering(context, program, node, kinds[node.name], tensors)
-        elif node.op == "get_attr":
-            found[node] = fixed_value(context, getattr(program.graph_module, str(node.target)), "a constant")
-        elif node.op == "call_function":
-            found[node] = called(context, node, found) if node.users or node.is_impure() else None
-        elif node.op == "output":
-            for value in leaves_of(looked_up(node.args, found)):
-                for axis in value.axes:
-                    freeze(axis, "an axis of the output")
+    specs = program.graph_signature.input_specs
+    values = [
+        entering(context, program, node, spec, ties, tensors)
+        for node, spec in zip((n for n in program.graph.nodes if n.op == "placeholder"), specs, strict=True)
+    ]
+    for value in leaves_of(walk(context, program.graph_module, values)):
+        for axis in value.axes:
+            freeze(axis, "an axis of the output")
     return context, tensors
 
 
-def entering(context: Context, program: ExportedProgram, node: Node, spec: Any, tensors: dict[str, Value]) -> Any:
-    """What comes into the graph: a parameter or buffer, a constant, an input."""
+def walk(context: Context, module: GraphModule, arguments: Sequence[Any]) -> Any:
+    """The result of a graph for some arguments."""
+    found: dict[Node, Any] = {}
+    given = iter(arguments)
+    for node in module.graph.nodes:
+        if node.op == "placeholder":
+            found[node] = next(given)
+        elif node.op == "get_attr":
+            constant = getattr(module, str(node.target))
+            found[node] = fixed_value(context, constant, "a constant")
+        elif node.op == "call_function":
+            found[node] = called(context, node, found) if node.users else None
+        elif node.op == "output":
+            return looked_up(node.args[0], found)
+    return None
+
+
+def entering(
+    context: Context,
+    program: ExportedProgram,
+    node: Node,
+    spec: Any,
+    ties: Mapping[str, str],
+    tensors: dict[str, Value],
+) -> Any:
+    """What comes into the graph: a parameter or buffer (tied ones are one), a constant, an input."""
     like = node.meta.get("val")
     if not isinstance(like, Tensor):
         return like
     kept = spec.kind == InputKind.PARAMETER or (spec.kind == InputKind.BUFFER and spec.persistent)
     if kept and like.is_floating_point():
-        tensors[spec.target] = context.value([context.fresh(int(size)) for size in like.shape])
-        return tensors[spec.target]
+        name = ties.get(spec.target, spec.target)
+        if name not in tensors:
+            tensors[name] = context.value([context.fresh(int(size)) for size in like.shape])
+        return tensors[name]
     if spec.kind == InputKind.USER_INPUT:
         return context.value([context.fixed(int(size), "an axis of the input") for size in like.shape])
     constants: dict[str, Any] = {**program.state_dict, **program.constants}
@@ -142,6 +163,9 @@ def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
     values = leaves_of((arguments, options))
     if not values and isinstance(result, (Tensor, list, tuple)) and name not in RULES:
         return context.opaque([], result)
+    inner = next((place for place, one in enumerate(arguments) if isinstance(one, GraphModule)), None)
+    if inner is not None and name.startswith("wrap_with"):
+        return walk(context, arguments[inner], arguments[inner + 1 :])
     if name in RULES:
         try:
             return RULES[name](context, result, *arguments, **options)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from layergen.testing.preservation import broken_by
+from layergen.testing.preservation import broken_by, tied_names
 from layergen.tracing.declaring import Frozen, declared
 from layergen.tracing.propagation import exported, follow
 from symmetry import GroupElement, SpecificationError, WeightSpace
@@ -56,7 +56,7 @@ def trace(
     """
     module = copy.deepcopy(module).eval()
     options = dict(example_options or {})
-    followed = follow(exported(module, tuple(example_inputs), options))
+    followed = follow(exported(module, tuple(example_inputs), options), tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
     space, frozen = declared(followed)
