@@ -16,6 +16,7 @@ from layergen.cli.dims import dims
 from layergen.cli.draw import draw
 from layergen.cli.generate import generate
 from layergen.cli.show import show
+from layergen.cli.trace import trace
 from symmetry.errors import SpecificationError
 
 __all__ = ["app", "main"]
@@ -48,7 +49,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (show, dims, generate, check, coverage, draw):
+for command in (show, dims, generate, check, coverage, trace, draw):
     app.command()(command)
 
 

@@ -23,7 +23,7 @@ from symmetry import FreeIndex, Index, WeightSpace, element
 from symmetry.axes import Atom, Product, print_axes
 from symmetry.layout import Position, take_apart
 
-__all__ = ["Move", "moves", "set_moves"]
+__all__ = ["Move", "larger", "moves", "set_moves"]
 
 Gather = NDArray[np.intp]
 """Entry `k` of a moved tensor is entry `gather[k]` of the tensor named beside it."""
@@ -54,6 +54,12 @@ class Move:
 def moves(space: WeightSpace) -> Iterator[Move]:
     """Every kind of move outside the group: free indices, axes one by one, uncoupled sets, exchanges, un-nesting."""
     kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets, exchanged_tensors)
+    return (move for kind in kinds for move in kind(space) if not in_group(space, move))
+
+
+def larger(space: WeightSpace) -> Iterator[Move]:
+    """The moves that would make a specification larger: a free index as a set, a set uncoupled, units un-nested."""
+    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets)
     return (move for kind in kinds for move in kind(space) if not in_group(space, move))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,11 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from layergen.testing.moves import Move
 from layergen.testing.verdict import describe
 from symmetry import GroupElement, WeightSpace, generators, random_element
 
-__all__ = ["assert_function_preserved", "broken_by", "tied_names"]
+__all__ = ["assert_function_preserved", "broken_by", "tied_names", "unnoticed_moves"]
 
 
 def assert_function_preserved(
@@ -69,6 +70,30 @@ def broken_by(
     weights = checked_weights(module, space)
     found = first_broken(module, weights, space, inputs, options or {}, examples, tolerance, seed)
     return None if found is None else found[0]
+
+
+def unnoticed_moves(
+    module: nn.Module,
+    moves: Iterable[Move],
+    space: WeightSpace,
+    inputs: Sequence[Any],
+    options: Mapping[str, Any] | None = None,
+    *,
+    tolerance: float = 1e-9,
+) -> list[Move]:
+    """The moves of a module's weights that do not change what it computes."""
+    weights = checked_weights(module, space)
+    module = copy.deepcopy(module).double().eval()
+    arguments: tuple[Any, ...] = tree_map(doubled, tuple(inputs))
+    keywords: dict[str, Any] = tree_map(doubled, dict(options or {}))
+    expected, ties, found = outputs(module, weights, arguments, keywords), tied_names(module), []
+    for move in moves:
+        touched = {name: weights[name][None, ..., None] for name in space.names}
+        moved = {name: value[0, ..., 0] for name, value in move.act(touched).items()}
+        changed = tied_alike(weights | moved, ties, space)
+        if change(expected, outputs(module, changed, arguments, keywords)) <= tolerance:
+            found.append(move)
+    return found
 
 
 def checked_weights(module: nn.Module, space: WeightSpace) -> dict[str, Tensor]:

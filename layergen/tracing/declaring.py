@@ -31,18 +31,25 @@ class Frozen:
 
 
 def declared(
-    followed: Followed, *, nested: bool = True, still: frozenset[str] = frozenset()
+    followed: Followed,
+    *,
+    loose: frozenset[str] = frozenset(),
+    still: frozenset[str] = frozenset(),
+    spell: bool = False,
 ) -> tuple[WeightSpace, list[Frozen]]:
     """The weight space of a followed module, with the frozen axes.
 
-    Without `nested` a set of units is shared by all heads. Sets named in `still` are declared free.
+    Sets of units named in `loose` are shared by all heads, sets named in `still` are declared free. To `spell` is to
+    name the frozen indices too, so that it shows which are one.
     """
-    parents = nesting(followed) if nested else {}
+    parents = nesting(followed)
     names = names_of(followed, parents)
+    parents = {atom: parent for atom, parent in parents.items() if names[atom] not in loose | still}
     used: dict[str, Atom] = {}
+    free = spelled_out(followed, names, still) if spell else {}
     tensors = {}
     for name, value in followed.tensors.items():
-        words = [word(axis, names, still, used) for axis in value.axes]
+        words = [word(axis, names, still, used, free) for axis in value.axes]
         tensors[name] = " ".join(words)
     sets = {
         name: {"size": atom.size, "within": names[parents[atom]]}
@@ -56,7 +63,16 @@ def declared(
         for place, axis in enumerate(value.axes)
         if (reason := first_reason(axis))
     ]
-    return WeightSpace(tensors, sets=sets), frozen
+    return WeightSpace(tensors, sets=sets, free={name: atom.size for atom, name in free.items()}), frozen
+
+
+def spelled_out(followed: Followed, names: Mapping[Atom, str], still: frozenset[str]) -> dict[Atom, str]:
+    """A name for each frozen atom."""
+    found = [atom for value in followed.tensors.values() for axis in value.axes for atom in in_order(axis)]
+    return {
+        atom: f"frozen_{number}"
+        for number, atom in enumerate(dict.fromkeys(atom for atom in found if atom.why or names[atom] in still))
+    }
 
 
 def first_reason(axis: Axis) -> str:
@@ -74,13 +90,22 @@ def in_order(axis: Axis) -> Iterator[Atom]:
                 yield from in_order(term)
 
 
-def word(axis: Axis, names: Mapping[Atom, str], still: frozenset[str], used: dict[str, Atom]) -> str:
+def word(
+    axis: Axis,
+    names: Mapping[Atom, str],
+    still: frozenset[str],
+    used: dict[str, Atom],
+    free: Mapping[Atom, str],
+) -> str:
     """An axis as it is written in a specification."""
     parts: list[str] = []
     run = 1
     for factor in factors(axis):
         if isinstance(factor, Atom) and (factor.why or names[factor] in still):
-            run *= factor.size
+            if factor in free:
+                parts.append(free[factor])
+            else:
+                run *= factor.size
             continue
         if run > 1:
             parts.append(str(run))
@@ -89,7 +114,7 @@ def word(axis: Axis, names: Mapping[Atom, str], still: frozenset[str], used: dic
             used[names[factor]] = factor
             parts.append(names[factor])
         elif isinstance(factor, Sum):
-            parts.append(concatenated([word(term, names, still, used) for term in factor.terms]))
+            parts.append(concatenated([word(term, names, still, used, free) for term in factor.terms]))
     if run > 1 or not parts:
         parts.append(str(run))
     return parts[0] if len(parts) == 1 else f"({' '.join(parts)})"
@@ -132,9 +157,8 @@ def nesting(followed: Followed) -> dict[Atom, Atom]:
         for number, piece in enumerate(pieces(value.axes)):
             present = set(piece)
             for atom in present:
-                if number >= MOST or piece.count(atom) > 1:
-                    company[atom] = set()
-                company[atom] = company[atom] & present if atom in company else set(present)
+                beside = {one for one in present if number < MOST and piece.count(one) >= piece.count(atom)}
+                company[atom] = company[atom] & beside if atom in company else beside
     parents = {}
     for atom, others in company.items():
         if atom.stem is None or atom.why:
@@ -154,7 +178,7 @@ def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str
         base = f"h_{base}" if base[0].isdigit() else base
         for axis in value.axes:
             for atom in in_order(axis):
-                if atom not in names:
+                if atom not in names and not atom.why:
                     wish = f"{names[parents[atom]]}_unit" if atom in parents and parents[atom] in names else base
                     names[atom] = fresh(wish, taken)
     return names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ class Followed:
 
 def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> ExportedProgram:
     """The module as a graph of ATen operators. Raises `SpecificationError` where there is none."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)  # torch logs what we raise
     try:
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
@@ -42,6 +45,8 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
             f"the module cannot be exported: {type(error).__name__}: {first}",
             remedy="torch.export follows what does not depend on the data; check that the inputs fit",
         ) from error
+    finally:
+        logging.disable(disabled)
 
 
 def follow(program: ExportedProgram, ties: Mapping[str, str]) -> Followed:

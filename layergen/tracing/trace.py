@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
 from torch import nn
 
-from layergen.testing.preservation import broken_by, tied_names
+from layergen.testing.moves import larger
+from layergen.testing.preservation import broken_by, tied_names, unnoticed_moves
 from layergen.tracing.declaring import Frozen, declared
 from layergen.tracing.propagation import exported, follow
-from symmetry import GroupElement, SpecificationError, WeightSpace
+from symmetry import SpecificationError, WeightSpace
 
 __all__ = ["Trace", "trace"]
+
+EXTENSIONS = 300
+"""The most ways to make a specification larger that are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +28,16 @@ class Trace:
     """A module's weight space, the axes that are frozen with the reasons, and what was not understood.
 
     `preserved` says that the module computed the same after permuting its weights; None where that was not tried.
+    `possible` are rearrangements outside the group that change nothing either, of the `tried` ones: free indices
+    permuted, sets uncoupled or exchanged, units exchanged between heads.
     """
 
     space: WeightSpace
     frozen: tuple[Frozen, ...]
     warnings: tuple[str, ...]
     preserved: bool | None
+    possible: tuple[str, ...] = ()
+    tried: int = 0
 
 
 def trace(
@@ -37,6 +46,7 @@ def trace(
     example_options: Mapping[str, Any] | None = None,
     *,
     prove: bool = True,
+    extend: bool = True,
 ) -> Trace:
     """Derive the weight space of a module, in evaluation mode, from its graph on some inputs.
 
@@ -44,6 +54,7 @@ def trace(
     inputs and outputs stay as they are, and so does whatever an operator is not known to leave alone: the result may
     be too small, but not wrong. With `prove` it is tested by function preservation, in float64; what breaks it (nested
     units that are not, sets that an operator treats otherwise than its rule says) is taken back, and a warning says so.
+    With `extend` as well, up to 300 ways to make it larger are tried.
 
     Raises `SpecificationError` for a module that cannot be exported.
 
@@ -64,21 +75,35 @@ def trace(
     if not prove:
         return Trace(space, tuple(frozen), tuple(warnings), None)
     general = in_general_position(module)
-    nested, still = True, frozenset[str]()
+    loose, still = frozenset[str](), frozenset[str]()
     while (g := broken_by(general, space, example_inputs, options)) is not None:
-        if nested and any(index.parent for index in space.indices):
-            nested = False
-            warnings.append(f"units are shared by all heads: {culprits(g)} permuted by itself changes the function")
+        nested = frozenset(name for name in g.moved if space.index(name).parent is not None)
+        if nested:
+            loose = loose | nested
+            warnings.append(f"{culprits(nested)}: one permutation for all; one for each of its parents does not do")
         else:
             still = still | frozenset(g.moved)
-            warnings.append(f"{culprits(g)} is frozen: permuting it changes the function")
-        space, frozen = declared(followed, nested=nested, still=still)
-    return Trace(space, tuple(frozen), tuple(warnings), True)
+            warnings.append(f"{culprits(g.moved)}: frozen, because permuting it changes what the module computes")
+        space, frozen = declared(followed, loose=loose, still=still)
+    spelled, _ = declared(followed, loose=loose, still=still, spell=True)
+    candidates = list(islice(larger(spelled), EXTENSIONS)) if extend else []
+    larger_by = unnoticed_moves(general, candidates, spelled, example_inputs, options)
+    texts = tuple(why_frozen(move.text, spelled) for move in larger_by)
+    return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates))
 
 
-def culprits(g: GroupElement) -> str:
-    """The sets that an element moves."""
-    return ", ".join(map(repr, g.moved))
+def why_frozen(text: str, space: WeightSpace) -> str:
+    """The text of a move, a frozen index by where it is first."""
+    for index in space.indices:
+        if not index.permuted and repr(index.name) in text and "by itself" not in text:
+            first = next(tensor for tensor in space if index.name in str(tensor).split("[", 1)[1])
+            return f"{text} (first in {first.name!r})"
+    return text
+
+
+def culprits(names: Iterable[str]) -> str:
+    """Names of sets for a message."""
+    return ", ".join(map(repr, names))
 
 
 def in_general_position(module: nn.Module) -> nn.Module:

@@ -1,0 +1,117 @@
+"""`layergen trace`: the specification of somebody's module, derived from its graph and proved."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from layergen.cli.console import facts, make_console, make_table, print_json
+from layergen.cli.files import check_output, write_whole
+from layergen.cli.inputs import read_inputs
+from layergen.cli.objects import failure, loaded
+from layergen.cli.parameters import AsJson, Output
+from symmetry.elements import group_order
+from symmetry.errors import SpecificationError
+from symmetry.maps import readable
+from symmetry.specification import dumps
+
+__all__ = ["trace"]
+
+Module = Annotated[
+    str,
+    typer.Argument(
+        metavar="OBJECT",
+        help="MODULE:OBJECT or FILE.py:OBJECT, an nn.Module, or what makes one without arguments.",
+        show_default=False,
+    ),
+]
+Input = Annotated[
+    list[str],
+    typer.Option(
+        "--input", metavar="INPUT", help="An input: [name=]SHAPE[:DTYPE[:HIGH]]; once for each.", show_default=False
+    ),
+]
+NoProof = Annotated[bool, typer.Option("--no-proof", help="Do not test that permuting weights preserves the function.")]
+
+
+def trace(module: Module, inputs: Input, output: Output, no_proof: NoProof = False, as_json: AsJson = False) -> None:
+    """Derive the specification of a module from its graph, prove it, and write it."""
+    check_output(output, (".toml",))
+    positional, named = read_inputs(inputs)
+    # Whatever the module's code prints goes to stderr: stdout is for the result.
+    with contextlib.redirect_stdout(sys.stderr):
+        found = traced(module, positional, named, prove=not no_proof)
+    write_whole(output, dumps(found.space).encode())
+    if as_json:
+        print_json(as_object(found, str(output)))
+    else:
+        print_tables(found, str(output))
+
+
+def traced(reference: str, positional: list[Any], named: dict[str, Any], *, prove: bool) -> Any:
+    """The trace of the module that a reference names. Raises `SpecificationError` where there is none."""
+    from torch import nn
+
+    from layergen.tracing import trace as derived
+
+    with loaded(reference) as module:
+        if not isinstance(module, nn.Module):
+            raise SpecificationError(
+                f"{reference!r} is a {type(module).__name__}, not a module",
+                remedy="name an nn.Module or what makes one",
+            )
+        try:
+            return derived(module, positional, named, prove=prove)
+        except SpecificationError:
+            raise
+        except AssertionError as error:
+            raise SpecificationError(f"{reference!r} cannot be proved: {error}", remedy="try --no-proof") from None
+        except (Exception, SystemExit) as error:
+            raise failure(f"tracing {reference!r}", error) from None
+
+
+def as_object(found: Any, path: str) -> dict[str, Any]:
+    """A trace as plain values."""
+    return {
+        "output": path,
+        "tensors": {tensor.name: str(tensor)[len(tensor.name) + 1 : -1] for tensor in found.space},
+        "sets": {index.name: {"size": index.size, "within": index.parent} for index in found.space.indices},
+        "group_order": group_order(found.space),
+        "preserved": found.preserved,
+        "possible": list(found.possible),
+        "extensions_tried": found.tried,
+        "frozen": [{"tensor": f.tensor, "axis": f.axis, "size": f.size, "why": f.why} for f in found.frozen],
+        "warnings": list(found.warnings),
+    }
+
+
+def print_tables(found: Any, path: str) -> None:
+    """Tensors, frozen axes by reason, warnings."""
+    console = make_console()
+    table = make_table("Tensors")
+    for heading in ("tensor", "axes"):
+        table.add_column(heading, overflow="fold")
+    for tensor in found.space:
+        table.add_row(tensor.name, str(tensor)[len(tensor.name) + 1 : -1])
+    console.print(table)
+    by_reason: dict[str, list[str]] = {}
+    for one in found.frozen:
+        by_reason.setdefault(one.why, []).append(f"{one.tensor} {one.axis}")
+    frozen = make_table("Frozen axes")
+    frozen.add_column("because of", overflow="fold")
+    frozen.add_column("tensor and axis", overflow="fold")
+    for why, places in by_reason.items():
+        more = f" and {len(places) - 6} more" if len(places) > 6 else ""
+        frozen.add_row(why, ", ".join(places[:6]) + more)
+    console.print(frozen)
+    sets, nested = len(found.space.indices), sum(index.parent is not None for index in found.space.indices)
+    rows = {"sets": f"{sets}, {nested} of them nested", "group order": readable(group_order(found.space))}
+    rows["function preserved"] = {True: "yes", None: "not tested"}[found.preserved]
+    if found.preserved:
+        rows["extensions"] = f"{found.tried} tried, {len(found.possible)} possible"
+        rows |= {f"possible {number}": text for number, text in enumerate(found.possible[:12], 1)}
+    rows |= {f"warning {number}": text for number, text in enumerate(found.warnings, 1)}
+    console.print(facts(rows | {"wrote": path}))
