@@ -20,6 +20,7 @@ from rich.table import Table
 import layergen
 import symmetry
 from demo.figures import save_curves, save_scatter
+from demo.network import DigitsCNN
 from demo.permuting import largest_change, permuted
 from demo.predictors import (
     BoostingPredictor,
@@ -64,7 +65,7 @@ def main() -> None:
     zoo = load_or_train()
     console.print(f"{len(zoo)} CNNs, trained on scikit-learn's digits; test accuracy {spread(zoo.test_accuracy)}")
     console.rule("2  Declare, derive, prove")
-    space = symmetry.load(HERE / "digits_cnn.toml")
+    space = traced_space(console)
     console.print(str(space), highlight=False, markup=False)
     maps = symmetry.EquivariantMaps(space)
     report = symmetry.verify(maps, proofs=(*PROOFS, by_emitted_rank))
@@ -90,6 +91,16 @@ def main() -> None:
     )
     console.print(f"\nreport, figures and the emitted layer: {OUT}")
     console.print(f"{seconds:.0f} s on {machine()}")
+
+
+def traced_space(console: Console) -> symmetry.WeightSpace:
+    """The weight space of a network of the zoo, derived from its graph; it is to be the one declared by hand."""
+    traced = layergen.trace(DigitsCNN(), [digits().test_images[:5, None]])
+    declared = symmetry.load(HERE / "digits_cnn.toml")
+    if symmetry.canonical(traced.space) != symmetry.canonical(declared):
+        raise SystemExit(f"the traced specification is not the declared one:\n{traced.space}")
+    console.print("traced from the module, proved by function preservation, and equal to digits_cnn.toml up to names:")
+    return traced.space
 
 
 def spread(accuracy: torch.Tensor) -> str:

@@ -18,7 +18,8 @@ def stack(
 ) -> dict[str, Tensor]:
     """Features of some networks: for each tensor `(network, *axes, 1)`, the one channel its values.
 
-    `ignore` are patterns (as in `fnmatch`) of names to leave out, such as `"*.num_batches_tracked"`. Gradients flow
+    Undeclared tensors of integers (`num_batches_tracked`) and those tied to a declared one are left out; `ignore` are
+    patterns (as in `fnmatch`) of other names to leave out, such as `"head.*"`. Gradients flow
     back to tensors that ask for them. Networks of another width are stacked with `space.resized({"h": 16})`. Raises
     `ValueError` listing every tensor that is missing, not declared, of the wrong shape or of another dtype than
     in the first network.
@@ -62,12 +63,21 @@ def network_faults(state: Mapping[str, Tensor], first: Mapping[str, Tensor], spa
     faults = [f"{name!r} is missing" for name in space.names if name not in state]
     for name, value in state.items():
         if name not in space.names:
-            faults.append(f"{name!r} is not declared{hint(name, space)}")
+            if not is_spare(value, state, space):
+                faults.append(f"{name!r} is not declared{hint(name, space)}")
         elif tuple(value.shape) != space[name].shape:
             faults.append(f"{name!r} has shape {tuple(value.shape)}, declared {space[name].shape}")
         elif name in first and value.dtype != first[name].dtype:
             faults.append(f"{name!r} is {value.dtype}, in network 0 it is {first[name].dtype}")
     return faults
+
+
+def is_spare(value: Tensor, state: Mapping[str, Tensor], space: WeightSpace) -> bool:
+    """Whether an undeclared tensor is a counter, or tied to one that is declared: the same memory by another name."""
+    declared = (state[name] for name in space.names if name in state)
+    return not (value.is_floating_point() or value.is_complex()) or any(
+        value.data_ptr() == other.data_ptr() and value.shape == other.shape for other in declared if value.numel()
+    )
 
 
 def hint(name: str, space: WeightSpace) -> str:

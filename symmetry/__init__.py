@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from symmetry.canonical import canonical
 from symmetry.elements import GroupElement, element, generators, group_order, identity, random_element
 from symmetry.errors import SpecificationError
 from symmetry.indices import FreeIndex, Index, PositionalIndex, SetIndex
@@ -33,6 +34,7 @@ __all__ = [
     "Tensor",
     "VerificationError",
     "WeightSpace",
+    "canonical",
     "dumps",
     "element",
     "generators",

@@ -20,6 +20,7 @@ ROOMS = {
         "layout",
         "weight_space",
         "specification",
+        "canonical",
         "partitions",
         "counting",
         "diagrams",

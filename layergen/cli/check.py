@@ -9,14 +9,23 @@ from typing import Annotated, Any
 import typer
 
 from layergen.cli.console import print_json
+from layergen.cli.inputs import read_inputs
 from layergen.cli.objects import failure, loaded
 from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.errors import SpecificationError
 from symmetry.maps import EquivariantMaps
-from symmetry.weight_space import SCALAR
+from symmetry.weight_space import SCALAR, WeightSpace
 
 __all__ = ["check"]
 
+Function = Annotated[
+    bool,
+    typer.Option("--function", help="OBJECT is a module whose own weights are declared: do permutations preserve it?"),
+]
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", metavar="INPUT", help="With --function: [name=]SHAPE[:DTYPE[:HIGH]].", show_default=False),
+]
 Sensitivity = Annotated[bool, typer.Option("--sensitivity", help="Also that it has no more symmetry than is declared.")]
 
 
@@ -28,13 +37,20 @@ def check(
     sensitivity: Sensitivity = False,
     form: InForm = "features",
     channels: Channels = None,
+    preserved: Function = False,
+    inputs: Inputs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Test that a metanetwork commutes with the permutations of a weight space."""
+    """Test that a metanetwork commutes with the permutations of a weight space, or that a specification is right."""
     maps = read_maps(spec, target, invariant)
+    if bool(inputs) != preserved:
+        raise SpecificationError("--function goes with --input", remedy="give both: --function --input 2,3,32,32")
     # Whatever the checked code prints goes to stderr: stdout is for the verdict.
     with contextlib.redirect_stdout(sys.stderr):
-        verdicts = verdicts_on(function, maps, form, channels, sensitivity=sensitivity)
+        if preserved:
+            verdicts = [preservation_of(function, maps.source, inputs or [])]
+        else:
+            verdicts = verdicts_on(function, maps, form, channels, sensitivity=sensitivity)
     if as_json:
         first, *others = [verdict.to_json() for verdict in verdicts]
         passed = {"passed": all(verdict.passed for verdict in verdicts)}
@@ -43,6 +59,28 @@ def check(
         typer.echo("\n".join(verdict.message for verdict in verdicts))
     if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def preservation_of(reference: str, space: WeightSpace, inputs: list[str]) -> Any:
+    """The verdict on a specification of the module that a reference names."""
+    from torch import nn
+
+    from layergen.testing import assert_function_preserved
+    from layergen.testing.verdict import Verdict
+
+    positional, named = read_inputs(inputs)
+    with loaded(reference) as module:
+        if not isinstance(module, nn.Module):
+            raise SpecificationError(f"{reference!r} is not a module", remedy="name an nn.Module or what makes one")
+        try:
+            assert_function_preserved(module, space, positional, options=named)
+        except AssertionError as error:
+            return Verdict(False, str(error), "not preserved")
+        except ValueError as error:
+            raise SpecificationError(str(error)) from None
+        except (Exception, SystemExit) as error:
+            raise failure(f"calling {reference!r}", error) from None
+    return Verdict(True, "the function is preserved", "preserved")
 
 
 def verdicts_on(

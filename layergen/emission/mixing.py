@@ -132,6 +132,9 @@ def print_slices(draft: Draft, number: int, value: str) -> dict[Side, str]:
     if len(INDENT + ", ".join(names) + ending) <= WIDTH:
         draft.add(", ".join(names) + ending)
         return dict(zip(sides, names, strict=True))
+    if len(names) == 1:
+        draft.add(f"{names[0]} = (", f"    {value}", ")")
+        return {sides[0]: names[0]}
     draft.lines += [f"{INDENT}(", *listed(names, INDENT + "    ")]
     if len(INDENT + ")" + ending) <= WIDTH:
         draft.add(")" + ending)

@@ -25,16 +25,17 @@ def assert_function_preserved(
     space: WeightSpace,
     inputs: Sequence[Any],
     *,
+    options: Mapping[str, Any] | None = None,
     examples: int = 10,
     tolerance: float = 1e-9,
     seed: int = 0,
 ) -> None:
     """Assert that permuting a module's weights as a specification declares does not change what it computes.
 
-    The module runs in evaluation mode and float64 on `inputs`, its positional arguments, under the generators of the
-    group and `examples` random elements; it is not changed itself. Weights should be in general position: freshly
-    made batch norms, all ones and zeros, hide mistakes. Raises `AssertionError` naming the permutation, and
-    `ValueError` listing the tensors that do not fit.
+    The module runs in evaluation mode and float64 (what it casts to float32 too) on `inputs`, its positional arguments,
+    and `options`, those by name, under the generators of the group and `examples` random elements; it is not changed
+    itself. Weights should be in general position: freshly made batch norms, all ones and zeros, hide mistakes. Raises
+    `AssertionError` naming the permutation, and `ValueError` listing the tensors that do not fit.
 
     >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     >>> tensors = {"0.weight": "h x", "0.bias": "h", "2.weight": "y h", "2.bias": "y"}
@@ -47,7 +48,7 @@ def assert_function_preserved(
     AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
     """
     weights = checked_weights(module, space)
-    found = first_broken(module, weights, space, inputs, {}, examples, tolerance, seed)
+    found = first_broken(module, weights, space, inputs, options or {}, examples, tolerance, seed)
     if found is not None:
         g, error = found
         raise AssertionError(

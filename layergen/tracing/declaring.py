@@ -121,7 +121,10 @@ def word(
 
 
 def concatenated(terms: Sequence[str]) -> str:
-    """A concatenation; frozen neighbours are one, and what is frozen throughout is a number."""
+    """A concatenation; frozen neighbours are one, and so many times the same is a product, as of gates and units."""
+    if len(set(terms)) == 1 and len(terms) > 1 and not terms[0].isdecimal():
+        inner = terms[0]
+        return f"({len(terms)} {inner[1:-1] if inner.startswith('(') and ' + ' not in inner else inner})"
     merged: list[str] = []
     for term in terms:
         if merged and merged[-1].isdecimal() and term.isdecimal():

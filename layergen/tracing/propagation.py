@@ -82,6 +82,8 @@ def spelled(axis: Axis) -> Axis:
     """An axis with families written out as concatenations; where what they are over is elsewhere, collapsed."""
     found = factors(axis)
     for place, factor in enumerate(found):
+        if isinstance(factor, Sum):
+            found[place] = Sum(tuple(map(spelled, factor.terms)))
         if isinstance(factor, Atom) and any(isinstance(one, Atom) and one.over is factor for one in found[place + 1 :]):
             rest = join(found[place + 1 :])
             return join([*found[:place], Sum(tuple(spelled(chosen(rest, factor, i)) for i in range(factor.size)))])

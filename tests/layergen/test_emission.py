@@ -155,3 +155,18 @@ def test_one_layer_serves_every_width():
 def test_half_precision_weights_are_finite():
     layer = EquivariantLinear(WeightSpace({"w": "a b"}, sets={"a": 300, "b": 300}), 1, 4, dtype=torch.float16)
     assert all(torch.isfinite(parameter).all() for parameter in layer.parameters())
+
+
+def test_long_names_keep_one_slice_one_tensor():
+    """A statement that is broken over lines for one name must not unpack it."""
+    long = "encoder_layers_0_self_attention_projection"
+    space = WeightSpace(
+        {
+            f"{long}.weight": f"(({long} {long}_u) + ({long} {long}_v)) d",
+            f"{long}.bias": f"(({long} {long}_u) + ({long} {long}_v))",
+        },
+        sets={"d": 3, long: 2, f"{long}_u": {"size": 2, "within": long}, f"{long}_v": {"size": 2, "within": long}},
+    )
+    layer = EquivariantLinear(space, 1, 2, terms="local")
+    assert layer(features(space, 2, 1, torch.float32)).keys() == set(space.names)
+    compile(layergen.generate(space), "long", "exec")
