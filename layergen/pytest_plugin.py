@@ -41,9 +41,10 @@ def weight_space(request: pytest.FixtureRequest) -> WeightSpace:
     from symmetry import SpecificationError, WeightSpace, load
 
     marker = request.node.get_closest_marker("weight_space")
-    if marker is None or len(marker.args) != 1:
+    arguments = () if marker is None else (*marker.args, *marker.kwargs.values())
+    if len(arguments) != 1:
         pytest.fail("mark the test: @pytest.mark.weight_space('spec.toml'), or with a WeightSpace", pytrace=False)
-    (given,) = marker.args
+    (given,) = arguments
     if isinstance(given, WeightSpace):
         return given
     try:

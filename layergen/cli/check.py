@@ -53,7 +53,10 @@ def check(
             verdicts = verdicts_on(function, maps, form, channels, sensitivity=sensitivity)
     if as_json:
         first, *others = [verdict.to_json() for verdict in verdicts]
-        passed = {"passed": all(verdict.passed for verdict in verdicts)}
+        passed = {
+            "passed": all(verdict.passed for verdict in verdicts),
+            "message": "\n".join(verdict.message for verdict in verdicts),
+        }
         print_json(first | passed | ({"sensitivity": others[0] if others else None} if sensitivity else {}))
     else:
         typer.echo("\n".join(verdict.message for verdict in verdicts))

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
-from layergen.cli.objects import failure, loaded, opened
+from layergen.cli.objects import failure, function_of, loaded, opened, takes
 from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.errors import SpecificationError
 from symmetry.maps import EquivariantMaps
@@ -78,7 +78,7 @@ def measured(
     invariant = maps.target == SCALAR
     options: dict[str, Any] = {"invariant": invariant, "form": form, "channels": channels, "shrink": shrink}
     options |= {"target": maps.target if given_target else None, "progress": progress}
-    with opened(reference) if shrink else loaded(reference, channels or 1) as layer:
+    with makers(reference, channels or 1) if shrink else loaded(reference, channels or 1) as layer:
         if isinstance(layer, nn.Module):
             layer.eval()
         try:
@@ -89,6 +89,14 @@ def measured(
             raise SpecificationError(f"{reference!r} cannot be judged: {error}") from None
         except (Exception, SystemExit) as error:
             raise failure(f"calling {reference!r}", error) from None
+
+
+@contextlib.contextmanager
+def makers(reference: str, channels: int) -> Iterator[Any]:
+    """What a reference names: a module, made first where that takes no weight space, or what makes one from it."""
+    with opened(reference) as found:
+        plain = takes(found, {}) or takes(found, {"in_channels": channels, "out_channels": channels})
+        yield function_of(found, reference, channels) if plain else found
 
 
 def progress(numbers: Iterator[int], count: int) -> Iterator[int]:

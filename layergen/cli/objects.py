@@ -15,7 +15,7 @@ from typing import Any
 
 from symmetry.errors import SpecificationError
 
-__all__ = ["failure", "loaded", "opened"]
+__all__ = ["failure", "function_of", "loaded", "opened", "takes"]
 
 NAMED = 12
 """The most names of a module that a message lists."""

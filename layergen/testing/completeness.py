@@ -33,10 +33,14 @@ LISTED = 12
 """The most diagrams of a kind that the text of a coverage lists."""
 SPARE = 8
 """How many more maps are drawn than could be independent."""
+ROUNDED = 1e-12
+"""A difference of less than this, relative to what it is a difference of, is rounding."""
 EXACT = 1e-8
 """What is smaller than this, relative to the whole, is rounding."""
 OUTPUTS = 32
-"""The most output channels that are looked at where they are many."""
+"""From how many directions of the output channels a map is seen where channels are many."""
+ENTRIES = 50_000_000
+"""The most entries that the dense maps may have together."""
 AT_ONCE = 2**24
 """The most numbers that one call of the layer is given or gives."""
 MOST = 5_000
@@ -63,7 +67,7 @@ class Reach:
     @property
     def redundancy(self) -> int | None:
         """How many parameters there are beyond the rank."""
-        return None if self.parameters is None else self.parameters - self.rank
+        return self.parameters - self.rank if self.parameters else None
 
     def to_json(self) -> dict[str, Any]:
         """The numbers, and the diagrams in index notation."""
@@ -117,9 +121,13 @@ class Coverage:
         """
         if not self.linear_in_parameters:
             return False
-        missed = self.linear.dimension - self.linear.rank + self.bias.dimension - self.bias.rank
-        channels, out = self.channels if self.contracted else (1, 1)
-        return not missed and self.linear.dimension * channels * out + self.bias.dimension * out <= self.parameters
+        full = self.linear.rank == self.linear.dimension and self.bias.rank == self.bias.dimension
+        if not self.contracted:
+            return full
+        channels, out = self.channels
+        needed = self.linear.dimension * channels * out, self.bias.dimension * out
+        have = tuple(self.parameters if one.parameters is None else one.parameters for one in (self.linear, self.bias))
+        return full and all(count >= least for count, least in zip(have, needed, strict=True))
 
     @property
     def passed(self) -> bool:
@@ -242,7 +250,7 @@ def named_output(subject: Subject, output: dict[str, Tensor]) -> dict[str, Tenso
     if len(output) != 1:
         raise AssertionError(f"an invariant layer gives one tensor; this one gave {sorted(output)}")
     (value,) = output.values()
-    return {SCALAR.names[0]: value.flatten(1)}
+    return {SCALAR.names[0]: value.reshape(len(value), -1)}
 
 
 def measure(
@@ -261,7 +269,7 @@ def measure(
             f"the space of maps has {readable(maps.dimension)} dimensions, more than the {MOST:,} that are compared",
             remedy="declare fewer tensors, or smaller free indices",
         )
-    parameters = list(subject.function.parameters()) if isinstance(subject.function, nn.Module) else []
+    parameters = trainable(subject.function)
     total = sum(parameter.numel() for parameter in parameters)
     contracted = maps.dimension * channels * out > MOST
     directions = Directions.of(channels, out, contracted)
@@ -269,18 +277,22 @@ def measure(
     simple = adds_up(subject, parameters, generator)
     whole = maps.dimension * directions.pairs + maps.bias_dimension * directions.out_pairs
     draws = (min(whole, total) if simple else whole) + SPARE if total else 1
+    if contracted:
+        draws = math.ceil((whole + SPARE) / OUTPUTS) + 3
+    check_size(maps)
     linear = Sample([project(block) for block in maps.blocks], directions.pairs)
     bias = Sample([project(block) for block in maps.bias_blocks], directions.out_pairs)
     numbers = iter(range(draws))
     for _ in numbers if progress is None else progress(numbers, draws):
-        if contracted and linear.is_full() and bias.is_full():
-            break
         randomise(parameters, generator)
+        if contracted:
+            directions = Directions.drawn(channels, out, generator)
         constant = directions.seen(subject, maps.source, "")
         bias.add({("", name): value for name, value in constant.items()})
         for tensor in maps.source:
             found = directions.seen(subject, maps.source, tensor.name)
-            linear.add({(tensor.name, name): value - constant[name] for name, value in found.items()})
+            sizes_of = {(tensor.name, name): float(torch.linalg.vector_norm(value)) for name, value in found.items()}
+            linear.add({(tensor.name, name): value - constant[name] for name, value in found.items()}, sizes_of)
     playing = active(subject) if total else (0, 0)
     return Coverage(
         linear.reach(playing[0]),
@@ -293,6 +305,22 @@ def measure(
         contracted,
         sizes,
     )
+
+
+def trainable(f: Any) -> list[nn.Parameter]:
+    """The parameters of a module that training would change."""
+    parameters = f.parameters() if isinstance(f, nn.Module) else ()
+    return [one for one in parameters if one.requires_grad and one.is_floating_point()]
+
+
+def check_size(maps: EquivariantMaps) -> None:
+    """Raise `SpecificationError` if the dense maps would not fit into memory."""
+    entries = sum(math.prod(block.target.shape) * math.prod(block.source.shape) for block in maps.blocks)
+    if entries > ENTRIES:
+        raise SpecificationError(
+            f"the maps have {entries:,} entries, more than {ENTRIES:,}",
+            remedy="diagrams do not depend on sizes: give shrink=True (--shrink), or smaller sets",
+        )
 
 
 def randomise(parameters: Iterable[Tensor], generator: torch.Generator) -> None:
@@ -323,7 +351,7 @@ def adds_up(subject: Subject, parameters: Sequence[Tensor], generator: torch.Gen
 class Directions:
     """The directions of input and output channels between which maps are seen, rows of two matrices.
 
-    Contracted, one direction of input channels: every output channel, of the first 32, is then a map of its own.
+    Contracted, one direction of input channels and some of output channels, each of which gives a map of its own.
     """
 
     incoming: Tensor
@@ -332,13 +360,16 @@ class Directions:
 
     @classmethod
     def of(cls, channels: int, out: int, contracted: bool) -> Directions:
-        """All channels, or one random direction of the input's."""
-        incoming, outgoing = (torch.eye(size, dtype=torch.float64) for size in (channels, out))
+        """All channels, or random directions."""
         if contracted:
-            generator = torch.Generator().manual_seed(2)
-            incoming = torch.randn(1, channels, generator=generator, dtype=torch.float64)
-            outgoing = outgoing[:OUTPUTS]
-        return cls(incoming, outgoing, contracted)
+            return cls.drawn(channels, out, torch.Generator().manual_seed(2))
+        return cls(torch.eye(channels, dtype=torch.float64), torch.eye(out, dtype=torch.float64), False)
+
+    @classmethod
+    def drawn(cls, channels: int, out: int, generator: torch.Generator) -> Directions:
+        """One random direction of the input's channels, some of the output's."""
+        incoming = torch.randn(1, channels, generator=generator, dtype=torch.float64)
+        return cls(incoming, torch.randn(OUTPUTS, out, generator=generator, dtype=torch.float64), True)
 
     @property
     def pairs(self) -> int:
@@ -398,8 +429,13 @@ class Sample:
         self.found: dict[tuple[str, str], list[Floats]] = {key: [] for key in self.projections}
         self.stray: dict[tuple[str, str], float] = {}
 
-    def add(self, outputs: Mapping[tuple[str, str], Tensor]) -> None:
-        """Project the outputs `(probes, *target axes, channels)` from one source tensor, by (source, target)."""
+    def add(
+        self, outputs: Mapping[tuple[str, str], Tensor], sizes: Mapping[tuple[str, str], float] | None = None
+    ) -> None:
+        """Project the outputs `(probes, *target axes, channels)` from one source tensor, by (source, target).
+
+        `sizes` are the norms of what they are differences of: what is small beside those is rounding.
+        """
         for key, value in outputs.items():
             block = self.projections[key].block
             rows, columns = math.prod(block.target.shape), math.prod(block.source.shape)
@@ -408,7 +444,9 @@ class Sample:
             coefficients, rest = self.projections[key](dense.numpy())
             self.found[key] += list(coefficients.reshape(-1, self.pairs, coefficients.shape[-1]))
             whole = float(torch.linalg.vector_norm(dense))
-            if whole and (share := float(np.linalg.norm(rest)) / whole) > EXACT:
+            astray = float(np.linalg.norm(rest))
+            if astray > EXACT * whole and astray > ROUNDED * (sizes or {}).get(key, 0.0):
+                share = astray / whole
                 self.stray[key[::-1]] = max(self.stray.get(key[::-1], 0.0), share)
 
     def rows(self) -> Floats:
@@ -416,11 +454,11 @@ class Sample:
         table = np.concatenate([np.array(found) for found in self.found.values()], axis=2)
         return table.transpose(0, 2, 1).reshape(len(table), -1)
 
-    def is_full(self) -> bool:
-        """Whether the maps drawn so far have every dimension."""
-        count = sum(len(one.diagrams) for one in self.projections.values()) * self.pairs
-        drawn = len(next(iter(self.found.values()), []))
-        return drawn >= count + SPARE and self.reach(None).rank == count
+    def tops(self, scale: Floats) -> Floats:
+        """For each coordinate the largest of its block: blocks may differ much in size."""
+        lengths = [len(one.diagrams) * self.pairs for one in self.projections.values()]
+        parts = np.split(scale, np.cumsum(lengths)[:-1])
+        return np.concatenate([np.full(part.shape, part.max(initial=0.0)) for part in parts])
 
     def reach(self, parameters: int | None) -> Reach:
         """Rank, and the diagrams that are not reached by themselves."""
@@ -428,7 +466,7 @@ class Sample:
         rows, count, pairs = self.rows(), len(diagrams), self.pairs
         # Means over large sets make small coefficients, so all are brought to one scale.
         scale = np.abs(rows).max(axis=0, initial=0.0)
-        absent = scale <= EXACT * scale.max(initial=0.0)
+        absent = scale <= EXACT * self.tops(scale)
         rows = rows / np.where(absent, 1.0, scale) * ~absent
         _, values, basis = np.linalg.svd(rows, full_matrices=False)
         rank = int((values > EXACT * values.max(initial=0.0)).sum())

@@ -145,7 +145,7 @@ def unnested_sets(space: WeightSpace) -> Iterator[Move]:
     """
     for index in space.indices:
         sizes = copies(space, index) if index.parent is not None else ()
-        if len(sizes) == 1 and sizes[0] > 1 and index.size > 1:
+        if sizes and sizes[-1] > 1 and index.size > 1:
             sources = {}
             for tensor in space:
                 gather = exchanged_units(space, tensor.name, index)

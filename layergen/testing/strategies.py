@@ -176,9 +176,13 @@ def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.i
     return part
 
 
-def every_transposition(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
-    """Every exchange of two elements of one set, the sets in turn, from the lowest elements up."""
+def every_transposition(
+    space: WeightSpace, *, positional: bool = False, only: str | None = None
+) -> Iterator[GroupElement]:
+    """Every exchange of two elements of one set, the sets in turn (or only one), from the lowest elements up."""
     for index in movable(space, positional=positional):
+        if only is not None and index.name != only:
+            continue
         for number in range(transposition_count(space, index)):
             yield element(space, {index.name: transposition(space, index, number)})
 

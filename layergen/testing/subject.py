@@ -33,10 +33,13 @@ __all__ = [
 ]
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 2e-5, torch.float16: 8e-2, torch.bfloat16: 2.5e-1}
-"""The largest error that counts as rounding, over the root mean square of the output tensor."""
+"""The largest error that counts as rounding, over the root mean square of the output channel."""
 
 ROUNDING = 4
 """How many times what rounding the inputs does to an output may come on top of that."""
+
+DROWNED = 1e-2
+"""Where rounding the inputs may account for this share of an output, nothing can be told."""
 
 NOTHING = 64
 """An output of at most this many units in the last place of the largest input is zero up to rounding."""
@@ -57,7 +60,7 @@ class Subject:
     target: WeightSpace | None
     form: Form
     features: Features
-    noise: Mapping[str, float] = field(default_factory=dict)
+    noise: Mapping[str, Tensor] = field(default_factory=dict)
 
     def output(self, features: Mapping[str, Tensor]) -> Features:
         """The function's output by tensor name; an invariant function's one output under its own name."""
@@ -98,7 +101,11 @@ def check_output(found: Any, target: WeightSpace | None, batch: int) -> Features
         if not all(isinstance(value, Tensor) for value in outputs.values()):
             message = f"an invariant function returns a tensor; this one returned {type(found).__name__}"
             raise Fault(Verdict(False, message, "wrong output"))
-        return outputs
+        for value in outputs.values():
+            if not value.ndim or value.shape[0] not in (batch, 0):
+                message = f"the output has shape {tuple(value.shape)}, not ({batch}, …): one row for each network"
+                raise Fault(Verdict(False, message, "wrong shape"))
+        return {name: as_numbers(value) for name, value in outputs.items()}
     if not isinstance(found, Mapping) or set(found) != set(target.names):
         names = sorted(map(str, found)) if isinstance(found, Mapping) else type(found).__name__
         message = f"the function returned {names}, not features of {list(target.names)}"
@@ -111,7 +118,14 @@ def check_output(found: Any, target: WeightSpace | None, batch: int) -> Features
         if value.ndim != len(shape) + 1 or tuple(value.shape[:-1]) != shape:
             message = f"output {name!r} has shape {tuple(value.shape)}, not {(*shape, 'channels')}"
             raise Fault(Verdict(False, message, "wrong shape", tensor=name))
-    return {name: found[name] for name in target.names}
+    return {name: as_numbers(found[name]) for name in target.names}
+
+
+def as_numbers(value: Tensor) -> Tensor:
+    """Floating-point numbers that tell the same: integers and bools in float64, complex ones as two channels."""
+    if value.is_complex():
+        return torch.cat([value.real, value.imag], dim=-1) if value.ndim > 1 else torch.view_as_real(value)
+    return value if value.is_floating_point() else value.double()
 
 
 def random_features(
@@ -166,7 +180,9 @@ def sane_output(subject: Subject) -> Features:
 
 def state(f: Any) -> Features:
     """A copy of the parameters and buffers of a module."""
-    return {name: value.clone() for name, value in f.state_dict().items()} if isinstance(f, nn.Module) else {}
+    if not isinstance(f, nn.Module):
+        return {}
+    return {name: value.detach().clone() for name, value in (*f.named_parameters(), *f.named_buffers())}
 
 
 def check_input_kept(subject: Subject, given: Features) -> None:
@@ -206,13 +222,14 @@ def check_deterministic(first: Features, second: Features) -> None:
 
 
 def check_batch(subject: Subject, output: Features) -> None:
-    """Raise `Fault` where the output for the first network depends on the others."""
-    batch = len(next(iter(subject.features.values())))
-    alone = subject.cut(1)
-    for name, value in alone.output(alone.features).items():
-        whole = output[name]
-        if whole.ndim and whole.shape[0] == batch and whole[:1].shape == value.shape and value.numel():
-            error, allowed, _ = difference(subject, name, whole[:1], value, None)
+    """Raise `Fault` where the output for the first network or the last depends on the others."""
+    for place in (slice(1), slice(-1, None)):
+        alone = replace(subject, features={name: value[place] for name, value in subject.features.items()})
+        for name, value in alone.output(alone.features).items():
+            own = output[name][place]
+            if not value.numel() or own.shape != value.shape:
+                continue
+            error, allowed, _ = difference(subject, name, own, value, None)
             if error > allowed:
                 text = f"the output {name!r} for one network changes by {error:.3g} with the others in the batch"
                 message = f"{text} (batch statistics? try .eval())"
@@ -222,9 +239,12 @@ def check_batch(subject: Subject, output: Features) -> None:
 
 
 def with_noise(subject: Subject, output: Features) -> Subject:
-    """The subject with what rounding its inputs does to each output: the largest change of three such roundings."""
+    """The subject with what rounding its inputs does to each output channel: the largest change of three roundings.
+
+    Raises `Fault` where that drowns everything: such a function cannot be judged in its precision.
+    """
     generator = torch.Generator().manual_seed(0)
-    noise = dict.fromkeys(output, 0.0)
+    noise = {name: torch.zeros(value.shape[-1:], dtype=torch.float64) for name, value in output.items()}
     for _ in range(3):
         rounded = {}
         for name, value in subject.features.items():
@@ -232,8 +252,31 @@ def with_noise(subject: Subject, output: Features) -> Subject:
             rounded[name] = value * (1 + torch.finfo(value.dtype).eps * signs)
         for name, value in subject.output(rounded).items():
             if value.shape == output[name].shape and value.numel():
-                noise[name] = max(noise[name], (value - output[name]).abs().max().item())
+                noise[name] = torch.maximum(noise[name], over_channels((value - output[name]).abs().amax, value))
+    for name, value in output.items():
+        share = ROUNDING * noise[name].cpu() / scales(value)
+        precise = allowance(value) < DROWNED
+        if precise and value.numel() and not is_nothing(subject, value) and bool((share > DROWNED).any()):
+            text = f"rounding its input changes output {name!r} by {float(share.max()):.1g} of itself"
+            message = f"the function cannot be judged in {value.dtype}: {text} (try dtype=torch.float64)"
+            raise Fault(Verdict(False, message, "cannot be judged", tensor=name))
     return replace(subject, noise=noise)
+
+
+def over_channels(reduce: Callable[..., Tensor], value: Tensor) -> Tensor:
+    """A reduction over all dimensions but the last, in float64."""
+    return (reduce(tuple(range(value.ndim - 1))) if value.ndim > 1 else reduce(())).double().cpu()
+
+
+def scales(value: Tensor) -> Tensor:
+    """The root mean square of each channel."""
+    squares = value.double().square()
+    return over_channels(squares.mean, squares).sqrt().clamp_min(torch.finfo(torch.float64).tiny)
+
+
+def allowance(value: Tensor) -> float:
+    """The tolerance of a precision."""
+    return TOLERANCES.get(value.dtype, 1e-4)
 
 
 def is_nothing(subject: Subject, output: Tensor) -> bool:
@@ -269,14 +312,18 @@ def affine_error(subject: Subject) -> float:
 def difference(
     subject: Subject, name: str, expected: Tensor, found: Tensor, tolerance: float | None
 ) -> tuple[float, float, tuple[int, ...]]:
-    """The largest error over the root mean square of the expected output, the error allowed, and the entry."""
-    expected = expected if expected.is_floating_point() else expected.double()
-    gap = (found.to(expected.dtype) - expected).abs()
-    entry = tuple(int(i) for i in torch.unravel_index(gap.argmax(), gap.shape))
-    scale = max(expected.double().square().mean().sqrt().item(), torch.finfo(torch.float64).tiny)
-    if tolerance is not None:
-        return float(gap[entry]) / scale, tolerance, entry
-    rounding = ROUNDING * subject.noise.get(name, 0.0)
-    if is_nothing(subject, expected):
-        rounding = max(rounding, ROUNDING * unit(subject, expected))
-    return float(gap[entry]) / scale, TOLERANCES.get(expected.dtype, 1e-4) + rounding / scale, entry
+    """The largest error over the root mean square of its channel, the error allowed there, and the entry.
+
+    Largest is meant against what is allowed: channels have tolerances of their own.
+    """
+    scale = scales(expected)
+    error = (found.to(expected) - expected).abs().double().cpu() / scale
+    allowed = torch.full_like(scale, tolerance if tolerance is not None else allowance(expected))
+    if tolerance is None:
+        rounding = torch.zeros_like(scale) + ROUNDING * subject.noise.get(name, torch.zeros(()))
+        if is_nothing(subject, expected):
+            rounding = rounding.clamp_min(ROUNDING * unit(subject, expected))
+        allowed = allowed + rounding / scale
+    place = (error / allowed.clamp_min(torch.finfo(torch.float64).tiny)).nan_to_num(nan=torch.inf).argmax()
+    entry = tuple(int(i) for i in torch.unravel_index(place, error.shape))
+    return float(error[entry]), float(allowed.expand_as(error)[entry]), entry

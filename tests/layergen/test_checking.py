@@ -9,7 +9,7 @@ from hypothesis import given
 import layergen
 import symmetry
 from layergen.plan.lowering import lower
-from layergen.testing import assert_equivariant, assert_invariant, check
+from layergen.testing import assert_equivariant, assert_invariant, check, random_features
 from layergen.testing.rank import by_emitted_rank
 from layergen.testing.strategies import weight_spaces
 from symmetry import EquivariantMaps, WeightSpace
@@ -189,11 +189,86 @@ def test_snippets_of_invariants_and_of_other_targets(capsys):
 
 
 def test_the_batch_is_as_small_as_shows_it():
+    mark = random_features(SPACE)["b"][2].sum()
+
     def third(x):
-        return {**x, "b": torch.cat([x["b"][:2], x["b"][2:].cumsum(1)])}
+        found = (x["b"].sum((1, 2), keepdim=True) - mark).abs() < 1e-4
+        return {**x, "b": torch.where(found, x["b"].cumsum(1), x["b"])}
 
     verdict = check(third, SPACE)
     assert (verdict.batch, verdict.entry[0]) == (3, 2)
+
+
+def test_the_order_of_the_networks_is_told_from_their_permutations():
+    verdict = check(lambda x: {**x, "b": torch.cat([x["b"][:2], x["b"][2:].cumsum(1)])}, SPACE)
+    assert verdict.kind == "depends on the batch"
+
+
+@pytest.mark.parametrize("size", [64, 200])
+def test_failures_in_wide_sets_shrink_too(size):
+    space = WeightSpace({"w": "h", "c": "k"}, sets={"h": size, "k": size})
+    verdict = check(planted(lambda x: {**x, "c": torch.cat([x["c"][:, :-1], 2 * x["c"][:, -1:]], 1)}), space)
+    moved = [place for place, image in enumerate(verdict.moved["k"]) if place != image]
+    assert (list(verdict.moved), len(moved), moved[-1]) == (["k"], 2, size - 1)
+
+
+def cumulated(values):
+    return values.cumsum(1)
+
+
+SMALL_THINGS = {
+    "an imaginary part": lambda x: {**x, "b": torch.complex(x["b"], cumulated(x["b"]))},
+    "one of two channels, far smaller": lambda x: {**x, "b": torch.cat([1e6 * x["b"], cumulated(x["b"])], -1)},
+    "a truth value": lambda x: {**x, "b": cumulated(x["b"]) > 0},
+    "a whole number": lambda x: {**x, "b": cumulated(x["b"]).long()},
+}
+
+
+@pytest.mark.parametrize("name", SMALL_THINGS)
+def test_nothing_hides_in(name):
+    assert check(SMALL_THINGS[name], SPACE).kind == "not equivariant"
+
+
+def test_what_cannot_be_judged_is_told_so():
+    assert check(lambda x: {**x, "b": (1e9 * x["b"]).sin().cumsum(1)}, SPACE).kind == "cannot be judged"
+    assert "rows" not in check(lambda x: x["b"].sum(), SPACE, invariant=True).message
+    assert check(lambda x: x["b"].sum(), SPACE, invariant=True).kind == "wrong shape"
+
+
+@pytest.mark.parametrize("large", [1e4, 3e5])
+def test_large_terms_that_cancel_are_not_held_against_a_function(large):
+    def centred(x):
+        return {**x, "b": (x["b"] + large) - (x["b"] + large).mean(1, keepdim=True)}
+
+    assert check(centred, SPACE).passed
+    assert not check(lambda x: {**x, "b": centred(x)["b"].cumsum(1)}, SPACE).passed
+
+
+class Hidden(torch.nn.Module):
+    """A memory that no state_dict shows, and one that shows late."""
+
+    def __init__(self, late):
+        super().__init__()
+        self.register_buffer("seen", torch.zeros(()), persistent=False)
+        self.late, self.calls = late, 0
+
+    def forward(self, x):
+        self.calls += 1
+        if not self.late:
+            self.seen += 1
+        return {name: value * (1 if self.calls < 12 else self.calls) for name, value in x.items()} if self.late else x
+
+
+def test_hidden_memories_are_found():
+    assert check(Hidden(late=False), SPACE).kind == "changes its state"
+    assert check(Hidden(late=True), SPACE).kind == "not deterministic"
+
+
+def test_networks_may_not_look_at_the_first():
+    def looking(x):
+        return {**x, "b": torch.cat([x["b"][:1], x["b"][1:] + x["b"][:1].mean()])}
+
+    assert check(looking, SPACE).kind == "depends on the batch"
 
 
 def test_invariance():

@@ -249,7 +249,7 @@ def test_many_channels_are_seen_from_one_direction():
         5 * 12 + dimension * 192,
     )
     gone = coverage(Without(layer, "mix_h", 0), SPACE, channels=16)
-    assert gone.is_complete, "one row of sixteen times five is no diagram"
+    assert (gone.linear.missing, gone.is_complete) == ((), False), "one input channel of a pool is no diagram"
     gone = coverage(Without(layer, "mix_h", slice(16)), SPACE, channels=16)
     assert gone.linear.dimension - gone.linear.rank == len(gone.linear.missing) == layer.mix_h.shape[1] // 12
 
@@ -272,3 +272,68 @@ def test_memory_is_bounded_by_small_steps(monkeypatch):
     assert max(batches[6:]) <= 4
     monkeypatch.undo()
     assert coverage(lambda x: x, SPACE) == whole
+
+
+class Part(nn.Module):
+    """A layer whose output, or whose parameters, are not what they seem."""
+
+    in_channels = 16
+
+    def __init__(self, change):
+        super().__init__()
+        self.layer, self.change = EquivariantLinear(SPACE, 16, 64), change
+        self.unused = nn.Parameter(torch.zeros(200_000))
+
+    def forward(self, x):
+        out = self.layer(x)
+        return out | {"b": self.change(out["b"])}
+
+
+def test_no_output_channel_is_out_of_sight():
+    def one_wrong(values):
+        return torch.cat([values[..., :40], values[..., 40:41].cumsum(1), values[..., 41:]], dim=-1)
+
+    def some_dead(values):
+        return torch.cat([values[..., :40], 0 * values[..., 40:]], dim=-1)
+
+    assert coverage(Part(lambda values: values), SPACE).passed
+    assert not coverage(Part(one_wrong), SPACE).is_equivariant
+    assert not coverage(Part(some_dead), SPACE).is_complete, "unused parameters make up for nothing"
+
+
+def test_what_is_not_trained_reaches_nothing():
+    found = coverage(nn.Sequential(EquivariantLinear(SPACE, 1, 1)).requires_grad_(False), SPACE)
+    assert (found.linear.rank, found.parameters, found.linear.redundancy) == (1, 0, None)
+
+
+def test_blocks_of_very_different_size_are_all_seen():
+    class Uneven(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = EquivariantLinear(SPACE, 1, 1)
+
+        def forward(self, x):
+            out = self.layer(x)
+            return out | {"w": 1e-9 * out["w"]}
+
+    assert coverage(Uneven(), SPACE).passed
+
+
+def test_too_large_a_space_is_refused_at_once():
+    wide = WeightSpace({"w": "h k"}, sets={"h": 300, "k": 300})
+    with pytest.raises(SpecificationError, match="--shrink"):
+        coverage(EquivariantLinear(wide, 1, 1), wide)
+
+
+def test_three_deep_nesting_is_kept_apart():
+    from layergen.testing import sensitivity
+
+    sets = {"a": 3, "b": {"size": 3, "within": "a"}}
+    deep = WeightSpace({"t": "a b c"}, sets=sets | {"c": {"size": 4, "within": "b"}})
+    flat = WeightSpace({"t": "a bc"}, sets={"a": 3, "bc": {"size": 12, "within": "a"}})
+    layer = EquivariantLinear(flat, 1, 1)
+
+    def loose(x):
+        return {"t": layer({"t": x["t"].flatten(2, 3)})["t"].relu().unflatten(2, (3, 4))}
+
+    assert "exchanging an element of 'c' in one 'b' for one in another" in sensitivity(loose, deep).message
