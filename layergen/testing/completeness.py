@@ -278,7 +278,7 @@ def measure(
     whole = maps.dimension * directions.pairs + maps.bias_dimension * directions.out_pairs
     draws = (min(whole, total) if simple else whole) + SPARE if total else 1
     if contracted:
-        draws = math.ceil((whole + SPARE) / OUTPUTS) + 3
+        draws = math.ceil((whole + SPARE) / OUTPUTS) + 1
     check_size(maps)
     linear = Sample([project(block) for block in maps.blocks], directions.pairs)
     bias = Sample([project(block) for block in maps.bias_blocks], directions.out_pairs)

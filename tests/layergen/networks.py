@@ -141,7 +141,7 @@ NETWORKS = {
         [IMAGE],
     ),
     "CNN, batch norm": (
-        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(2), nn.Linear(36, 2)),
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2)),
         [IMAGE],
     ),
     "ResNet, basic": (lambda: resnet(Block(4, 4), Block(4, 6, 2), Block(6, 6), width=6), [IMAGE]),

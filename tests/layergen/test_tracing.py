@@ -19,7 +19,7 @@ from tests.layergen.networks import NETWORKS, Forward, made
 SETS = {
     "perceptron": {5: 1, 4: 1},
     "CNN": {4: 1, 5: 1},
-    "CNN, batch norm": {},
+    "CNN, batch norm": {4: 1},
     "ResNet, basic": {4: 2, 6: 3},
     "ResNet, bottleneck": {4: 1, 3: 2, 8: 2, 2: 2},
     "depthwise separable": {6: 1, 2: 1, "2 in 2": 1, "4 in 2": 1},
