@@ -278,7 +278,7 @@ def measure(
     whole = maps.dimension * directions.pairs + maps.bias_dimension * directions.out_pairs
     draws = (min(whole, total) if simple else whole) + SPARE if total else 1
     if contracted:
-        draws = math.ceil((whole + SPARE) / OUTPUTS) + 1
+        draws = math.ceil((whole + SPARE) / min(OUTPUTS, out)) + 1
     check_size(maps)
     linear = Sample([project(block) for block in maps.blocks], directions.pairs)
     bias = Sample([project(block) for block in maps.bias_blocks], directions.out_pairs)
@@ -369,7 +369,7 @@ class Directions:
     def drawn(cls, channels: int, out: int, generator: torch.Generator) -> Directions:
         """One random direction of the input's channels, some of the output's."""
         incoming = torch.randn(1, channels, generator=generator, dtype=torch.float64)
-        return cls(incoming, torch.randn(OUTPUTS, out, generator=generator, dtype=torch.float64), True)
+        return cls(incoming, torch.randn(min(OUTPUTS, out), out, generator=generator, dtype=torch.float64), True)
 
     @property
     def pairs(self) -> int:
