@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from layergen.testing.checking import channels_of
 from layergen.testing.forms import Form, find_form
 from layergen.testing.rank import smallest
-from layergen.testing.subject import Subject, affine_error, check_finite, random_features, sane_output
+from layergen.testing.subject import Subject, affine_error, check_finite, random_features, sane_output, with_noise
 from layergen.testing.verdict import Fault
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.diagrams import Diagram
@@ -237,7 +237,8 @@ def coverage(
     features = random_features(maps.source, count, seed=seed, dtype=torch.float64)
     subject = Subject(layer, maps.source, None if invariant else maps.target, find_form(form), features)
     try:
-        output = named_output(subject, sane_output(subject))
+        sane = sane_output(subject)
+        output = named_output(with_noise(subject, sane), sane)
         return measure(subject, maps, count, output, sizes, progress, seed)
     except Fault as fault:
         raise AssertionError(fault.verdict.message) from None

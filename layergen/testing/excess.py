@@ -81,9 +81,9 @@ def sensitivity(
     subjects = [make_subject(f, space, into, form, channels, dtype, seed + extra) for extra in (0, 1)]
     try:
         outputs = [sane_output(subject) for subject in subjects]
+        subjects = [with_noise(subject, output) for subject, output in zip(subjects, outputs, strict=True)]
     except Fault as fault:
         return fault.verdict
-    subjects = [with_noise(subject, output) for subject, output in zip(subjects, outputs, strict=True)]
     runs = list(zip(subjects, outputs, strict=True))
     tried, texts = 0, list(unseen(subjects, outputs, tolerance))
     excuse = whole_space(subjects[0]) if all(is_affine(*run, tolerance) for run in runs) else None

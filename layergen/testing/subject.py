@@ -173,8 +173,6 @@ def sane_output(subject: Subject) -> Features:
         raise Fault(Verdict(False, message, "no output"))
     check_finite(output, "")
     check_deterministic(output, subject.output(subject.features))
-    if not subject.form.single:
-        check_batch(subject, output)
     return output
 
 
@@ -223,13 +221,15 @@ def check_deterministic(first: Features, second: Features) -> None:
 
 def check_batch(subject: Subject, output: Features) -> None:
     """Raise `Fault` where the output for the first network or the last depends on the others."""
+    if subject.form.single:
+        return
     for place in (slice(1), slice(-1, None)):
         alone = replace(subject, features={name: value[place] for name, value in subject.features.items()})
         for name, value in alone.output(alone.features).items():
             own = output[name][place]
             if not value.numel() or own.shape != value.shape:
                 continue
-            error, allowed, _ = difference(subject, name, own, value, None)
+            error, allowed, _ = difference(subject, name, own, value, None, scales(output[name]))
             if error > allowed:
                 text = f"the output {name!r} for one network changes by {error:.3g} with the others in the batch"
                 message = f"{text} (batch statistics? try .eval())"
@@ -241,7 +241,8 @@ def check_batch(subject: Subject, output: Features) -> None:
 def with_noise(subject: Subject, output: Features) -> Subject:
     """The subject with what rounding its inputs does to each output channel: the largest change of three roundings.
 
-    Raises `Fault` where that drowns everything: such a function cannot be judged in its precision.
+    Raises `Fault` where that drowns everything: such a function cannot be judged in its precision. With the noise
+    known, the networks of a batch are seen to be independent, or else that is raised.
     """
     generator = torch.Generator().manual_seed(0)
     noise = {name: torch.zeros(value.shape[-1:], dtype=torch.float64) for name, value in output.items()}
@@ -253,6 +254,7 @@ def with_noise(subject: Subject, output: Features) -> Subject:
         for name, value in subject.output(rounded).items():
             if value.shape == output[name].shape and value.numel():
                 noise[name] = torch.maximum(noise[name], over_channels((value - output[name]).abs().amax, value))
+    judged = replace(subject, noise=noise)
     for name, value in output.items():
         share = ROUNDING * noise[name].cpu() / scales(value)
         precise = allowance(value) < DROWNED
@@ -260,7 +262,8 @@ def with_noise(subject: Subject, output: Features) -> Subject:
             text = f"rounding its input changes output {name!r} by {float(share.max()):.1g} of itself"
             message = f"the function cannot be judged in {value.dtype}: {text} (try dtype=torch.float64)"
             raise Fault(Verdict(False, message, "cannot be judged", tensor=name))
-    return replace(subject, noise=noise)
+    check_batch(judged, output)
+    return judged
 
 
 def over_channels(reduce: Callable[..., Tensor], value: Tensor) -> Tensor:
@@ -310,13 +313,19 @@ def affine_error(subject: Subject) -> float:
 
 
 def difference(
-    subject: Subject, name: str, expected: Tensor, found: Tensor, tolerance: float | None
+    subject: Subject,
+    name: str,
+    expected: Tensor,
+    found: Tensor,
+    tolerance: float | None,
+    scale: Tensor | None = None,
 ) -> tuple[float, float, tuple[int, ...]]:
     """The largest error over the root mean square of its channel, the error allowed there, and the entry.
 
-    Largest is meant against what is allowed: channels have tolerances of their own.
+    Largest is meant against what is allowed: channels have tolerances of their own. `scale` is given where what is
+    expected is a part of an output only.
     """
-    scale = scales(expected)
+    scale = scales(expected) if scale is None else scale
     error = (found.to(expected) - expected).abs().double().cpu() / scale
     allowed = torch.full_like(scale, tolerance if tolerance is not None else allowance(expected))
     if tolerance is None:

@@ -356,3 +356,22 @@ def test_rounding_of_what_is_zero_is_not_accused():
         return (x["b"] - x["b"].mean(1, keepdim=True)).mean(1)
 
     assert check(centred, SPACE, invariant=True).passed
+
+
+def test_wide_layers_with_many_channels_are_not_accused():
+    """Channels of one network alone may be small by chance, and products of other sizes round otherwise."""
+    tensors = {
+        "0.weight": "h1 x",
+        "0.bias": "h1",
+        "2.weight": "h2 h1",
+        "2.bias": "h2",
+        "4.weight": "y h2",
+        "4.bias": "y",
+    }
+    space = WeightSpace(tensors, sets={"h1": 32, "h2": 32}, free={"x": 2, "y": 1})
+    for seed in range(3):
+        torch.manual_seed(seed)
+        layer = layergen.EquivariantLinear(space, 64, 64)
+        for features in range(3):
+            assert_equivariant(layer, space, examples=3, seed=features)
+            assert layergen.testing.sensitivity(layer, space, seed=features).passed
