@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -145,8 +146,10 @@ def tied_alike(weights: dict[str, Tensor], ties: Mapping[str, str], space: Weigh
 
 
 def doubled(value: Any) -> Any:
-    """Floating tensors in float64, anything else as it is."""
-    return value.double() if isinstance(value, Tensor) and value.is_floating_point() else value
+    """Floating tensors in float64, complex ones in complex128, anything else as it is."""
+    if not isinstance(value, Tensor):
+        return value
+    return value.to(torch.complex128) if value.is_complex() else value.double() if value.is_floating_point() else value
 
 
 def check_fit(weights: dict[str, Tensor], space: WeightSpace) -> None:
@@ -166,26 +169,62 @@ class InDouble(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
-        if kwargs.get("dtype") in (torch.float32, torch.float16, torch.bfloat16):
-            kwargs["dtype"] = torch.float64
+        wider = {torch.float32: torch.float64, torch.float16: torch.float64, torch.bfloat16: torch.float64}
+        wider |= {torch.complex64: torch.complex128}
+        if kwargs.get("dtype") in wider:
+            kwargs["dtype"] = wider[kwargs["dtype"]]
         return func(*args, **kwargs)
 
 
 def outputs(
     module: nn.Module, weights: dict[str, Tensor], inputs: tuple[Any, ...], options: dict[str, Any]
 ) -> list[Tensor]:
-    """The tensors in what a module returns."""
+    """The tensors in what a module returns, on copies of its weights and inputs: it may change those."""
+    fresh: Any = tree_map(copied, (weights, inputs, options))
     with torch.no_grad(), InDouble():
-        found = functional_call(module, weights, inputs, options, tie_weights=False)
-    return [leaf for leaf in tree_leaves(found) if isinstance(leaf, Tensor)]
+        leaves = tree_leaves(functional_call(module, *fresh, tie_weights=False))
+    tensors = [numbers(leaf) for leaf in leaves if isinstance(leaf, Tensor)]
+    tensors += [torch.tensor(leaf, dtype=torch.float64) for leaf in leaves if type(leaf) in (int, float)]
+    if not any(tensor.numel() for tensor in tensors):
+        kinds = ", ".join(sorted({type(leaf).__name__ for leaf in leaves})) or "nothing"
+        raise AssertionError(f"the module returned no tensor to compare ({kinds}): wrap it in one that does")
+    return tensors
+
+
+def copied(value: Any) -> Any:
+    """A copy of a tensor, anything else as it is."""
+    return value.clone() if isinstance(value, Tensor) else value
+
+
+def numbers(value: Tensor) -> Tensor:
+    """A dense tensor of real numbers."""
+    value = value.to_dense() if value.layout != torch.strided else value
+    return torch.view_as_real(value) if value.is_complex() else value.double()
 
 
 def change(before: list[Tensor], after: list[Tensor]) -> float:
-    """The largest change of any entry, relative to the largest entry of its tensor."""
-    return max(
-        (float((a - b).abs().max()) / max(float(a.abs().max()), 1e-300) for a, b in zip(before, after, strict=True)),
-        default=0.0,
-    )
+    """The largest change of any entry, relative to the largest finite entry of its tensor.
+
+    Entries that are not finite have to stay as they are; where one does not, the change is infinite.
+    """
+    if [tensor.shape for tensor in before] != [tensor.shape for tensor in after]:
+        return math.inf
+    return max(map(relative_change, before, after), default=0.0)
+
+
+def relative_change(before: Tensor, after: Tensor) -> float:
+    """The change of one tensor."""
+    finite = torch.isfinite(before)
+    if not torch.equal(finite, torch.isfinite(after)) or not same_marks(before[~finite], after[~finite]):
+        return math.inf
+    if not finite.any():
+        return 0.0
+    return float((before - after)[finite].abs().max()) / max(float(before[finite].abs().max()), 1e-300)
+
+
+def same_marks(before: Tensor, after: Tensor) -> bool:
+    """Whether entries that are not finite are alike: NaN for NaN, an infinity for the same."""
+    return bool(((before == after) | (before.isnan() & after.isnan())).all())
 
 
 def elements(space: WeightSpace, examples: int, seed: int) -> Iterator[GroupElement]:

@@ -77,3 +77,60 @@ def test_a_random_module_is_said_to_be_random():
             Noisy(2, 3), WeightSpace({"weight": "y x", "bias": "y"}, sets={"y": 3}, free={"x": 2}), [torch.randn(1, 2)]
         )
     assert layergen.testing.assert_function_preserved is assert_function_preserved
+
+
+class Wrapped(nn.Module):
+    """A perceptron with something done to its output."""
+
+    def __init__(self, change):
+        super().__init__()
+        self.a, self.b, self.change = nn.Linear(2, 4), nn.Linear(4, 3), change
+
+    def forward(self, x):
+        return self.change(self.b(self.a(x).tanh()))
+
+
+RIGHT = {"a.weight": "h 2", "a.bias": "h", "b.weight": "3 h", "b.bias": "3"}
+MASK = torch.tensor([0.0, -torch.inf, 0.0])
+OUTPUTS = {
+    "two tensors, one with NaN": lambda y: (y * 0 + 1, y * torch.tensor([1, torch.nan, 1]).double()),
+    "masked logits": lambda y: y + MASK,
+    "a tensor and truth values": lambda y: (y, y > 0),
+    "an empty tensor beside it": lambda y: (y, y[:0]),
+    "sparse": lambda y: y.to_sparse(),
+    "complex": lambda y: torch.complex(y, y),
+    "a number": lambda y: float(y.sum()),
+}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_outputs_of_every_sort_are_compared(name):
+    torch.manual_seed(0)
+    module, inputs = Wrapped(OUTPUTS[name]), [torch.randn(5, 2)]
+    assert_function_preserved(module, WeightSpace(RIGHT, sets={"h": 4}), inputs)
+    wrong = WeightSpace({**RIGHT, "b.weight": "3 k"}, sets={"h": 4, "k": 4})
+    with pytest.raises(AssertionError, match="the function is not preserved"):
+        assert_function_preserved(module, wrong, inputs)
+
+
+def test_a_module_that_returns_no_tensor_is_told_so():
+    module = Wrapped(lambda y: torch.distributions.Categorical(logits=y))
+    with pytest.raises(AssertionError, match=r"no tensor to compare \(Categorical\)"):
+        assert_function_preserved(module, WeightSpace(RIGHT, sets={"h": 4}), [torch.randn(5, 2)])
+
+
+def test_module_and_inputs_are_left_as_they_are():
+    class Counting(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(2, 4)
+            self.register_buffer("calls", torch.zeros(1))
+
+        def forward(self, x):
+            self.calls += 1
+            x *= 2
+            return self.a(x)
+
+    module, x = Counting().double(), torch.ones(1, 2).double()
+    assert_function_preserved(module, WeightSpace({"a.weight": "4 2"}), [x])
+    assert (module.calls.item(), x.tolist()) == (0, [[1, 1]])
