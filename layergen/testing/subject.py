@@ -245,7 +245,7 @@ def with_noise(subject: Subject, output: Features) -> Subject:
     known, the networks of a batch are seen to be independent, or else that is raised.
     """
     generator = torch.Generator().manual_seed(0)
-    noise = {name: torch.zeros(value.shape[-1:], dtype=torch.float64) for name, value in output.items()}
+    noise = {name: torch.zeros(value.shape[1:][-1:], dtype=torch.float64) for name, value in output.items()}
     for _ in range(3):
         rounded = {}
         for name, value in subject.features.items():
@@ -267,8 +267,8 @@ def with_noise(subject: Subject, output: Features) -> Subject:
 
 
 def over_channels(reduce: Callable[..., Tensor], value: Tensor) -> Tensor:
-    """A reduction over all dimensions but the last, in float64."""
-    return (reduce(tuple(range(value.ndim - 1))) if value.ndim > 1 else reduce(())).double().cpu()
+    """A reduction over all dimensions but the last (over all of a vector: one number a network), in float64."""
+    return reduce(tuple(range(max(value.ndim - 1, 1)))).double().cpu()
 
 
 def scales(value: Tensor) -> Tensor:

@@ -36,7 +36,8 @@ POINTWISE = """
     lift_fresh lift_fresh_copy log log10 log1p log2 log_sigmoid logical_and logical_not logical_or logical_xor long lt
     masked_fill masked_fill_ maximum minimum mish mul mul_ nan_to_num native_dropout ne neg pow reciprocal relu relu6
     relu6_ relu_ remainder round rsqrt rsub selu selu_ sigmoid sigmoid_ sign silu silu_ sin sinh softplus softsign sqrt
-    square sub sub_ tan tanh tanh_ threshold to true_divide type_as where xlogy _to_copy __and__ __or__ __xor__
+    square copy_ softshrink rrelu alpha_dropout feature_alpha_dropout _weight_norm
+    sub sub_ tan tanh tanh_ threshold to true_divide type_as where xlogy _to_copy __and__ __or__ __xor__
 """
 CONSTANT = """
     zeros ones full empty new_full new_empty scalar_tensor zeros_like ones_like full_like empty_like new_zeros new_ones
@@ -70,7 +71,7 @@ def linear(context: Context, result: Any, x: Value, weight: Value, bias: Value |
     return context.value([*x.axes[:-1], *out])
 
 
-@rule("matmul", "mm", "bmm", "mv", "dot")
+@rule("matmul", "mm", "bmm", "mv", "dot", "vdot")
 def matmul(context: Context, result: Any, left: Value, right: Value) -> Value:
     """Dimensions before the last two are aligned, the last and the last but one are summed over."""
     rows = list(left.axes[-2:-1]) if len(left.axes) > 1 else []
@@ -90,14 +91,23 @@ def addmm(context: Context, result: Any, added: Value, left: Value, right: Value
 def einsum(context: Context, result: Any, equation: str, operands: Sequence[Value], **options: Any) -> Any:
     """Every letter is one axis."""
     equation = equation.replace(" ", "")
-    inputs, _, output = equation.partition("->")
-    if "." in equation or "->" not in equation:
-        return context.opaque(list(operands), result)
+    inputs, arrow, output = equation.partition("->")
+    if not arrow:
+        plain = inputs.replace(",", "").replace("...", "")
+        output = "..." * ("..." in inputs) + "".join(sorted(one for one in set(plain) if plain.count(one) == 1))
     letters: dict[str, Axis] = {}
+    batches = []
     for term, operand in zip(inputs.split(","), operands, strict=True):
-        for letter, axis in zip(term, operand.axes, strict=True):
+        before, dots, after = term.partition("...")
+        count = len(operand.axes) - len(before) - len(after)
+        named = [*operand.axes[: len(before)], *operand.axes[len(before) + count :]]
+        if dots:
+            batches.append(context.value(operand.axes[len(before) : len(before) + count]))
+        for letter, axis in zip(before + after, named, strict=True):
             letters[letter] = context.unify(letters[letter], axis) if letter in letters else axis
-    return context.value([letters[letter] for letter in output])
+    before, dots, after = output.partition("...")
+    middle = context.pointwise(batches).axes if dots else ()
+    return context.value([*(letters[one] for one in before), *middle, *(letters[one] for one in after)])
 
 
 @rule("outer")
@@ -233,6 +243,34 @@ images("upsample_bilinear2d upsample_nearest2d upsample_bicubic2d reflection_pad
 images("upsample_trilinear3d upsample_nearest3d", 3)
 
 
+@rule("pixel_shuffle")
+def pixel_shuffle(context: Context, result: Any, x: Value, factor: int) -> Value:
+    """Channels (c r r) spread over positions."""
+    channels, *inner = regroup([x.axes[-3]], [x.axes[-3].size // factor**2, factor, factor], context.place)
+    for axis in (*inner, *x.axes[-2:]):
+        context.freeze(axis, "the positions of an image")
+    spread = [context.fixed(int(size), "the positions of an image") for size in result.shape[-2:]]
+    return context.value([*x.axes[:-3], channels, *spread])
+
+
+@rule("prelu")
+def prelu(context: Context, result: Any, x: Value, slope: Value) -> Value:
+    """A slope for each channel, or one."""
+    if slope.axes and slope.axes[0].size != 1:
+        context.unify(x.axes[min(1, len(x.axes) - 1)], slope.axes[0])
+    return context.value(x.axes)
+
+
+@rule("glu")
+def glu(context: Context, result: Any, x: Value, dim: int = -1) -> Value:
+    """The first half of a dimension, gated by the second."""
+    dim %= len(x.axes)
+    half = x.axes[dim].size // 2
+    axes = list(x.axes)
+    axes[dim] = context.unify(*cut(x.axes[dim], [half, half], context.place))
+    return context.value(axes)
+
+
 # Norms
 
 
@@ -292,25 +330,73 @@ def norm(context: Context, result: Any, x: Value, order: Any = 2, *arguments: An
     return reduction(context, result, x, *arguments, **options)
 
 
-@rule(
-    "cumsum",
-    "cumprod",
-    "flip",
-    "roll",
-    "sort",
-    "argsort",
-    "topk",
-    "argmax",
-    "argmin",
-    "max",
-    "min",
-    "median",
-    "tril",
-    "triu",
-)
+@rule("max", "min")
+def extreme(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
+    """The largest entry of all or along a dimension, with its place; or of two aligned values."""
+    if leaves_of(arguments):
+        return context.pointwise([x, *leaves_of(arguments)])
+    if not isinstance(result, (tuple, list)):
+        return context.value([])
+    return with_places(context, result, x, int([*arguments, *options.values()][0]))
+
+
+@rule("sort", "topk", "kthvalue", "median", "mode", "cummax", "cummin")
+def by_size(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
+    """Entries along a dimension by their size, with their places."""
+    if not isinstance(result, (tuple, list)):
+        return context.opaque([x], result)
+    default = {"topk": [0, -1], "sort": [-1], "kthvalue": [0, -1]}.get(context.place.split(" ")[0], [-1])
+    numbers = [one for one in arguments if type(one) is int]
+    dim = options.get("dim", (numbers + default[len(numbers) :])[-1] if numbers or default else -1)
+    if context.place.startswith("cum"):
+        context.freeze(x.axes[dim])
+    return with_places(context, result, x, dim)
+
+
+def with_places(context: Context, result: Any, x: Value, dim: int) -> list[Any]:
+    """Values that do not depend on the order along a dimension; their places, where those are used, do."""
+    dim %= max(len(x.axes), 1)
+    same = len(result[0].shape) == len(x.axes)
+    length = int(result[0].shape[dim]) if same and x.axes else 0
+    middle = [context.fixed(length)] if same else []
+    axes = [*x.axes[:dim], *middle, *x.axes[dim + 1 :]]
+
+    def places() -> Value:
+        if x.axes:
+            context.freeze(x.axes[dim])
+        return context.value(axes)
+
+    return [context.value(axes), places]
+
+
+@rule("argmax", "argmin")
+def place_of_extreme(context: Context, result: Any, x: Value, dim: Any = None, keepdim: bool = False) -> Any:
+    """The place of the largest entry along a dimension."""
+    if dim is None:
+        return context.opaque([x], result)
+    dim %= len(x.axes)
+    context.freeze(x.axes[dim])
+    return context.value([*x.axes[:dim], *([ONE] if keepdim else []), *x.axes[dim + 1 :]])
+
+
+@rule("cumsum", "cumprod", "flip", "roll", "argsort", "logcumsumexp")
 def ordered(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
-    """Places count: what such an operator works along is frozen, all of it where that is not plain."""
-    return context.opaque([x, *leaves_of((arguments, options))], result)
+    """Places count along some dimensions: the last argument that names them."""
+    named = [one for one in (*arguments, *options.values()) if isinstance(one, (int, list, tuple)) and one is not False]
+    if not named or (context.place.startswith("roll") and len(named) < 2):
+        return context.opaque([x], result)
+    dims = named[-1] if isinstance(named[-1], (list, tuple)) else [named[-1] if named[-1] is not True else -1]
+    for dim in dims:
+        context.freeze(x.axes[dim])
+    return context.value(x.axes)
+
+
+@rule("tril", "triu")
+def triangle(context: Context, result: Any, x: Value, *arguments: Any) -> Value:
+    """Places count along the last two dimensions."""
+    for axis in x.axes[-2:]:
+        context.freeze(axis)
+    return context.value(x.axes)
 
 
 # Views
@@ -420,6 +506,8 @@ def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = Non
     if size == length:
         return context.value(x.axes)
     step = rest[1] if len(rest) > 1 else 1
+    if length == 0:
+        return context.value([*x.axes[:dim], Atom(0, why=context.place), *x.axes[dim + 1 :]])
     begin = 0 if start is None else int(start)
     begin = min(max(begin + size if begin < 0 else begin, 0), size)
     if step != 1:
@@ -552,6 +640,33 @@ def gru(context: Context, result: Any, x: Value, state: Value, weights: Sequence
 def rnn(context: Context, result: Any, x: Value, state: Value, weights: Sequence[Value], *flags: Any) -> Any:
     """The hidden units alone."""
     return recurrent(context, result, x, [state], weights, flags, gates=1)
+
+
+@rule("lstm_cell")
+def lstm_cell(context: Context, result: Any, x: Value, state: Sequence[Value], *weights: Any) -> Any:
+    """One step of an LSTM."""
+    hidden = cell(context, x, list(state), weights, gates=4)
+    return [context.value([*x.axes[:-1], hidden]) for _ in result]
+
+
+@rule("gru_cell", "rnn_tanh_cell", "rnn_relu_cell")
+def plain_cell(context: Context, result: Any, x: Value, state: Value, *weights: Any) -> Value:
+    """One step of a GRU or an RNN."""
+    gates = 3 if context.place.startswith("gru") else 1
+    return context.value([*x.axes[:-1], cell(context, x, [state], weights, gates=gates)])
+
+
+def cell(context: Context, x: Value, states: list[Value], weights: Sequence[Any], *, gates: int) -> Axis:
+    """weight_ih[(g h), x], weight_hh[(g h), h], biases; returns the units."""
+    ih, hh, *biases = weights
+    hidden = hh.axes[1]
+    context.unify(ih.axes[1], x.axes[-1])
+    for value in (ih, hh, *leaves_of(biases)):
+        for part_ in cut(value.axes[0], [hidden.size] * gates, context.place):
+            context.unify(hidden, part_)
+    for state in states:
+        context.unify(hidden, state.axes[-1])
+    return hidden
 
 
 def recurrent(

@@ -119,7 +119,7 @@ def walk(context: Context, module: GraphModule, arguments: Sequence[Any]) -> Any
             constant = getattr(module, str(node.target))
             found[node] = fixed_value(context, constant, "a constant")
         elif node.op == "call_function":
-            found[node] = called(context, node, found) if node.users else None
+            found[node] = called(context, node, found) if node.users or writes(node) else None
         elif node.op == "output":
             return looked_up(node.args[0], found)
     return None
@@ -177,10 +177,16 @@ def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
         try:
             return RULES[name](context, result, *arguments, **options)
         except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
-            context.warnings.append(f"{context.place}: its rule does not fit ({error}); its axes are frozen")
+            context.place += f" (its rule does not fit: {error})"
             return context.opaque(values, result)
-    context.warnings.append(f"{context.place}: there is no rule for this operator; its axes are frozen")
+    context.place += " (there is no rule for this operator)"
     return context.opaque(values, result)
+
+
+def writes(node: Node) -> bool:
+    """Whether an operator changes an argument in place: that counts though nobody uses its result."""
+    schema = getattr(node.target, "_schema", None)
+    return bool(schema is not None and schema.is_mutable)
 
 
 def operator_name(node: Node) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from layergen.testing.moves import larger
 from layergen.testing.preservation import broken_by, tied_names, unnoticed_moves
@@ -19,6 +20,8 @@ from symmetry import SpecificationError, WeightSpace
 
 __all__ = ["Trace", "trace"]
 
+ENTRIES = 10_000_000
+"""Of networks with more weights than this no extensions are tried."""
 EXTENSIONS = 300
 """The most ways to make a specification larger that are tried."""
 
@@ -54,7 +57,7 @@ def trace(
     inputs and outputs stay as they are, and so does whatever an operator is not known to leave alone: the result may
     be too small, but not wrong. With `prove` it is tested by function preservation, in float64; what breaks it (nested
     units that are not, sets that an operator treats otherwise than its rule says) is taken back, and a warning says so.
-    With `extend` as well, up to 300 ways to make it larger are tried.
+    With `extend` as well, up to 300 ways to make it larger are tried, on networks of up to ten million weights.
 
     Raises `SpecificationError` for a module that cannot be exported.
 
@@ -77,6 +80,8 @@ def trace(
     general = in_general_position(module)
     loose, still = frozenset[str](), frozenset[str]()
     while (g := broken_by(general, space, example_inputs, options)) is not None:
+        if not g.moved:
+            raise AssertionError("the module computes something else each time: nothing can be proved")
         nested = frozenset(name for name in g.moved if space.index(name).parent is not None)
         if nested:
             loose = loose | nested
@@ -86,9 +91,14 @@ def trace(
             warnings.append(f"{culprits(g.moved)}: frozen, because permuting it changes what the module computes")
         space, frozen = declared(followed, loose=loose, still=still)
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
-    candidates = list(islice(larger(spelled), EXTENSIONS)) if extend else []
+    small = sum(math.prod(shape) for shape in space.shapes.values()) <= ENTRIES
+    candidates = list(islice(larger(spelled), EXTENSIONS)) if extend and small else []
     larger_by = unnoticed_moves(general, candidates, spelled, example_inputs, options)
     texts = tuple(why_frozen(move.text, spelled) for move in larger_by)
+    if len(larger_by) > max(3, len(candidates) // 2):
+        warnings.append(
+            "most rearrangements go unnoticed: what early weights do may not reach the output; a weak proof"
+        )
     return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates))
 
 
@@ -107,13 +117,26 @@ def culprits(names: Iterable[str]) -> str:
 
 
 def in_general_position(module: nn.Module) -> nn.Module:
-    """A copy with parameters and buffers that no two entries of which are alike: fresh norms are ones and zeros."""
+    """A copy with weights that no two entries of which are alike, and through which signals neither die nor grow.
+
+    Freshly made norms are ones and zeros, and small initial weights hide in a deep network whatever happens early.
+    """
     module = copy.deepcopy(module)
     generator = torch.Generator().manual_seed(0)
+
+    def normal(tensor: Tensor) -> Tensor:
+        return torch.randn(tensor.shape, generator=generator).to(tensor)
+
     with torch.no_grad():
-        for tensor in (*module.parameters(), *module.buffers()):
+        for tensor in module.parameters():
             if tensor.is_floating_point() and tensor.numel():
-                spread = float(tensor.std()) if tensor.numel() > 1 else 0.0
-                noise = torch.rand(tensor.shape, generator=generator, dtype=torch.float64) + 0.1
-                tensor += (noise * (spread or 0.5)).to(tensor)
+                if tensor.ndim > 1:
+                    tensor.copy_(normal(tensor) / (tensor.numel() / tensor.shape[0]) ** 0.5)
+                else:
+                    tensor.copy_(0.3 * normal(tensor) + (1 if float(tensor.mean()) > 0.5 else 0))
+        for name, buffer in module.named_buffers():
+            if buffer.is_floating_point() and name.endswith("running_mean"):
+                buffer.copy_(0.3 * normal(buffer))
+            elif buffer.is_floating_point() and name.endswith("running_var"):
+                buffer.copy_(1 + 0.3 * normal(buffer).tanh())
     return module

@@ -257,7 +257,7 @@ def cut(axis: Axis, sizes: Sequence[int], why: str) -> list[Axis]:
         return cut_sum(list(found[0].terms), sizes, why)
     rest = join(found[1:])
     if found and isinstance(found[0], Atom) and not found[0].why and all(size % rest.size == 0 for size in sizes):
-        parts = [Atom(size // rest.size) for size in sizes]
+        parts = [Atom(size // rest.size, stem=found[0].stem) for size in sizes]
         bind(found[0], Sum(tuple(parts)))
         return [join([part, rest]) for part in parts]
     if found and isinstance(found[0], Sum) and all(size % rest.size == 0 for size in sizes):

@@ -80,7 +80,9 @@ class Context:
         return self.value(axes)
 
     def opaque(self, values: Sequence[Value], result: Any) -> Any:
-        """An operator that is not known: whatever it touches is frozen."""
+        """An operator that is not known, or not in this form: whatever it touches is frozen, and a warning says so."""
+        if any(axis.size > 1 for value in values for axis in value.axes):
+            self.warnings.append(f"{self.place}: not followed; its axes are frozen")
         for value in values:
             for axis in value.axes:
                 self.freeze(axis)

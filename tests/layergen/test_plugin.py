@@ -33,10 +33,21 @@ def test_no_file(weight_space):
 
 
 def outcome(folder, *options):
+    (folder / "pytest.ini").write_text("[pytest]\n")
     (folder / "space.toml").write_text(SPECIFICATION)
     (folder / "test_layer.py").write_text(TESTS)
     (folder / "test_unmarked.py").write_text("def test_unmarked(weight_space): pass")
-    command = [sys.executable, "-m", "pytest", "-q", "--strict-markers", "-p", "no:cacheprovider", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--strict-markers",
+        "-p",
+        "no:cacheprovider",
+        *options,
+        str(folder),
+    ]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
 
 
