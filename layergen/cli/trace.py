@@ -49,6 +49,8 @@ def trace(module: Module, inputs: Input, output: Output, no_proof: NoProof = Fal
         print_json(as_object(found, str(output)))
     else:
         print_tables(found, str(output))
+    if found.preserved is None and not no_proof:
+        raise typer.Exit(1)
 
 
 def traced(reference: str, positional: list[Any], named: dict[str, Any], *, prove: bool) -> Any:
@@ -109,7 +111,7 @@ def print_tables(found: Any, path: str) -> None:
     console.print(frozen)
     sets, nested = len(found.space.indices), sum(index.parent is not None for index in found.space.indices)
     rows = {"sets": f"{sets}, {nested} of them nested", "group order": readable(group_order(found.space))}
-    rows["function preserved"] = {True: "yes", None: "not tested"}[found.preserved]
+    rows["function preserved"] = {True: "yes", None: "not proved"}[found.preserved]
     if found.preserved:
         rows["extensions"] = f"{found.tried} tried, {len(found.possible)} possible"
         rows |= {f"possible {number}": text for number, text in enumerate(found.possible[:12], 1)}

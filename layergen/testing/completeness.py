@@ -37,7 +37,7 @@ ROUNDED = 1e-12
 """A difference of less than this, relative to what it is a difference of, is rounding."""
 EXACT = 1e-8
 """What is smaller than this, relative to the whole, is rounding."""
-OUTPUTS = 32
+OUTPUTS = 48
 """From how many directions of the output channels a map is seen where channels are many."""
 ENTRIES = 50_000_000
 """The most entries that the dense maps may have together."""
@@ -279,7 +279,7 @@ def measure(
     whole = maps.dimension * directions.pairs + maps.bias_dimension * directions.out_pairs
     draws = (min(whole, total) if simple else whole) + SPARE if total else 1
     if contracted:
-        draws = math.ceil((whole + SPARE) / min(OUTPUTS, out)) + 1
+        draws = max(2, math.ceil((whole + SPARE) / min(OUTPUTS, out)))
     check_size(maps)
     linear = Sample([project(block) for block in maps.blocks], directions.pairs)
     bias = Sample([project(block) for block in maps.bias_blocks], directions.out_pairs)

@@ -18,7 +18,7 @@ from layergen.testing.moves import Move
 from layergen.testing.verdict import describe
 from symmetry import GroupElement, WeightSpace, generators, random_element
 
-MANY, CERTAIN = 60, 12
+MANY, CERTAIN = 60, 10
 """With more generators than this, so many random elements are tried instead: those that preserve a function are a
 subgroup, and one that is not the whole group misses a random element at least every second time."""
 

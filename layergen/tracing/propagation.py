@@ -41,9 +41,10 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
             return torch.export.export(module, arguments, dict(options), strict=False)
     except Exception as error:  # export fails in its own ways and in the module's
         first = next((line for line in str(error).splitlines() if line.strip()), "")
+        remedy = "torch.export follows what does not depend on the data; check that the inputs fit"
+        remedy = "make the module with use_cache=False" if "Cache" in str(error) else remedy
         raise SpecificationError(
-            f"the module cannot be exported: {type(error).__name__}: {first}",
-            remedy="torch.export follows what does not depend on the data; check that the inputs fit",
+            f"the module cannot be exported: {type(error).__name__}: {first}", remedy=remedy
         ) from error
     finally:
         logging.disable(disabled)

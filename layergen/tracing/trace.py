@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from layergen.testing.moves import larger
 from layergen.testing.preservation import broken_by, tied_names, unnoticed_moves
 from layergen.tracing.declaring import Frozen, declared
-from layergen.tracing.propagation import exported, follow
+from layergen.tracing.propagation import Followed, exported, follow
 from symmetry import SpecificationError, WeightSpace
 
 __all__ = ["Trace", "trace"]
@@ -59,7 +59,8 @@ def trace(
     units that are not, sets that an operator treats otherwise than its rule says) is taken back, and a warning says so.
     With `extend` as well, up to 300 ways to make it larger are tried, on networks of up to ten million weights.
 
-    Raises `SpecificationError` for a module that cannot be exported.
+    A module that cannot be proved (it is random, or does not run in float64) has `preserved` None and a warning. Raises
+    `SpecificationError` for a module that cannot be exported.
 
     >>> network = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
     >>> traced = trace(network, [torch.randn(4, 2)])
@@ -68,20 +69,40 @@ def trace(
     >>> str(traced.frozen[0])
     '0.weight, axis 1 (2): an axis of the input'
     """
-    module = copy.deepcopy(module).eval()
-    options = dict(example_options or {})
+    module, options = own_copy(module), dict(example_options or {})
     followed = follow(exported(module, tuple(example_inputs), options), tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
     space, frozen = declared(followed)
-    warnings = list(followed.warnings)
+    unproved = Trace(space, tuple(frozen), followed.warnings, None)
     if not prove:
-        return Trace(space, tuple(frozen), tuple(warnings), None)
-    general = in_general_position(module)
-    loose, still = frozenset[str](), frozenset[str]()
-    while (g := broken_by(general, space, example_inputs, options)) is not None:
+        return unproved
+    try:
+        return proved(followed, in_general_position(module), example_inputs, options, extend=extend)
+    except Exception as error:  # what the module does in float64 is its own affair; the derivation stands by itself
+        return replace(unproved, warnings=(*unproved.warnings, f"not proved: {type(error).__name__}: {error}"))
+
+
+def own_copy(module: nn.Module) -> nn.Module:
+    """The module to work on, in evaluation mode. Raises `SpecificationError` for one that cannot be copied."""
+    try:
+        return copy.deepcopy(module).eval()
+    except RuntimeError as error:
+        raise SpecificationError(
+            f"the module cannot be copied: {error}",
+            remedy="old weight_norm and spectral_norm have successors in torch.nn.utils.parametrizations",
+        ) from None
+
+
+def proved(
+    followed: Followed, general: nn.Module, inputs: Sequence[Any], options: Mapping[str, Any], *, extend: bool
+) -> Trace:
+    """The trace of a followed module, less what changes its function, and with what could be added."""
+    loose, still, warnings = frozenset[str](), frozenset[str](), list(followed.warnings)
+    space, frozen = declared(followed)
+    while (g := broken_by(general, space, inputs, options)) is not None:
         if not g.moved:
-            raise AssertionError("the module computes something else each time: nothing can be proved")
+            raise AssertionError("the module computes something else each time")
         nested = frozenset(name for name in g.moved if space.index(name).parent is not None)
         if nested:
             loose = loose | nested
@@ -93,12 +114,10 @@ def trace(
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
     small = sum(math.prod(shape) for shape in space.shapes.values()) <= ENTRIES
     candidates = list(islice(larger(spelled), EXTENSIONS)) if extend and small else []
-    larger_by = unnoticed_moves(general, candidates, spelled, example_inputs, options)
-    texts = tuple(why_frozen(move.text, spelled) for move in larger_by)
-    if len(larger_by) > max(3, len(candidates) // 2):
-        warnings.append(
-            "most rearrangements go unnoticed: what early weights do may not reach the output; a weak proof"
-        )
+    found = unnoticed_moves(general, candidates, spelled, inputs, options)
+    if len(found) > max(3, len(candidates) // 2):
+        warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
+    texts = tuple(why_frozen(move.text, spelled) for move in found)
     return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates))
 
 

@@ -355,3 +355,16 @@ def test_a_deep_network_of_small_weights_hides_nothing():
     )  # fmt: skip
     space = layergen.trace(network, [torch.randn(4, 3)]).space
     assert str(space["a.bias"].axes[0]) == str(space["g.bias"].axes[0])
+
+
+def test_what_cannot_be_proved_is_not_called_preserved(folder):
+    network = small(lambda net, x: net.o(net.a(x).tanh()) + torch.rand_like(x[:, :2]))
+    found = layergen.trace(network, [torch.randn(4, 3)])
+    assert (found.preserved, kinds(found.space)) == (None, {5: 1})
+    assert "not proved: AssertionError: the module is not deterministic" in found.warnings[-1]
+    Path("random_net.py").write_text(
+        "import torch\nclass Net(torch.nn.Linear):\n    def forward(self, x):\n"
+        "        return super().forward(x) + torch.rand_like(x)\nnet = Net(2, 2)\n"
+    )
+    result = run("trace", "random_net.py:net", "--input", "4,2", "--output", "net.toml")
+    assert (result.exit_code, "not proved" in result.stdout, Path("net.toml").exists()) == (1, True, True)
