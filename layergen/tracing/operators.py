@@ -642,6 +642,16 @@ def rnn(context: Context, result: Any, x: Value, state: Value, weights: Sequence
     return recurrent(context, result, x, [state], weights, flags, gates=1)
 
 
+def unify_state(context: Context, axis: Axis, units: list[Axis]) -> None:
+    """The units of each layer and direction with those of a state: one set for each, or one for all."""
+    given = join([axis])
+    if isinstance(given, Atom) and len(given.members) == len(units):
+        for member, unit in zip(given.members, units, strict=True):
+            context.unify(member, unit)
+    else:
+        context.unify(axis, *units)
+
+
 @rule("lstm_cell")
 def lstm_cell(context: Context, result: Any, x: Value, state: Sequence[Value], *weights: Any) -> Any:
     """One step of an LSTM."""
@@ -674,7 +684,7 @@ def recurrent(
 ) -> Any:
     """Layers of weight_ih[(g h), x], weight_hh[(g h), h], biases; both directions where there are two.
 
-    A state has one set of units a layer and direction in one tensor; where it is given or used, all are one set.
+    A state has one set of units a layer and direction in one tensor: a family.
     """
     biased, layers, _, _, both, _ = flags
     each = (4 if biased else 2) * (2 if both else 1)
@@ -699,9 +709,14 @@ def recurrent(
         coming = join([Sum(tuple(outs))]) if both else outs[0]
     for state in states:
         if state not in context.constants:
-            context.unify(state.axes[-1], *units)
+            unify_state(context, state.axes[-1], units)
 
     def final() -> Value:
-        return context.value([*states[0].axes[:-1], context.unify(*units)])
+        alone = [join([unit]) for unit in units]
+        if len(units) == 1 or not all(isinstance(unit, Atom) for unit in alone):
+            return context.value([*states[0].axes[:-1], context.unify(*units)])
+        over = Atom(len(units))
+        family = Atom(units[0].size, over=over, members=tuple(unit for unit in alone if isinstance(unit, Atom)))
+        return context.value([over, *states[0].axes[1:-1], family])
 
     return [context.value([*x.axes[:-1], coming]), *(final for _ in states)]

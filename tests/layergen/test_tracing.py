@@ -318,6 +318,28 @@ OPERATORS = {
     "cells in a loop": (
         Forward(lambda net, x: net.o(run_cells(net.c, x)), c=nn.LSTMCell(3, 4), o=nn.Linear(4, 2)), (2, 5, 3), {4: 1}
     ),
+    "the last state of the last layer": (
+        Forward(lambda net, x: net.o(net.c(x)[1][-1]), c=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2)),
+        (2, 5, 3), {4: 2},
+    ),
+    "the last states of both ways": (
+        Forward(
+            lambda net, x: net.o(torch.cat([net.c(x)[1][0][-2], net.c(x)[1][0][-1]], -1)),
+            c=nn.LSTM(3, 4, bidirectional=True, batch_first=True), o=nn.Linear(8, 2),
+        ),
+        (2, 5, 3), {4: 2},
+    ),
+    "a state handed on": (
+        Forward(
+            lambda net, x: net.o(net.d(x, net.c(x)[1])[0]),
+            c=nn.GRU(3, 4, 2, batch_first=True), d=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2),
+        ),
+        (2, 5, 3), {4: 2},
+    ),
+    "all states at once": (
+        Forward(lambda net, x: net.o(net.c(x)[1].mean(0)), c=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2)),
+        (2, 5, 3), {4: 1},
+    ),
     "masked logits": (
         small(lambda net, x: net.o(net.a(x).tanh()).masked_fill(torch.tensor([True, False]), -torch.inf)),
         (2, 3), {5: 1},
