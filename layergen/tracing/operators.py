@@ -483,10 +483,22 @@ def cat(context: Context, result: Any, values: Sequence[Value], dim: int = 0) ->
 
 @rule("stack")
 def stack(context: Context, result: Any, values: Sequence[Value], dim: int = 0) -> Value:
-    """Aligned values along a new dimension."""
-    axes = list(context.pointwise(values).axes)
-    axes.insert(dim % (len(axes) + 1), context.fixed(len(values), "what is stacked"))
+    """Values along a new dimension, the axes of each its own: families over that dimension."""
+    over = Atom(len(values), why="what is stacked")
+    axes = [
+        side_by_side(context, over, [value.axes[place] for value in values]) for place in range(len(values[0].axes))
+    ]
+    axes.insert(dim % (len(axes) + 1), over if len(values) > 1 else ONE)
     return context.value(axes)
+
+
+def side_by_side(context: Context, over: Atom, axes: Sequence[Axis]) -> Axis:
+    """One axis for several: the same where they are, else a family over what tells them apart, else made one."""
+    alone = [join([axis]) for axis in axes]
+    members = tuple(axis for axis in alone if isinstance(axis, Atom) and not axis.members and not axis.why)
+    if all(axis is alone[0] for axis in alone) or len(members) < len(alone):
+        return context.unify(*axes)
+    return Atom(alone[0].size, over=over, members=members)
 
 
 @rule("split", "split_with_sizes", "chunk", "tensor_split")
@@ -712,11 +724,8 @@ def recurrent(
             unify_state(context, state.axes[-1], units)
 
     def final() -> Value:
-        alone = [join([unit]) for unit in units]
-        if len(units) == 1 or not all(isinstance(unit, Atom) for unit in alone):
-            return context.value([*states[0].axes[:-1], context.unify(*units)])
-        over = Atom(len(units))
-        family = Atom(units[0].size, over=over, members=tuple(unit for unit in alone if isinstance(unit, Atom)))
-        return context.value([over, *states[0].axes[1:-1], family])
+        over = Atom(len(units), why="layers and directions")
+        first = over if len(units) > 1 else ONE
+        return context.value([first, *states[0].axes[1:-1], side_by_side(context, over, units)])
 
     return [context.value([*x.axes[:-1], coming]), *(final for _ in states)]

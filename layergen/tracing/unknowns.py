@@ -235,7 +235,10 @@ def unify_factors(a: Axis, b: Axis, why: str) -> None:
 
 
 def unify_families(a: Axis, b: Axis, families: list[Atom], why: str) -> None:
-    """Two families over the same atom are one, member by member; any other way the members are one."""
+    """Two families over the same atom are one, member by member; a plain atom is the family. Else the members are one.
+
+    A plain atom that is also where the family's index is not has the members made one later, when all values are known.
+    """
     if len(families) == 2 and families[0].over is families[1].over:
         first, second = families
         pairs, first.members = list(zip(first.members, second.members, strict=True)), ()
@@ -243,6 +246,12 @@ def unify_families(a: Axis, b: Axis, families: list[Atom], why: str) -> None:
         for one, other in pairs:
             unify(one, other, why)
         return
+    plain = next((one for one in (a, b) if isinstance(one, Atom) and not one.members), None)
+    if len(families) == 1 and plain is not None:
+        inside = {atom for member in families[0].members for atom in atoms(member)}
+        if plain not in inside and not plain.why:
+            bind(plain, families[0])
+            return
     for family in families:
         collapse(family)
     unify(a, b, why)

@@ -340,6 +340,20 @@ OPERATORS = {
         Forward(lambda net, x: net.o(net.c(x)[1].mean(0)), c=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2)),
         (2, 5, 3), {4: 1},
     ),
+    "stacked and flattened": (
+        Forward(
+            lambda net, x: net.o(torch.stack([net.a(x).tanh(), net.b(x), net.c(x).relu()], 1).flatten(1)),
+            a=nn.Linear(3, 4), b=nn.Linear(3, 4), c=nn.Linear(3, 4), o=nn.Linear(12, 2),
+        ),
+        (2, 3), {4: 3},
+    ),
+    "stacked and summed": (
+        Forward(
+            lambda net, x: net.o(torch.stack([net.a(x).tanh(), net.b(x)]).amax(0)),
+            a=nn.Linear(3, 4), b=nn.Linear(3, 4), o=nn.Linear(4, 2),
+        ),
+        (2, 3), {4: 1},
+    ),
     "masked logits": (
         small(lambda net, x: net.o(net.a(x).tanh()).masked_fill(torch.tensor([True, False]), -torch.inf)),
         (2, 3), {5: 1},
