@@ -158,7 +158,7 @@ def number_table(found: Any) -> Table:
 
 def diagram_table(title: str, diagrams: list[Any]) -> Table:
     """Diagrams block by block."""
-    from layergen.testing.completeness import diagram_text
+    from layergen.testing.reach import diagram_text
 
     table = make_table(title)
     table.add_column("block", overflow="fold")

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-__all__ = ["NETWORKS", "Forward", "made"]
+__all__ = ["IMAGE", "NETWORKS", "Forward", "kinds", "made", "small"]
 
 
 class Block(nn.Module):
@@ -236,3 +236,17 @@ def made(name):
     if name == "tied embedding":
         return network, [torch.randint(0, 7, shape) for shape in shapes]
     return network, [torch.randn(shape) for shape in shapes]
+
+
+def kinds(space):
+    """Sets by size, nested ones with the size of their parent."""
+    found = {}
+    for index in space.indices:
+        kind = index.size if index.parent is None else f"{index.size} in {space.index(index.parent).size}"
+        found[kind] = found.get(kind, 0) + 1
+    return found
+
+
+def small(function, first=(3, 5), second=(5, 2), **others):
+    """A network of two linear layers with a function of them."""
+    return Forward(function, a=nn.Linear(*first), o=nn.Linear(*second), **others)

@@ -7,7 +7,7 @@ import torch
 
 import layergen
 import symmetry
-from tests.layergen.test_tracing import kinds
+from tests.layergen.networks import kinds
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -1,0 +1,152 @@
+"""What a linear layer reaches of the equivariant maps, as numbers, diagrams and text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symmetry import SCALAR
+from symmetry.diagrams import Diagram
+
+__all__ = ["EXACT", "Coverage", "Reach", "diagram_text"]
+
+EXACT = 1e-8
+"""What is smaller than this, relative to the whole, is rounding."""
+LISTED = 12
+"""The most diagrams of a kind that the text of a coverage lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What of a space of maps a layer reaches: its linear part, or its biases.
+
+    Numbers count pairs of channels (for biases, output channels). `missing` are the diagrams that none of its maps has,
+    `tied` those that come only in fixed combinations with others. `parameters` is the number of those that play a
+    part, None where that cannot be told.
+    """
+
+    dimension: int
+    rank: int
+    parameters: int | None
+    missing: tuple[Diagram, ...]
+    tied: tuple[Diagram, ...]
+
+    @property
+    def redundancy(self) -> int | None:
+        """How many parameters there are beyond the rank."""
+        return self.parameters - self.rank if self.parameters else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The numbers, and the diagrams in index notation."""
+        return {
+            "dimension": self.dimension,
+            "rank": self.rank,
+            "parameters": self.parameters,
+            "redundancy": self.redundancy,
+            "missing": [diagram_text(diagram) for diagram in self.missing],
+            "tied": [diagram_text(diagram) for diagram in self.tied],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What a linear layer reaches of the equivariant linear maps and biases, and what it does besides.
+
+    `stray` gives, for each block in which there is any, the largest norm of the part of a map that is not equivariant,
+    over the norm of the map; the source of a bias is the empty name. `nonlinearity` is the error of the layer on a sum
+    of two inputs; where it is not zero, all else is about its differences from zero input. Where it is not linear in
+    its parameters, ranks are those of the space that its maps span: it may reach less. `contracted` means that the
+    channels are many, so that maps are seen from one random direction of input channels to one output channel at a
+    time: numbers are then for a single pair. `sizes` are those of the sets that were made smaller.
+    """
+
+    linear: Reach
+    bias: Reach
+    parameters: int
+    stray: Mapping[tuple[str, str], float]
+    nonlinearity: float
+    linear_in_parameters: bool
+    channels: tuple[int, int]
+    contracted: bool
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the layer is linear in its input, up to a constant."""
+        return self.nonlinearity <= EXACT
+
+    @property
+    def is_equivariant(self) -> bool:
+        """Whether all its maps and biases are equivariant."""
+        return not self.stray
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it reaches every equivariant linear map and bias: full rank, by enough parameters.
+
+        Of a layer that is not linear in its parameters a full rank does not tell, and this is False.
+        """
+        if not self.linear_in_parameters:
+            return False
+        full = self.linear.rank == self.linear.dimension and self.bias.rank == self.bias.dimension
+        if not self.contracted:
+            return full
+        channels, out = self.channels
+        needed = self.linear.dimension * channels * out, self.bias.dimension * out
+        have = tuple(self.parameters if one.parameters is None else one.parameters for one in (self.linear, self.bias))
+        return full and all(count >= least for count, least in zip(have, needed, strict=True))
+
+    @property
+    def passed(self) -> bool:
+        """Linear, equivariant and complete."""
+        return self.is_linear and self.is_equivariant and self.is_complete
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything as plain values."""
+        return {
+            "passed": self.passed,
+            "linear": self.linear.to_json(),
+            "bias": self.bias.to_json(),
+            "parameters": self.parameters,
+            "linear_in_parameters": self.linear_in_parameters,
+            "not_equivariant": [
+                {"target": target, "source": source or None, "norm": norm}
+                for (target, source), norm in self.stray.items()
+            ],
+            "nonlinearity": self.nonlinearity,
+            "channels": list(self.channels),
+            "contracted": self.contracted,
+            "sizes": dict(self.sizes),
+        }
+
+    def __str__(self) -> str:
+        """A few lines: the numbers, what is missing, what is not equivariant."""
+        lines = [f"{reach_text('linear maps', self.linear)}", f"{reach_text('biases', self.bias)}"]
+        missing, tied = (*self.linear.missing, *self.bias.missing), (*self.linear.tied, *self.bias.tied)
+        for kind, diagrams in (("missing", missing), ("only in combination", tied)):
+            lines += [f"  {kind}: {diagram_text(one)}" for one in diagrams[:LISTED]]
+            lines += [f"  {kind}: {len(diagrams) - LISTED} more"] if len(diagrams) > LISTED else []
+        if self.contracted:
+            lines.append("  seen from one direction of {} input channels to some of {}".format(*self.channels))
+        for (target, source), norm in self.stray.items():
+            lines.append(f"  not equivariant: {target} <- {source or '(bias)'}, {norm:.3g} of its norm")
+        if self.stray:
+            lines.append("  the ranks are those of the equivariant parts of its maps")
+        if self.parameters and not self.linear_in_parameters:
+            lines.append(f"  not linear in its {self.parameters} parameters: the ranks are those of what they span")
+        if not self.is_linear:
+            lines.append(f"  not linear: off by {self.nonlinearity:.3g} on a sum of two inputs")
+        return "\n".join(lines)
+
+
+def diagram_text(diagram: Diagram) -> str:
+    """A diagram in index notation, a bias as such."""
+    text = str(diagram)
+    return text.rpartition(" <- ")[0] + " <- (bias)" if diagram.source.name == SCALAR.names[0] else text
+
+
+def reach_text(what: str, reach: Reach) -> str:
+    """A line of numbers."""
+    count = f" by {reach.parameters} parameters" if reach.parameters else ""
+    return f"{what}: {reach.rank} of {reach.dimension} dimensions reached{count}"

@@ -1,0 +1,176 @@
+"""Rules for putting together and taking apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from layergen.tracing.operators.table import rule
+from layergen.tracing.unknowns import ONE, Atom, Axis, Sum, chosen, cut, join
+from layergen.tracing.values import Context, Value, leaves_of
+
+__all__: list[str] = ["side_by_side"]
+
+
+@rule("cat", "concat", "concatenate")
+def cat(context: Context, result: Any, values: Sequence[Value], dim: int = 0) -> Value:
+    """One after the other along a dimension, aligned in the others."""
+    values = [value for value in values if value.axes and 0 not in value.shape]
+    dim %= len(values[0].axes)
+    axes: list[Axis] = [
+        context.unify(*(value.axes[place] for value in values)) for place in range(len(values[0].axes)) if place != dim
+    ]
+    axes.insert(dim, join([Sum(tuple(value.axes[dim] for value in values))]))
+    return context.value(axes)
+
+
+@rule("stack")
+def stack(context: Context, result: Any, values: Sequence[Value], dim: int = 0) -> Value:
+    """Values along a new dimension, the axes of each its own: families over that dimension."""
+    over = Atom(len(values), why="what is stacked")
+    axes = [
+        side_by_side(context, over, [value.axes[place] for value in values]) for place in range(len(values[0].axes))
+    ]
+    axes.insert(dim % (len(axes) + 1), over if len(values) > 1 else ONE)
+    return context.value(axes)
+
+
+def side_by_side(context: Context, over: Atom, axes: Sequence[Axis]) -> Axis:
+    """One axis for several: the same where they are, else a family over what tells them apart, else made one."""
+    alone = [join([axis]) for axis in axes]
+    members = tuple(axis for axis in alone if isinstance(axis, Atom) and not axis.members and not axis.why)
+    if all(axis is alone[0] for axis in alone) or len(members) < len(alone):
+        return context.unify(*axes)
+    return Atom(alone[0].size, over=over, members=members)
+
+
+@rule("split", "split_with_sizes", "chunk", "tensor_split")
+def parts(context: Context, result: Any, x: Value, sizes: Any, dim: int = 0) -> list[Value]:
+    """Cut along a dimension."""
+    dim %= len(x.axes)
+    lengths = [int(one.shape[dim]) for one in result]
+    found = cut(x.axes[dim], lengths, context.place)
+    return [context.value([*x.axes[:dim], part, *x.axes[dim + 1 :]]) for part in found]
+
+
+@rule("slice", "narrow")
+def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = None, *rest: Any) -> Value:
+    """A piece along a dimension; with steps, places count."""
+    dim %= len(x.axes)
+    size, length = x.axes[dim].size, int(result.shape[dim])
+    if size == length:
+        return context.value(x.axes)
+    step = rest[1] if len(rest) > 1 else 1
+    if length == 0:
+        return context.value([*x.axes[:dim], Atom(0, why=context.place), *x.axes[dim + 1 :]])
+    begin = 0 if start is None else int(start)
+    begin = min(max(begin + size if begin < 0 else begin, 0), size)
+    if step != 1:
+        context.freeze(x.axes[dim])
+        piece = context.fixed(length)
+    else:
+        lengths = [begin, length, size - begin - length]
+        found = cut(x.axes[dim], [one for one in lengths if one], context.place)
+        piece = found[1 if begin else 0]
+    return context.value([*x.axes[:dim], piece, *x.axes[dim + 1 :]])
+
+
+@rule("select")
+def select(context: Context, result: Any, x: Value, dim: int, index: Any) -> Value:
+    """One entry along a dimension."""
+    dim %= len(x.axes)
+    taken = join([x.axes[dim]])
+    if isinstance(taken, Atom) and not taken.why and taken.origin:
+        context.selected.add(taken.origin)
+    context.freeze(taken, "one entry is taken out of it")
+    number = index % taken.size if isinstance(index, int) and taken.size else 0
+    left = [*x.axes[:dim], *x.axes[dim + 1 :]]
+    return context.value([chosen(axis, taken, number) for axis in left])
+
+
+@rule("unbind")
+def unbind(context: Context, result: Any, x: Value, dim: int = 0) -> list[Value]:
+    """Every entry along a dimension."""
+    return [select(context, one, x, dim, number) for number, one in enumerate(result)]
+
+
+@rule("getitem")
+def getitem(context: Context, result: Any, values: Any, index: Any) -> Any:
+    """One of several results."""
+    found = values[index]
+    return found() if callable(found) else found
+
+
+@rule("pad", "constant_pad_nd")
+def pad(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+    """Longer dimensions: places count along those."""
+    axes = []
+    for axis, size in zip(x.axes, result.shape, strict=True):
+        if axis.size != size:
+            context.freeze(axis)
+        axes.append(axis if axis.size == size else context.fixed(int(size)))
+    return context.value(axes)
+
+
+@rule("embedding")
+def embedding(context: Context, result: Any, weight: Value, indices: Value, *arguments: Any, **options: Any) -> Value:
+    """A row for each index."""
+    context.freeze(weight.axes[0], "an index from the data counts along it")
+    return context.value([*indices.axes, weight.axes[1]])
+
+
+@rule(
+    "_assert_tensor_metadata",
+    "_assert_async",
+    "_assert_scalar",
+    "sym_size",
+    "sym_constrain_range_for_size",
+    "_set_grad_enabled",
+)
+def nothing(context: Context, result: Any, *arguments: Any, **options: Any) -> Any:
+    """What looks at shapes and numbers, and gives no tensor."""
+    return result
+
+
+@rule("diff")
+def diff(context: Context, result: Any, x: Value, n: int = 1, dim: int = -1, *arguments: Any) -> Value:
+    """Each entry against its neighbour: places count along that dimension."""
+    context.freeze(x.axes[dim])
+    axes = list(x.axes)
+    axes[dim] = context.fixed(int(result.shape[dim]))
+    return context.value(axes)
+
+
+@rule("gather")
+def gather(context: Context, result: Any, x: Value, dim: int, indices: Value, **options: Any) -> Value:
+    """Entries along a dimension by number, aligned in the others where those are whole."""
+    dim %= max(len(x.axes), 1)
+    for place, (axis, other) in enumerate(zip(x.axes, indices.axes, strict=True)):
+        if place == dim:
+            context.freeze(axis, "entries are taken out of it by number")
+        elif axis.size != 1 or other.size != 1:
+            context.unify(other, axis)
+    return context.value(indices.axes)
+
+
+@rule("index_select")
+def index_select(context: Context, result: Any, x: Value, dim: int, indices: Value) -> Value:
+    """Entries along a dimension by number."""
+    dim %= len(x.axes)
+    context.freeze(x.axes[dim], "entries are taken out of it by number")
+    return context.value([*x.axes[:dim], indices.axes[0], *x.axes[dim + 1 :]])
+
+
+@rule("index")
+def index(context: Context, result: Any, x: Value, indices: Sequence[Value | None]) -> Any:
+    """Entries by numbers along the first dimensions; the others stay."""
+    used = [place for place, one in enumerate(indices) if one is not None]
+    if used != list(range(len(used))):
+        return context.opaque([x, *leaves_of(list(indices))], result)
+    for place in used:
+        context.freeze(x.axes[place], "entries are taken out of it by number")
+    chosen = context.pointwise([one for one in indices if one is not None])
+    axes = [*chosen.axes, *x.axes[len(used) :]]
+    if [axis.size for axis in axes] != [int(size) for size in result.shape]:
+        return context.opaque([x], result)
+    return context.value(axes)
