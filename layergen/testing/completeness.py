@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from layergen.testing.checking import channels_of
 from layergen.testing.forms import Form, find_form
-from layergen.testing.rank import smallest
+from layergen.testing.rank import probe, smallest
 from layergen.testing.reach import EXACT, Coverage, Reach
 from layergen.testing.subject import Subject, affine_error, check_finite, random_features, sane_output, with_noise
 from layergen.testing.verdict import Fault
@@ -263,21 +263,6 @@ class Directions:
         found = named_output(subject, subject.output(x))
         check_finite(found, " on an input of zeros" if not any(value.any() for value in x.values()) else "")
         return {name: value.double() @ self.outgoing.T for name, value in found.items()}
-
-
-def probe(space: WeightSpace, name: str, incoming: Tensor, entries: range) -> dict[str, Tensor]:
-    """Some of a basis of one tensor's features as a batch, zero in the others; one zero input where the name is empty.
-
-    Entries in order, and for each of them the input directions.
-    """
-    count, channels = incoming.shape
-    batch = len(entries) * count if name else 1
-    x = {t.name: torch.zeros(batch, *t.shape, channels, dtype=torch.float64) for t in space}
-    if name:
-        rows = x[name].view(len(entries), count, -1, channels)
-        for number, entry in enumerate(entries):
-            rows[number, :, entry] = incoming
-    return x
 
 
 class Sample:

@@ -19,7 +19,7 @@ from symmetry.maps import LIMIT, Block, EquivariantMaps
 from symmetry.verification.report import Finding
 from symmetry.weight_space import WeightSpace
 
-__all__ = ["by_emitted_rank"]
+__all__ = ["by_emitted_rank", "probe", "smallest"]
 
 SPARE = 4
 """How many more random layers are drawn than the dimension: a rank beyond it would show."""
@@ -62,7 +62,8 @@ def ranks(
     layer: nn.Module, source: WeightSpace, target: WeightSpace, name: str, group: Sequence[Block]
 ) -> list[int | None]:
     """The rank of each block from source tensor `name` (the biases where that is empty); None if it is too large."""
-    x = probes(source, name)
+    entries_of = range(math.prod(source[name].shape) if name else 1)
+    x = probe(source, name, torch.eye(1, dtype=torch.float64), entries_of)
     probe_count = next(iter(x.values())).shape[0]
     draws = max(block.dimension for block in group) + SPARE
     entries = sum(math.prod(target[block.target.name].shape) for block in group)
@@ -83,12 +84,18 @@ def ranks(
     return [rank(torch.stack(maps[block.target.name])) for block in group]
 
 
-def probes(source: WeightSpace, name: str) -> dict[str, Tensor]:
-    """A basis of one tensor as a batch, zero in the others; one zero input where the name is empty."""
-    size = math.prod(source[name].shape) if name else 1
-    x = {t.name: torch.zeros(size, *t.shape, 1, dtype=torch.float64) for t in source}
+def probe(space: WeightSpace, name: str, incoming: Tensor, entries: range) -> dict[str, Tensor]:
+    """Some of a basis of one tensor's features as a batch, zero in the others; one zero input where the name is empty.
+
+    Entries in order, and for each of them the input directions.
+    """
+    count, channels = incoming.shape
+    batch = len(entries) * count if name else 1
+    x = {t.name: torch.zeros(batch, *t.shape, channels, dtype=torch.float64) for t in space}
     if name:
-        x[name] = torch.eye(size, dtype=torch.float64).reshape(size, *source[name].shape, 1)
+        rows = x[name].view(len(entries), count, -1, channels)
+        for number, entry in enumerate(entries):
+            rows[number, :, entry] = incoming
     return x
 
 
