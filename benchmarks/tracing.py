@@ -11,17 +11,30 @@ import time
 import layergen
 from benchmarks.fresh import peak_mib
 from benchmarks.machine import machine, machine_text
+from layergen.tracing import automorphisms
 from symmetry import group_order
 from symmetry.maps import readable
 from tests.layergen.networks import NETWORKS, made
 
 __all__ = ["row"]
 
-HEADINGS = ("network", "tensors", "sets", "nested", "frozen axes", "group order", "preserved", "possible / tried", "s")
+HEADINGS = (
+    "network",
+    "tensors",
+    "sets",
+    "nested",
+    "frozen axes",
+    "group order",
+    "preserved",
+    "possible / tried",
+    "s",
+    "automorphisms",
+    "s",
+)
 
 
 def row(name: str) -> list[str]:
-    """One network: its sets, the nested ones among them, frozen axes, group, proof, extensions, seconds."""
+    """One network: its sets, the nested ones among them, frozen axes, group, proof, extensions, seconds, parameter graph."""
     network, inputs = made(name)
     start = time.perf_counter()
     found = layergen.trace(network, inputs)
@@ -30,7 +43,10 @@ def row(name: str) -> list[str]:
     counts = (len(found.space), len(found.space.indices), nested, len(found.frozen))
     tried = f"{len(found.possible)} / {found.tried}"
     order = readable(group_order(found.space))
-    return [name, *map(str, counts), order, "yes" if found.preserved else "no", tried, f"{seconds:.2f}"]
+    start = time.perf_counter()
+    same = automorphisms(network, [value[:1] for value in inputs]) == group_order(found.space)
+    proofs = ["yes" if found.preserved else "no", tried, f"{seconds:.2f}", "as many" if same else "other"]
+    return [name, *map(str, counts), order, *proofs, f"{time.perf_counter() - start:.1f}"]
 
 
 def gpt2() -> str:

@@ -10,7 +10,18 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ALLOWED = {
     "symmetry": {"symmetry", "sympy", "numpy", "networkx"},
-    "layergen": {"layergen", "symmetry", "torch", "numpy", "hypothesis", "rich", "typer", "matplotlib", "pytest"},
+    "layergen": {
+        "layergen",
+        "symmetry",
+        "torch",
+        "numpy",
+        "networkx",
+        "hypothesis",
+        "rich",
+        "typer",
+        "matplotlib",
+        "pytest",
+    },
 }
 ROOMS = {
     "symmetry": [
@@ -28,6 +39,8 @@ ROOMS = {
         "maps",
         "projection",
         "elements",
+        "automorphisms",
+        "architecture",
         "orbits",
         "verification",
     ],

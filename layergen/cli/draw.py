@@ -1,4 +1,4 @@
-"""`layergen draw`: the picture of a block matrix, or of the diagrams of one block."""
+"""`layergen draw`: the picture of a block matrix, of the diagrams of one block, or of the architecture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 from layergen.cli.console import facts, make_console
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.parameters import Invariant, Output, Spec, Target, read_maps
+from symmetry.errors import SpecificationError
 
 __all__ = ["draw"]
 
@@ -18,14 +19,27 @@ Block = Annotated[
         "--block", metavar="TARGET SOURCE", help="The partition diagrams of this block instead.", show_default=False
     ),
 ]
+Graph = Annotated[bool, typer.Option("--graph", help="The architecture graph and the parameter graph instead.")]
 
 
-def draw(spec: Spec, output: Output, target: Target = None, invariant: Invariant = False, block: Block = None) -> None:
-    """Draw which entries of the block matrix share a parameter, or the diagrams of one block."""
+def draw(
+    spec: Spec,
+    output: Output,
+    target: Target = None,
+    invariant: Invariant = False,
+    block: Block = None,
+    graph: Graph = False,
+) -> None:
+    """Draw which entries of the block matrix share a parameter, the diagrams of one block, or the architecture."""
+    if graph and (target is not None or invariant or block is not None):
+        raise SpecificationError("--graph draws one weight space", remedy="leave out --target, --invariant and --block")
     maps = read_maps(spec, target, invariant)
     check_output(output, (".png", ".svg"), inputs=[path for path in (spec, target) if path is not None])
-    from layergen.drawing import block_matrix, partition_diagrams, picture
+    from layergen.drawing import architecture, block_matrix, partition_diagrams, picture
 
-    figure = block_matrix(maps) if block is None else partition_diagrams(maps.block(*block))
+    if graph:
+        figure = architecture(maps.source)
+    else:
+        figure = block_matrix(maps) if block is None else partition_diagrams(maps.block(*block))
     write_whole(output, picture(figure, output.suffix.lower().removeprefix(".")))
     make_console().print(facts({"wrote": str(output)}))

@@ -35,28 +35,47 @@ Input = Annotated[
     ),
 ]
 NoProof = Annotated[bool, typer.Option("--no-proof", help="Do not test that permuting weights preserves the function.")]
+Count = Annotated[
+    bool,
+    typer.Option(
+        "--automorphisms", help="Count the automorphisms of the parameter graph too; for small widths and inputs."
+    ),
+]
 
 
-def trace(module: Module, inputs: Input, output: Output, no_proof: NoProof = False, as_json: AsJson = False) -> None:
+def trace(
+    module: Module,
+    inputs: Input,
+    output: Output,
+    no_proof: NoProof = False,
+    count: Count = False,
+    as_json: AsJson = False,
+) -> None:
     """Derive the specification of a module from its graph, prove it, and write it."""
     check_output(output, (".toml",))
     positional, named = read_inputs(inputs)
     # Whatever the module's code prints goes to stderr: stdout is for the result.
     with contextlib.redirect_stdout(sys.stderr):
-        found = traced(module, positional, named, prove=not no_proof)
+        found, automorphic = traced(module, positional, named, prove=not no_proof, count=count)
     write_whole(output, dumps(found.space).encode())
     if as_json:
-        print_json(as_object(found, str(output)))
+        print_json(as_object(found, automorphic, str(output)))
     else:
-        print_tables(found, str(output))
+        print_tables(found, automorphic, str(output))
     if found.preserved is None and not no_proof:
         raise typer.Exit(1)
 
 
-def traced(reference: str, positional: list[Any], named: dict[str, Any], *, prove: bool) -> Any:
-    """The trace of the module that a reference names. Raises `SpecificationError` where there is none."""
+def traced(
+    reference: str, positional: list[Any], named: dict[str, Any], *, prove: bool, count: bool
+) -> tuple[Any, int | None]:
+    """The trace of the module that a reference names, and the automorphisms of its parameter graph if they `count`.
+
+    Raises `SpecificationError` where there is no such module.
+    """
     from torch import nn
 
+    from layergen.tracing import automorphisms
     from layergen.tracing import trace as derived
 
     with loaded(reference) as module:
@@ -66,7 +85,8 @@ def traced(reference: str, positional: list[Any], named: dict[str, Any], *, prov
                 remedy="name an nn.Module or what makes one",
             )
         try:
-            return derived(module, positional, named, prove=prove)
+            found = derived(module, positional, named, prove=prove)
+            return found, automorphisms(module, positional, named) if count else None
         except SpecificationError:
             raise
         except AssertionError as error:
@@ -75,13 +95,14 @@ def traced(reference: str, positional: list[Any], named: dict[str, Any], *, prov
             raise failure(f"tracing {reference!r}", error) from None
 
 
-def as_object(found: Any, path: str) -> dict[str, Any]:
+def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
     """A trace as plain values."""
     return {
         "output": path,
         "tensors": {tensor.name: str(tensor)[len(tensor.name) + 1 : -1] for tensor in found.space},
         "sets": {index.name: {"size": index.size, "within": index.parent} for index in found.space.indices},
         "group_order": group_order(found.space),
+        "automorphisms": automorphic,
         "preserved": found.preserved,
         "possible": list(found.possible),
         "extensions_tried": found.tried,
@@ -90,7 +111,7 @@ def as_object(found: Any, path: str) -> dict[str, Any]:
     }
 
 
-def print_tables(found: Any, path: str) -> None:
+def print_tables(found: Any, automorphic: int | None, path: str) -> None:
     """Tensors, frozen axes by reason, warnings."""
     console = make_console()
     table = make_table("Tensors")
@@ -111,6 +132,9 @@ def print_tables(found: Any, path: str) -> None:
     console.print(frozen)
     sets, nested = len(found.space.indices), sum(index.parent is not None for index in found.space.indices)
     rows = {"sets": f"{sets}, {nested} of them nested", "group order": readable(group_order(found.space))}
+    if automorphic is not None:
+        same = "as many" if automorphic == group_order(found.space) else "not as many"
+        rows["automorphisms"] = f"{readable(automorphic)} of the parameter graph, {same}"
     rows["function preserved"] = {True: "yes", None: "not proved"}[found.preserved]
     if found.preserved:
         rows["extensions"] = f"{found.tried} tried, {len(found.possible)} possible"

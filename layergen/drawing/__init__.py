@@ -1,4 +1,5 @@
-"""Pictures of equivariant maps: the block matrix with its shared parameters, and the diagrams of a block.
+"""Pictures of equivariant maps: the block matrix with its shared parameters, the diagrams of a block, the
+architecture graph.
 
 Figures are made without pyplot, so nothing here changes matplotlib's state; `picture` gives the same bytes
 for the same figure every time.
@@ -6,8 +7,9 @@ for the same figure every time.
 
 from __future__ import annotations
 
+from layergen.drawing.architecture import architecture
 from layergen.drawing.diagrams import diagram_gallery, partition_diagrams
 from layergen.drawing.matrix import block_matrix
 from layergen.drawing.rendering import picture
 
-__all__ = ["block_matrix", "diagram_gallery", "partition_diagrams", "picture"]
+__all__ = ["architecture", "block_matrix", "diagram_gallery", "partition_diagrams", "picture"]
