@@ -19,7 +19,7 @@ from typing import Any
 from symmetry.errors import SpecificationError
 from symmetry.layout import Piece
 
-__all__ = ["Multiset", "Tree", "block_count", "count", "forest"]
+__all__ = ["Multiset", "Tree", "block_count", "count", "forest", "irreps_match"]
 
 Tree = tuple[str, float, tuple[Any, ...]]
 """A set's name, its size (infinite where the size is to play no part), the sorted subtrees under it."""
@@ -35,6 +35,8 @@ def forest(piece: Piece, *, bounded: bool = True) -> Multiset:
     """The permuted positions of a piece as a multiset of trees; `bounded=False` makes every set infinite."""
     children: dict[int | None, list[int]] = {}
     for place in piece.permuted:
+        if piece.positions[place].index.paired:
+            continue
         children.setdefault(piece.positions[place].parent, []).append(place)
 
     def tree(place: int) -> Tree:
@@ -118,4 +120,12 @@ def below(block: Multiset) -> int:
 
 def block_count(pieces: Sequence[Piece], *, bounded: bool = True) -> int:
     """The number of diagrams, free values left aside, of a block over the positions of all `pieces`."""
+    if not irreps_match(pieces):
+        return 0
     return count(merge(*(forest(piece, bounded=bounded) for piece in pieces)))
+
+
+def irreps_match(pieces: Sequence[Piece]) -> bool:
+    """Whether every irreducible representation of one piece is on the other as well."""
+    names = [sorted(p.index.name for p in piece.positions if p.index.paired) for piece in pieces]
+    return all(other == names[0] for other in names[1:])

@@ -9,6 +9,7 @@ a spread.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations, groupby, permutations, product
@@ -16,7 +17,9 @@ from itertools import combinations, groupby, permutations, product
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.layout import Piece, Position, piece_values
+from symmetry.counting import irreps_match
+from symmetry.isotypic import part_matrix
+from symmetry.layout import Piece, Position, leaves, piece_values
 from symmetry.partitions import Partition, forest_partitions
 from symmetry.weight_space import Tensor
 
@@ -111,7 +114,10 @@ class Diagram:
         return f"{left} <- {right}"
 
     def matrix(self) -> NDArray[np.float64]:
-        """The map as a dense 0/1 matrix, shape `(target size, source size)`, tensors flattened row-major."""
+        """The map as a dense matrix, shape `(target size, source size)`, tensors flattened row-major.
+
+        Its entries are 0 and 1 unless there are representation indices; over these, the maps of one block are orthogonal.
+        """
         positions = self.positions
         grid = np.indices([position.index.size for position in positions])
         hit = np.ones(grid.shape[1:], dtype=bool)
@@ -121,10 +127,18 @@ class Diagram:
         free = [place for place, position in enumerate(positions) if not position.index.permuted]
         for place, value in zip(free, self.values, strict=True):
             hit &= grid[place] == value
-        whole = np.zeros((int(np.prod(self.target.shape)), int(np.prod(self.source.shape))))
-        rows = piece_values(self.target.layout, self.target.shape, self.target_piece)
-        columns = piece_values(self.source.layout, self.source.shape, self.source_piece)
-        whole[np.ix_(rows, columns)] = hit.reshape(rows.size, columns.size)
+        target, source = self.target, self.source
+        above = next(parts for parts in target.writes if self.target_piece in leaves(parts.layout))
+        below = next(parts for parts in source.reads if self.source_piece in leaves(parts.layout))
+        rows = piece_values(target.layout, target.shape, above.piece)
+        columns = piece_values(source.layout, source.shape, below.piece)
+        inner = hit.reshape(math.prod(self.target_piece.shape), -1)
+        if above.changes:
+            inner = part_matrix(above, self.target_piece, reading=False) @ inner
+        if below.changes:
+            inner = inner @ part_matrix(below, self.source_piece, reading=True).T
+        whole = np.zeros((math.prod(target.shape), math.prod(source.shape)))
+        whole[np.ix_(rows, columns)] = inner
         return whole
 
 
@@ -140,7 +154,9 @@ def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
 
 def block_diagrams(target: Tensor, source: Tensor) -> Iterator[Diagram]:
     """Every diagram of a block, pieces in order, partitions by restricted growth, free values last."""
-    for target_piece, source_piece in product(target.pieces, source.pieces):
+    for target_piece, source_piece in product(target.targets, source.sources):
+        if not irreps_match((target_piece, source_piece)):
+            continue
         positions = joint_positions(target_piece, source_piece)
         free = [range(position.index.size) for position in positions if not position.index.permuted]
         for blocks in forest_partitions(positions):
@@ -161,7 +177,8 @@ def sides(piece: Piece, most: Mapping[str, int], *, ordered: bool) -> Iterator[S
         options = []
         for name in sorted(set(sets)):
             own = [number for number, other in enumerate(sets) if other == name]
-            sizes = range(min(len(own), most.get(name, 0)) + 1)
+            fewest = len(own) if piece.positions[blocks[own[0]][0]].index.paired else 0
+            sizes = range(fewest, min(len(own), most.get(name, 0)) + 1)
             options.append([kept for size in sizes for kept in combinations(own, size)])
         for chosen in product(*options):
             side = Side(piece, blocks, tuple(number for kept in chosen for number in kept))
@@ -211,4 +228,5 @@ def block_names(positions: tuple[Position, ...], blocks: Partition) -> list[str]
 
 def piece_name(tensor: Tensor, piece: Piece) -> str:
     """The tensor's name, with the piece's number where there are several."""
-    return tensor.name if len(tensor.pieces) == 1 else f"{tensor.name}#{piece.number}"
+    several = len(tensor.targets) > 1 or len(tensor.sources) > 1
+    return f"{tensor.name}#{piece.number}" if several else tensor.name

@@ -1,5 +1,7 @@
 """Group elements: a permutation for each set, for a nested set one for each element of its parents.
 
+Where there are representation indices, an element also has a part for each group that acts on them.
+
 An element moves the entry at index `i` to index `g·i`. A nested set's part has one row for each element of the
 parent: `part[h, u]` is where the unit `u` of head `h` goes within the head that `h` goes to; together with the
 parent's part that is an element of the wreath product.
@@ -9,15 +11,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symmetry.errors import SpecificationError
-from symmetry.indices import PositionalIndex
+from symmetry.indices import PositionalIndex, RepresentationIndex
 from symmetry.layout import Piece, take_apart
+from symmetry.representations import Element, find_group
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["GroupElement", "element", "generators", "group_order", "identity", "random_element"]
@@ -39,24 +42,29 @@ class GroupElement:
 
     space: WeightSpace
     parts: Mapping[str, Indices]
+    turns: Mapping[str, Element] = field(default_factory=dict)
+    """For each group that acts on representation indices its element, as escnn has it."""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GroupElement) or self.space != other.space:
             return NotImplemented if not isinstance(other, GroupElement) else False
-        return all(np.array_equal(part, other.parts[name]) for name, part in self.parts.items())
+        same = all(np.array_equal(part, other.parts[name]) for name, part in self.parts.items())
+        return same and all(turn == other.turns[group] for group, turn in self.turns.items())
 
     def __hash__(self) -> int:
         return hash(tuple((name, part.tobytes()) for name, part in self.parts.items()))
 
     def __repr__(self) -> str:
         moved = {name: part.tolist() for name, part in self.parts.items() if name in self.moved}
-        return f"element(space, {moved})"
+        turned = ", ".join(f"{g!r}: {' '.join(str(self.turns[g]).split())}" for g in self.moved if g in self.turns)
+        return f"element(space, {moved}{f', turns={{{turned}}}' if turned else ''})"
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """The sets that the element does not leave as they are."""
+        """The sets, and groups that act on representation indices, of which the element is not the identity."""
         still = {name: np.broadcast_to(np.arange(part.shape[-1]), part.shape) for name, part in self.parts.items()}
-        return tuple(name for name, part in self.parts.items() if not np.array_equal(part, still[name]))
+        sets = tuple(name for name, part in self.parts.items() if not np.array_equal(part, still[name]))
+        return sets + tuple(group for group, turn in self.turns.items() if turn != find_group(group).provider.identity)
 
     def images(self, name: str) -> tuple[Indices, ...]:
         """Where each element of a set goes: one array of coordinates for each parent and for the set itself."""
@@ -70,21 +78,25 @@ class GroupElement:
         for name, part in self.parts.items():
             parts[name] = np.empty_like(part)
             parts[name][self.images(name)] = np.broadcast_to(np.arange(part.shape[-1]), part.shape)
-        return GroupElement(self.space, frozen(parts))
+        return GroupElement(self.space, frozen(parts), {group: ~turn for group, turn in self.turns.items()})
 
     def __matmul__(self, other: GroupElement) -> GroupElement:
         """First `other`, then this element."""
         if self.space != other.space:
             raise SpecificationError("elements of two different weight spaces cannot be composed")
-        return GroupElement(self.space, frozen({n: part[other.images(n)] for n, part in self.parts.items()}))
+        parts = frozen({name: part[other.images(name)] for name, part in self.parts.items()})
+        return GroupElement(self.space, parts, {group: turn @ other.turns[group] for group, turn in self.turns.items()})
 
     def on(self, space: WeightSpace) -> GroupElement:
         """The same permutations acting on another weight space that shares sets; its own sets stay still."""
         shared = {name: part for name, part in self.parts.items() if name in {index.name for index in space.indices}}
-        return element(space, shared)
+        return element(space, shared, {group: turn for group, turn in self.turns.items() if group in space.groups})
 
     def tensor_index(self, name: str) -> Indices:
-        """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one."""
+        """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one.
+
+        Of the permutations only; representation indices stay still.
+        """
         tensor = self.space[name]
         flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
         moved = np.empty(flat.size, dtype=np.intp)
@@ -123,8 +135,21 @@ class GroupElement:
             )
         index = self.tensor_index(name)
         if not channels:
-            return array.reshape(-1)[index].reshape(array.shape)
-        return array.reshape(array.shape[0], index.size, array.shape[-1])[:, index].reshape(array.shape)
+            moved = array.reshape(-1)[index].reshape(array.shape)
+        else:
+            moved = array.reshape(array.shape[0], index.size, array.shape[-1])[:, index].reshape(array.shape)
+        return self.turned(name, moved, lead=int(channels)) if self.turns else moved
+
+    def turned(self, name: str, array: Any, lead: int) -> Any:
+        """An array of its own with the groups' matrices applied along the representation indices of a tensor."""
+        for piece, part in take_apart(self.space[name].layout, array, lead):
+            for place, position in enumerate(piece.positions):
+                if isinstance(position.index, RepresentationIndex):
+                    matrix: Any = position.index.acting.matrix(self.turns[position.index.group]).T
+                    matrix = matrix if isinstance(part, np.ndarray) else part.new_tensor(matrix)
+                    along = part.swapaxes(place + lead, -1)
+                    along[...] = along @ matrix
+        return array
 
 
 def frozen(parts: Mapping[str, Indices]) -> dict[str, Indices]:
@@ -147,11 +172,14 @@ def identity(space: WeightSpace) -> GroupElement:
     return element(space, {})
 
 
-def element(space: WeightSpace, parts: Mapping[str, ArrayLike]) -> GroupElement:
-    """The element with the given permutations; sets that are not given stay still.
+def element(
+    space: WeightSpace, parts: Mapping[str, ArrayLike], turns: Mapping[str, Element] | None = None
+) -> GroupElement:
+    """The element with the given permutations and elements of groups; sets and groups not given stay still.
 
     A part has the shape `(*sizes of parents, size)`. Raises `SpecificationError` if one is not a permutation.
     """
+    still = {group: find_group(group).provider.identity for group in space.groups}
     for name in parts:
         if not space.index(name).permuted:
             raise SpecificationError(f"{name!r} is free: nothing permutes it")
@@ -167,7 +195,7 @@ def element(space: WeightSpace, parts: Mapping[str, ArrayLike]) -> GroupElement:
                 remedy=f"give an array of shape {sizes} whose rows are permutations of 0…{index.size - 1}",
             )
         whole[index.name] = part.astype(np.intp)
-    return GroupElement(space, frozen(whole))
+    return GroupElement(space, frozen(whole), still | dict(turns or {}))
 
 
 def random_element(
@@ -183,11 +211,11 @@ def random_element(
         if positional or not isinstance(index, PositionalIndex):
             sizes = tuple(space.index(name).size for name in lineage(space, index.name))
             parts[index.name] = rng.permuted(np.broadcast_to(np.arange(index.size), sizes), axis=-1)
-    return element(space, parts)
+    return element(space, parts, {group: find_group(group).sample(rng) for group in space.groups})
 
 
 def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
-    """Elements that generate the group: for each set a transposition and a cycle.
+    """Elements that generate the group: for each set a transposition and a cycle, for other groups their generators.
 
     For a nested set they act within the first element of its parents: the parents' permutations carry them to
     the others.
@@ -202,13 +230,19 @@ def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[Grou
             part = np.broadcast_to(still, sizes).copy()
             part[(0,) * (len(sizes) - 1)] = move
             yield element(space, {index.name: part})
+    for group in space.groups:
+        yield from (element(space, {}, {group: turn}) for turn in find_group(group).generators)
 
 
 def group_order(space: WeightSpace, *, positional: bool = False) -> int:
-    """The number of elements: a factorial for each set, for a nested one its power to the number of parents."""
+    """The number of elements: a factorial for each set, for a nested one its power to the number of parents.
+
+    Times the orders of the finite groups that act on representation indices; compact groups are left aside.
+    """
     order = 1
     for index in (index for index in space.indices if index.permuted):
         if positional or not isinstance(index, PositionalIndex):
             copies = math.prod(space.index(name).size for name in lineage(space, index.name)[:-1])
             order *= math.factorial(index.size) ** copies
-    return order
+    finite = [group for group in map(find_group, space.groups) if group.finite]
+    return order * math.prod(len(group.elements) for group in finite)

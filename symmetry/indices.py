@@ -12,8 +12,18 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from symmetry.errors import SpecificationError
+from symmetry.representations import Given, Representation, find_group, representation
 
-__all__ = ["KINDS", "FreeIndex", "Index", "PositionalIndex", "SetIndex", "check_name"]
+__all__ = [
+    "KINDS",
+    "FreeIndex",
+    "Index",
+    "IrrepIndex",
+    "PositionalIndex",
+    "RepresentationIndex",
+    "SetIndex",
+    "check_name",
+]
 
 
 def check_name(name: Any) -> str:
@@ -60,6 +70,8 @@ class Index:
     """Section of the specification in which the kind is declared."""
     permuted: ClassVar[bool]
     """Whether the symmetric group of its size acts on it in the derivation."""
+    paired: ClassVar[bool] = False
+    """Whether a diagram joins it to its like on the other side, and to nothing else."""
 
     @property
     def parent(self) -> str | None:
@@ -74,6 +86,10 @@ class Index:
     def declaration(self) -> str:
         """The right-hand side of the declaration, as TOML."""
         return str(self.size)
+
+    def of_size(self, size: int) -> Any:
+        """The right-hand side of the declaration, as Python, for another size."""
+        return size
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,9 @@ class SetIndex(Index):
     def declaration(self) -> str:
         return str(self.size) if self.within is None else f'{{ size = {self.size}, within = "{self.within}" }}'
 
+    def of_size(self, size: int) -> Any:
+        return size if self.within is None else {"size": size, "within": self.within}
+
 
 @dataclass(frozen=True, slots=True)
 class FreeIndex(Index):
@@ -132,4 +151,79 @@ class PositionalIndex(Index):
     permuted: ClassVar[bool] = True
 
 
-KINDS: tuple[type[Index], ...] = (SetIndex, FreeIndex, PositionalIndex)
+@dataclass(frozen=True, slots=True)
+class RepresentationIndex(Index):
+    """An index on which a finite or compact group acts by an orthogonal representation.
+
+    Indices with one group transform together. `representation` is a sum of `irrep(…)`, `trivial`, `standard`,
+    `regular`, `quotient(…)` and `grid(…)`, or for a finite group a matrix for each generator.
+    """
+
+    group: str
+    representation: Given
+
+    section: ClassVar[str] = "representations"
+    permuted: ClassVar[bool] = False
+
+    @classmethod
+    def declared(cls, name: str, declaration: Any) -> RepresentationIndex:
+        remedy = f'write {name} = {{ group = "C4", representation = "irrep(1)" }}'
+        if not isinstance(declaration, dict):
+            raise SpecificationError(f"{name!r} is declared as {declaration!r}", remedy=remedy)
+        if unknown := sorted(set(declaration) - {"group", "representation", "size"}, key=str):
+            raise SpecificationError(f"unknown key {unknown[0]!r} in the declaration of {name!r}", remedy=remedy)
+        if missing := [key for key in ("group", "representation") if key not in declaration]:
+            raise SpecificationError(f"no {missing[0]} in the declaration of {name!r}", remedy=remedy)
+        group, given = find_group(declaration["group"]).name, read_representation(name, declaration["representation"])
+        size = representation(group, given).size
+        if declaration.get("size", size) != size:
+            raise SpecificationError(
+                f"{name!r} has the size {declaration['size']}, but its representation {size}",
+                remedy="leave the size out: it follows from the representation",
+            )
+        return cls(name, size, group, given)
+
+    def declaration(self) -> str:
+        given = self.representation
+        text = f'"{given}"' if isinstance(given, str) else str(given).replace(",)", ")").translate(BRACKETS)
+        return f'{{ group = "{self.group}", representation = {text} }}'
+
+    def of_size(self, size: int) -> Any:
+        return {"group": self.group, "representation": self.representation, "size": size}
+
+    @property
+    def acting(self) -> Representation:
+        """The representation itself."""
+        return representation(self.group, self.representation)
+
+
+BRACKETS = str.maketrans("()", "[]")
+
+
+def read_representation(name: str, given: Any) -> Given:
+    """A representation in words, or matrices as nested tuples. Raises `SpecificationError` for anything else."""
+    if isinstance(given, str):
+        return " + ".join(" ".join(term.split()) for term in given.split("+"))
+    try:
+        return tuple(tuple(tuple(float(entry) for entry in row) for row in matrix) for matrix in given)
+    except (TypeError, ValueError):
+        raise SpecificationError(
+            f"the representation of {name!r} is {given!r}",
+            remedy='give words, as in "regular + irrep(1)", or a list of matrices, one for each generator',
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class IrrepIndex(Index):
+    """The index of an irreducible representation, into which tensors over representation indices are decomposed.
+
+    By Schur's lemma an equivariant map joins it to one of the same irreducible representation and to nothing else.
+    It is never declared.
+    """
+
+    section: ClassVar[str] = ""
+    permuted: ClassVar[bool] = True
+    paired: ClassVar[bool] = True
+
+
+KINDS: tuple[type[Index], ...] = (SetIndex, FreeIndex, PositionalIndex, RepresentationIndex)

@@ -63,7 +63,7 @@ class Block:
     @property
     def piece_pairs(self) -> list[tuple[Piece, Piece]]:
         """The pairs of pieces that the block is the direct sum of."""
-        return [(target, source) for target in self.target.pieces for source in self.source.pieces]
+        return [(target, source) for target in self.target.targets for source in self.source.sources]
 
     def diagrams(self, *, limit: int = LIMIT) -> Iterator[Diagram]:
         """The diagrams, one a dimension. Raises `SpecificationError` at once if there are more than `limit`."""

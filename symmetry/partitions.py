@@ -52,6 +52,9 @@ def forest_partitions(positions: Sequence[Position], places: Sequence[int] | Non
 
 def nested_partitions(positions: Sequence[Position], group: Sequence[int]) -> Iterator[Partition]:
     """Partitions of the places of one set, with those of the places nested below each block."""
+    if positions[group[0]].index.paired:
+        yield (tuple(group),)
+        return
     for partition in set_partitions(group, positions[group[0]].index.size):
         below = [
             list(forest_partitions(positions, [p for p, position in enumerate(positions) if position.parent in block]))

@@ -8,7 +8,8 @@ from typing import Any
 
 from symmetry.axes import Atom, Expression, Product, parse_axes, print_axes
 from symmetry.errors import SpecificationError
-from symmetry.indices import KINDS, FreeIndex, Index, PositionalIndex, SetIndex, check_name
+from symmetry.indices import KINDS, FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex, check_name
+from symmetry.isotypic import Parts, decomposed
 from symmetry.layout import Layout, Piece, expression_size, leaves, make_layout
 
 __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
@@ -16,13 +17,25 @@ __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of a weight space: its name, its axes, and the pieces it is made of."""
+    """A tensor of a weight space: its name, its axes, the pieces it is made of, and their irreducible parts."""
 
     name: str
     axes: tuple[Expression, ...]
     shape: tuple[int, ...]
     layout: Layout = field(repr=False)
     pieces: tuple[Piece, ...] = field(repr=False)
+    reads: tuple[Parts, ...] = field(repr=False, compare=False)
+    writes: tuple[Parts, ...] = field(repr=False, compare=False)
+
+    @property
+    def sources(self) -> tuple[Piece, ...]:
+        """The parts that maps read: the pieces, those over representation indices taken apart into irreducible ones."""
+        return parts_of(self.pieces, self.reads)
+
+    @property
+    def targets(self) -> tuple[Piece, ...]:
+        """The parts that maps write."""
+        return parts_of(self.pieces, self.writes)
 
     def __str__(self) -> str:
         return f"{self.name}[{print_axes(self.axes)}]"
@@ -32,8 +45,9 @@ class Tensor:
 class WeightSpace:
     """The weights of an architecture, with the symmetry of its neurons.
 
-    `tensors` maps each `state_dict` key to its axes; `sets`, `free` and `positional` declare the indices.
-    A nested set is declared by a mapping with `size` and `within`. Raises `SpecificationError` when anything
+    `tensors` maps each `state_dict` key to its axes; `sets`, `free`, `positional` and `representations` declare the
+    indices. A nested set is declared by a mapping with `size` and `within`, a representation by one with `group` and
+    `representation`. Raises `SpecificationError` when anything
     is malformed, undeclared or unused.
 
     >>> space = WeightSpace(
@@ -57,8 +71,14 @@ class WeightSpace:
         sets: Mapping[str, Any] | None = None,
         free: Mapping[str, int] | None = None,
         positional: Mapping[str, int] | None = None,
+        representations: Mapping[str, Any] | None = None,
     ) -> None:
-        sections = {SetIndex: sets, FreeIndex: free, PositionalIndex: positional}
+        sections: dict[type[Index], Mapping[str, Any] | None] = {
+            SetIndex: sets,
+            FreeIndex: free,
+            PositionalIndex: positional,
+            RepresentationIndex: representations,
+        }
         indices = declared_indices(sections)
         built = tuple(make_tensor(name, axes, indices) for name, axes in check_tensors(tensors).items())
         check_used(indices, built)
@@ -103,6 +123,21 @@ class WeightSpace:
         return tuple(piece for tensor in self.tensors for piece in tensor.pieces)
 
     @property
+    def sources(self) -> tuple[Piece, ...]:
+        """Every part that maps from this space read."""
+        return tuple(piece for tensor in self.tensors for piece in tensor.sources)
+
+    @property
+    def targets(self) -> tuple[Piece, ...]:
+        """Every part that maps to this space write."""
+        return tuple(piece for tensor in self.tensors for piece in tensor.targets)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Names of the groups that act on representation indices."""
+        return tuple(dict.fromkeys(i.group for i in self.indices if isinstance(i, RepresentationIndex)))
+
+    @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each tensor by name."""
         return {tensor.name: tensor.shape for tensor in self.tensors}
@@ -125,9 +160,7 @@ class WeightSpace:
             self.index(name)
         sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
         for index in self.indices:
-            size = sizes.get(index.name, index.size)
-            nested = {"size": size, "within": index.parent}
-            sections[index.section][index.name] = size if index.parent is None else nested
+            sections[index.section][index.name] = index.of_size(sizes.get(index.name, index.size))
         return WeightSpace({tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, **sections)
 
 
@@ -141,8 +174,7 @@ def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
         return source
     sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
     for index in (*source.indices, *target.indices):
-        nested = {"size": index.size, "within": index.parent}
-        sections[index.section][index.name] = index.size if index.parent is None else nested
+        sections[index.section][index.name] = index.of_size(index.size)
     tensors = {f"source: {tensor.name}": print_axes(tensor.axes) for tensor in source}
     tensors |= {f"target: {tensor.name}": print_axes(tensor.axes) for tensor in target}
     return WeightSpace(tensors, **sections)
@@ -215,12 +247,21 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
                 raise undeclared(atom, indices)
         shape = tuple(expression_size(axis, indices) for axis in axes)
         layout = make_layout(name, axes, indices)
+        pieces = tuple(leaves(layout))
+        reads, writes = (decomposed(pieces, reading=reading) for reading in (True, False))
     except SpecificationError as error:
         text = error.text if error.end is None else axes_text
         raise SpecificationError(
             error.fault, part=f'tensor "{name}"', text=text, start=error.start, end=error.end, remedy=error.remedy
         ) from None
-    return Tensor(name, axes, shape, layout, tuple(leaves(layout)))
+    return Tensor(name, axes, shape, layout, pieces, reads, writes)
+
+
+def parts_of(pieces: tuple[Piece, ...], decomposition: tuple[Parts, ...]) -> tuple[Piece, ...]:
+    """Every part of some pieces."""
+    if not any(parts.changes for parts in decomposition):
+        return pieces
+    return tuple(part for parts in decomposition for part in leaves(parts.layout))
 
 
 def atoms(expressions: Iterable[Expression]) -> Iterator[Atom]:

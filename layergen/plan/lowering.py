@@ -28,8 +28,8 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     Raises `SpecificationError` if the maps have more than `limit` diagrams (free values left open).
     """
     check_limit(maps.diagram_count, limit, "the layer")
-    sources = by_core(maps.source.pieces, positions_by_set(maps.target.pieces), limit, ordered=True)
-    targets = by_core(maps.target.pieces, positions_by_set(maps.source.pieces), limit, ordered=False)
+    sources = by_core(maps.source.sources, positions_by_set(maps.target.targets), limit, ordered=True)
+    targets = by_core(maps.target.targets, positions_by_set(maps.source.sources), limit, ordered=False)
     mixes = [
         mix
         for core in sorted(targets, key=lambda core: (len(core.sets), core.sets, str(core.parents)))

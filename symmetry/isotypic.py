@@ -1,0 +1,226 @@
+"""Tensors over representation indices in irreducible parts, where equivariant maps are diagrams again.
+
+A piece with positions over which one group acts is a tensor product of representations. An orthogonal change of basis
+takes it to a direct sum of irreducible ones, `multiplicity` copies of each. A map between two such sums takes copies
+of an irreducible representation to copies of the same one (Schur's lemma): the copies are free indices, and the
+representation itself is an index that a diagram carries from source to target. Over the reals more maps commute with
+an irreducible representation than the identity's multiples where its type is complex (2) or quaternionic (4); the
+source then has each copy once for each of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.axes import Atom, Product, Sum
+from symmetry.errors import SpecificationError
+from symmetry.indices import FreeIndex, Index, IrrepIndex, RepresentationIndex
+from symmetry.layout import Layout, Leaf, Piece, Position, Split, Unflatten, leaves, take_apart
+from symmetry.representations import Element, Irrep, find_group
+
+__all__ = ["Change", "Decomposition", "Parts", "apply_change", "decomposition", "decomposed", "part_matrix"]
+
+Matrix = NDArray[np.float64]
+MOST = 4_000
+"""The most unknowns of an intertwiner, entries of the tensor product times those of an irreducible representation."""
+PIVOT = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decomposition:
+    """A tensor product of representations as a direct sum: the copies of each irreducible one, and the basis.
+
+    The columns of `basis` are orthonormal, copy after copy. `reading` has each copy's columns once for each map that
+    commutes with its representation.
+    """
+
+    irreps: tuple[Irrep, ...]
+    multiplicities: tuple[int, ...]
+    basis: Matrix
+    reading: Matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """The dimensions at `places` become one, the last, in the basis of a decomposition. `name` is for the basis."""
+
+    places: tuple[int, ...]
+    sizes: tuple[int, ...]
+    decomposition: Decomposition
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parts:
+    """A piece, what takes it to irreducible representations, and how it is taken apart then."""
+
+    piece: Piece
+    changes: tuple[Change, ...]
+    layout: Layout
+
+
+@cache
+def decomposition(group: str, factors: tuple[Any, ...]) -> Decomposition:
+    """The decomposition of a tensor product of a group's representations, given by their indices' declarations.
+
+    The basis depends on the irreducible representations' matrices only, to the sign. Raises `SpecificationError` for
+    a product that is too large.
+    """
+    acting = [RepresentationIndex("", 0, group, given).acting for given in factors]
+    size, frequency = math.prod(one.size for one in acting), sum(one.frequency for one in acting)
+
+    def matrix(g: Element) -> Matrix:
+        return reduce(np.kron, [one.matrix(g) for one in acting])
+
+    found: list[tuple[Irrep, list[Matrix]]] = []
+    for irrep in find_group(group).irreps(frequency):
+        if size * irrep.size > MOST:
+            raise SpecificationError(
+                f"a tensor product of representations of {group} has {size} entries", remedy="use fewer or smaller ones"
+            )
+        weighted = find_group(group).weighted(frequency + irrep.frequency)
+        mean = sum((w * np.kron(matrix(g), irrep.matrix(g)) for g, w in weighted), np.zeros((size * irrep.size,) * 2))
+        if copies := list(orthonormal_copies(mean, irrep)):
+            found.append((irrep, copies))
+    basis = [copy for _, copies in found for copy in copies]
+    reading = [copy @ other for irrep, copies in found for copy in copies for other in irrep.commuting]
+    return Decomposition(
+        tuple(irrep for irrep, _ in found),
+        tuple(len(copies) for _, copies in found),
+        np.concatenate(basis, axis=1),
+        np.concatenate(reading, axis=1),
+    )
+
+
+def orthonormal_copies(projector: Matrix, irrep: Irrep) -> Iterator[Matrix]:
+    """Isometries from an irreducible representation into the space, orthogonal to each other's images.
+
+    `projector` is that onto the intertwiners, matrices `(space, irrep)` row by row.
+    """
+    taken: list[Matrix] = []
+    for row in echelon(projector):
+        rest = row - sum((one * float(one @ row) for one in taken), np.zeros_like(row))
+        if np.linalg.norm(rest) < PIVOT:
+            continue
+        copy = (rest / np.linalg.norm(rest)).reshape(-1, irrep.size)
+        taken += [(copy @ other).ravel() / np.linalg.norm(copy @ other) for other in irrep.commuting]
+        yield cleaned(copy * math.sqrt(irrep.size))
+
+
+def echelon(projector: Matrix) -> Matrix:
+    """The reduced row echelon form of a basis of a projector's image; it depends on the image only."""
+    _, vectors = np.linalg.eigh(projector)
+    rank = round(float(np.trace(projector)))
+    rows = vectors[:, len(vectors) - rank :].T.copy()
+    column = 0
+    for place in range(rank):
+        while (pivot := int(np.argmax(np.abs(rows[place:, column]))) + place) is not None:
+            if abs(rows[pivot, column]) > PIVOT:
+                break
+            column += 1
+        rows[[place, pivot]] = rows[[pivot, place]]
+        rows[place] /= rows[place, column]
+        others = np.arange(rank) != place
+        rows[others] -= np.outer(rows[others, column], rows[place])
+        column += 1
+    return cleaned(rows)
+
+
+def cleaned(matrix: Matrix) -> Matrix:
+    """A matrix without the noise in its zeros and whole numbers."""
+    whole = np.round(matrix)
+    return np.where(np.abs(matrix - whole) < 1e-12, whole, matrix) + 0.0
+
+
+def decomposed(pieces: Sequence[Piece], *, reading: bool) -> tuple[Parts, ...]:
+    """The parts of a tensor's pieces, numbered through; a piece without representation indices is its own part."""
+    if not any(isinstance(p.index, RepresentationIndex) for piece in pieces for p in piece.positions):
+        return tuple(Parts(piece, (), Leaf(piece)) for piece in pieces)
+    numbers = iter(range(2**62))
+    found = []
+    for piece in pieces:
+        changes = tuple(piece_changes(piece))
+        found.append(Parts(piece, changes, part_layout(piece, changes, numbers, reading=reading)))
+    return tuple(found)
+
+
+def piece_changes(piece: Piece) -> Iterator[Change]:
+    """One change of basis for each group that acts on a piece."""
+    by_group: dict[str, list[tuple[int, RepresentationIndex]]] = {}
+    for place, position in enumerate(piece.positions):
+        if isinstance(position.index, RepresentationIndex):
+            by_group.setdefault(position.index.group, []).append((place, position.index))
+    gone: list[int] = []
+    for group, members in by_group.items():
+        places = tuple(place - sum(other < place for other in gone) for place, _ in members)
+        factors = tuple(index.representation for _, index in members)
+        name = "_".join(index.name for _, index in members)
+        yield Change(places, tuple(index.size for _, index in members), decomposition(group, factors), name)
+        gone += [place for place, _ in members]
+
+
+def part_layout(piece: Piece, changes: Sequence[Change], numbers: Iterator[int], *, reading: bool) -> Layout:
+    """How a piece in the changed basis is taken apart: by irreducible representation, then copies from its index."""
+    stays = [p for p, position in enumerate(piece.positions) if not isinstance(position.index, RepresentationIndex)]
+    renumbered = {old: new for new, old in enumerate(stays)}
+    plain = [
+        replace(piece.positions[old], parent=renumbered.get(piece.positions[old].parent))  # type: ignore[arg-type]
+        for old in stays
+    ]
+
+    def lay(found: list[Position], rest: Sequence[Change]) -> Layout:
+        if not rest:
+            return Leaf(Piece(piece.tensor, next(numbers), tuple(found)))
+        summands = rest[0].decomposition
+        counts = [
+            copies * (len(irrep.commuting) if reading else 1)
+            for irrep, copies in zip(summands.irreps, summands.multiplicities, strict=True)
+        ]
+        terms = tuple(
+            Product((Atom("", count), Atom("", irrep.size)))
+            for irrep, count in zip(summands.irreps, counts, strict=True)
+        )
+        dim = len(found)
+        branches = []
+        for irrep, count in zip(summands.irreps, counts, strict=True):
+            indices: list[Index] = [FreeIndex("", count)]
+            if irrep.trivial:
+                branches.append(lay([*found, Position(indices[0])], rest[1:]))
+                continue
+            indices.append(IrrepIndex(f"{identifier(irrep.group)}.{irrep.label}", irrep.size))
+            below = lay([*found, *map(Position, indices)], rest[1:])
+            factors = (Atom("", count), Atom("", irrep.size))
+            branches.append(Unflatten(dim, factors, (count, irrep.size), below))
+        sizes = tuple(count * irrep.size for irrep, count in zip(summands.irreps, counts, strict=True))
+        return branches[0] if len(branches) == 1 else Split(dim, terms, sizes, tuple(branches))
+
+    return lay(plain, list(changes))
+
+
+def identifier(group: str) -> str:
+    """A group's name without brackets."""
+    return "".join(letter for letter in group if letter.isalnum())
+
+
+def apply_change(change: Change, array: Any, lead: int = 0, *, reading: bool) -> Any:
+    """An array in the basis of a change; `lead` dimensions come before those of the piece."""
+    places = [place + lead for place in change.places]
+    array = np.moveaxis(array, places, range(-len(places), 0))
+    array = array.reshape(*array.shape[: -len(places)], -1)
+    return array @ (change.decomposition.reading if reading else change.decomposition.basis)
+
+
+def part_matrix(parts: Parts, part: Piece, *, reading: bool) -> Matrix:
+    """The columns of a part: entries of the whole piece, row-major, by entries of the part, row-major."""
+    entries = math.prod(parts.piece.shape)
+    array: Any = np.eye(entries).reshape(entries, *parts.piece.shape)
+    for change in parts.changes:
+        array = apply_change(change, array, 1, reading=reading)
+    return next(found for leaf, found in take_apart(parts.layout, array, 1) if leaf == part).reshape(entries, -1)

@@ -1,0 +1,336 @@
+"""Specifications of escnn networks: right ones preserve the function, mistakes in them do not."""
+
+import importlib
+import math
+import re
+import subprocess
+import sys
+from itertools import groupby, pairwise
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+import layergen
+import symmetry
+from layergen.steerable import Steerable, steerable_space
+from layergen.testing import assert_function_preserved
+from symmetry import SpecificationError
+from symmetry.elements import group_order
+
+escnn = pytest.importorskip("escnn.nn", exc_type=ImportError)
+escnn_group = pytest.importorskip("escnn.group", exc_type=ImportError)
+gspaces = pytest.importorskip("escnn.gspaces", exc_type=ImportError)
+
+# escnn hands a matrix class to scikit-learn, which refuses it since 1.2; without scikit-learn it uses scipy.
+importlib.import_module("escnn.group._numerical").randomized_svd = None
+
+C4, D4, SO2 = gspaces.rot2dOnR2(4), gspaces.flipRot2dOnR2(4), gspaces.rot2dOnR2(-1, maximum_frequency=2)
+POINT = gspaces.no_base_space(D4.fibergroup)
+
+
+def fields(space, *kinds):
+    """A field type from pairs of a representation's name and a count: `("regular", 2), ((1,), 3)`."""
+    named = {"regular": lambda: space.regular_repr, "trivial": lambda: space.trivial_repr}
+    several = [[named[kind]() if kind in named else space.irrep(*kind)] * count for kind, count in kinds]
+    return escnn.FieldType(space, [one for some in several for one in some])
+
+
+def in_general_position(network, seed=0):
+    """The network with random weights, biases and running statistics."""
+    generator = torch.Generator().manual_seed(seed)
+    trained = {name for name, value in network.named_parameters() if value.requires_grad}
+    for name, value in network.state_dict().items():
+        if name in trained or name.endswith("running_mean"):
+            value.normal_(generator=generator)
+        elif name.endswith("running_var"):
+            value.uniform_(0.5, 2, generator=generator)
+    return network
+
+
+def random_input(network, batch=2, size=9):
+    kind = Steerable(network).in_type
+    shape = (batch, kind.size, *(size,) * kind.gspace.dimensionality)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def assert_preserved(network, space, examples=3):
+    module = Steerable(in_general_position(network))
+    assert_function_preserved(module, space, [random_input(network)], examples=examples)
+
+
+def regular_and_trivial():
+    """C4: two hidden layers of two representations, batch norm, pooling over space and over the group."""
+    x, h, k = (
+        fields(C4, ("trivial", 2)),
+        fields(C4, ("regular", 2), ("trivial", 3)),
+        fields(C4, ("trivial", 2), ("regular", 3)),
+    )
+    pooled, y = fields(C4, ("trivial", 5)), fields(C4, ("trivial", 2), ((1,), 1))
+    return escnn.SequentialModule(
+        escnn.R2Conv(x, h, 3),
+        escnn.InnerBatchNorm(h),
+        escnn.ReLU(h),
+        escnn.PointwiseAvgPool2D(h, 2),
+        escnn.R2Conv(h, k, 3, padding=1),
+        escnn.ELU(k),
+        escnn.PointwiseDropout(k),
+        escnn.GroupPooling(k),
+        escnn.R2Conv(pooled, y, 3, padding=1),
+    )
+
+
+def dihedral():
+    """D4: three representations, in nested torch sequences; one nonlinearity is used twice."""
+    quotient = D4.quotient_repr((None, 2))
+    h = escnn.FieldType(D4, [D4.regular_repr] * 2 + [quotient] * 2 + [D4.trivial_repr] * 2)
+    relu = escnn.ReLU(h)
+    first = escnn.R2Conv(fields(D4, ("trivial", 1)), h, 3)
+    inner = nn.Sequential(relu, escnn.R2Conv(h, h, 3), escnn.InnerBatchNorm(h), relu, escnn.PointwiseMaxPool2D(h, 2))
+    return nn.Sequential(first, inner, escnn.R2Conv(h, fields(D4, ("regular", 1)), 1))
+
+
+def gated():
+    """SO(2): irreducible fields, each with a gate (in order of size: the trivial one's is first), and norms."""
+    h = fields(SO2, ("trivial", 6), ((1,), 2), ((2,), 2), ("trivial", 2))
+    gates = escnn.GatedNonLinearity1(h, ["gate"] * 6 + ["gated"] * 6)
+    k, pooled = fields(SO2, ((2,), 2), ("trivial", 3)), fields(SO2, ("trivial", 5))
+    return escnn.SequentialModule(
+        escnn.R2Conv(fields(SO2, ("trivial", 1)), h, 5, padding=2),
+        escnn.IIDBatchNorm2d(h),
+        gates,
+        escnn.R2Conv(gates.out_type, k, 5, padding=2),
+        escnn.NormNonLinearity(k),
+        escnn.NormPool(k),
+        escnn.R2Conv(pooled, fields(SO2, ((1,), 2)), 5, padding=2),
+    )
+
+
+def uniformly_gated():
+    """SO(2): fields that hold their own gates."""
+    group = SO2.fibergroup
+    whole = escnn_group.directsum([group.irrep(0), group.irrep(0), group.irrep(1), group.irrep(2)], name="with gates")
+    h = escnn.FieldType(SO2, [whole] * 3)
+    gates = escnn.GatedNonLinearityUniform(h)
+    return escnn.SequentialModule(
+        escnn.R2Conv(fields(SO2, ("trivial", 2)), h, 5), gates, escnn.R2Conv(gates.out_type, fields(SO2, ((1,), 1)), 5)
+    )
+
+
+def linear():
+    """Linear layers of D4's representations, on points."""
+    h, k = fields(POINT, ("regular", 3), ((1, 1), 2)), fields(POINT, ("regular", 2), ("trivial", 2))
+    return escnn.SequentialModule(
+        escnn.Linear(fields(POINT, ("trivial", 2), ((1, 1), 1)), h),
+        escnn.NormNonLinearity(h, bias=False),
+        escnn.Linear(h, k),
+        escnn.ReLU(k),
+        escnn.Linear(k, fields(POINT, ((1, 1), 2))),
+    )
+
+
+NETWORKS = {
+    regular_and_trivial: (2, 3, 2, 3),
+    dihedral: (2, 2, 2, 2, 2, 2),
+    gated: (2, 2, 2, 2, 3),
+    uniformly_gated: (3,),
+    linear: (3, 2, 2, 2),
+}
+"""Each network with the sizes of its sets: the fields of one representation in one hidden layer."""
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_permuting_the_fields_of_hidden_layers_preserves_the_function(network):
+    space = steerable_space(network())
+    assert tuple(index.size for index in space.indices) == NETWORKS[network]
+    assert group_order(space) == math.prod(map(math.factorial, NETWORKS[network]))
+    assert symmetry.parse(str(space)) == space
+    assert_preserved(network(), space)
+
+
+def test_the_weights_of_a_layer_are_blocks_of_representations():
+    space = steerable_space(regular_and_trivial())
+    assert str(space["0.weights"]) == "0.weights[((h_0_irrep_0 2 2) + (h_0_regular 2 6))]"
+    assert str(space["0.bias"]) == "0.bias[(h_0_regular + h_0_irrep_0)]"
+    assert str(space["1.batch_norm_[4].running_var"]) == "1.batch_norm_[4].running_var[h_0_regular]"
+    assert str(space["8.weights"]) == (
+        "8.weights[((2 (h_4_irrep_0 + h_4_regular) 2) + (1 (h_4_irrep_0 + h_4_regular) 2))]"
+    )
+
+
+def test_a_gate_moves_with_what_it_gates():
+    space = steerable_space(gated())
+    gates, fields = "h_0_irrep_0 + h_0_irrep_1 + h_0_irrep_2", "h_0_irrep_0"
+    assert str(space["0.bias"]) == f"0.bias[({gates} + {fields})]"
+    assert str(space["2.bias"]) == f"2.bias[1 ({gates})]"
+
+
+@pytest.mark.parametrize(
+    ("network", "old", "new"),
+    [
+        (regular_and_trivial, '"((2 (h_4', '"((y (h_4'),
+        (regular_and_trivial, "(h_0_irrep_0 2 2) + (h_0_regular 2 6)", "(h_0_irrep_0 y 2) + (h_0_regular y 6)"),
+        (regular_and_trivial, "h_4_regular h_0_regular 24", "h_4_regular y 24"),
+        (regular_and_trivial, "h_4_regular h_0_regular 24", "h_4_regular 24 h_0_regular"),
+        (regular_and_trivial, "h_4_regular h_0_regular 24", "h_0_regular h_4_regular 24"),
+        (regular_and_trivial, "h_4_regular h_0_regular 24", "h_4_regular h_0_regular y 12"),
+        (
+            regular_and_trivial,
+            "(h_4_regular h_0_irrep_0 6) + (h_4_irrep_0 h_0_regular 6)",
+            "(h_4_irrep_0 h_0_regular 6) + (h_4_regular h_0_irrep_0 6)",
+        ),
+        (regular_and_trivial, "(h_0_regular + h_0_irrep_0)", "(h_0_irrep_0 + h_0_regular)"),
+        (regular_and_trivial, '"(h_4_irrep_0 + h_4_regular)"', '"5"'),
+        (regular_and_trivial, '[4].weight" = "h_0_regular"', '[4].weight" = "2"'),
+        (regular_and_trivial, '[4].running_mean" = "h_0_regular"', '[4].running_mean" = "2"'),
+        (regular_and_trivial, "(2 (h_4_irrep_0 + h_4_regular) 2)", "(2 (h_4_regular + h_4_irrep_0) 2)"),
+        (gated, '"1 (h_0_irrep_0 + h_0_irrep_1 + h_0_irrep_2)"', '"1 (h_0_irrep_1 + h_0_irrep_2 + h_0_irrep_0)"'),
+        (gated, '"1 (h_0_irrep_0 + h_0_irrep_1 + h_0_irrep_2)"', '"1 (h_0_irrep_0 + h_0_irrep_1 + y)"'),
+        (gated, '"1 (h_3_irrep_0 + h_3_irrep_2) 1 1"', '"1 (h_3_irrep_2 + h_3_irrep_0) 1 1"'),
+        (uniformly_gated, "(h_0_with_gates 2)", "(2 h_0_with_gates)"),
+        (linear, "(2 h_2_regular 2)", "(y h_2_regular 2)"),
+    ],
+)
+def test_mistakes_are_noticed(network, old, new):
+    right = str(steerable_space(network()))
+    assert right.count(old) == 1
+    text = right.replace(old, new)
+    wrong = symmetry.parse(text.replace("[sets]", "[sets]\ny = 2") if re.search(r"\by\b", new) else text)
+    with pytest.raises(AssertionError, match="the function is not preserved"):
+        assert_preserved(network(), wrong)
+
+
+KINDS = (C4.trivial_repr, C4.irrep(1), C4.quotient_repr(2), C4.regular_repr)
+TYPES = st.lists(st.sampled_from(KINDS), min_size=1, max_size=5).map(lambda kinds: escnn.FieldType(C4, kinds))
+
+
+@settings(max_examples=20)
+@given(st.lists(TYPES, min_size=2, max_size=4), st.booleans())
+def test_fields_in_any_order_are_declared_or_refused(types, bias):
+    modules = []
+    for source, target in pairwise(types):
+        norms = [escnn.IIDBatchNorm2d(target), escnn.NormNonLinearity(target, bias=bias)]
+        modules += [escnn.R2Conv(source, target, 3, padding=1, bias=bias), *norms]
+    network = escnn.SequentialModule(*modules)
+    runs = [[name for name, _ in groupby(one.name for one in kind)] for kind in types[1:-1]]
+    try:
+        space = steerable_space(network)
+    except SpecificationError as error:
+        assert "are not together" in str(error)
+        assert bias
+        assert any(len(set(run)) < len(run) for run in runs)
+        return
+    used = {index.name for index in space.indices}
+    assert len(used) == sum(len(set(run)) for run in runs)
+    assert_preserved(network, space, examples=1)
+
+
+def scattered(*, bias):
+    h = escnn.FieldType(C4, [C4.regular_repr, C4.trivial_repr, C4.regular_repr])
+    x = fields(C4, ("trivial", 1))
+    return escnn.SequentialModule(escnn.R2Conv(x, h, 3, bias=bias), escnn.ReLU(h), escnn.R2Conv(h, x, 3))
+
+
+def test_scattered_fields_are_refused_where_the_language_cannot_say_it():
+    with pytest.raises(SpecificationError) as caught:
+        steerable_space(scattered(bias=True))
+    assert str(caught.value) == (
+        "tensor \"0.bias\": the fields of the set 'h_0_regular' are not together: the language concatenates whole sets\n"
+        "in each type of the network, list the fields of one representation one after the other"
+    )
+    assert_preserved(scattered(bias=False), steerable_space(scattered(bias=False)))
+
+
+def test_the_wrapper_reads_its_weights_in_evaluation_mode_too():
+    network = in_general_position(regular_and_trivial()).eval()
+    expected, x = network(network.in_type(random_input(network))).tensor, random_input(network)
+    module = Steerable(network).eval()
+    assert torch.allclose(module(x), expected, atol=1e-5)
+    assert module.state_dict().keys() == network.state_dict().keys()
+    assert not any(name.endswith(("filter", "expanded_bias")) for name in module.state_dict())
+    moved = {name: value + 1 for name, value in module.state_dict().items() if name.endswith("weights")}
+    assert not torch.allclose(torch.func.functional_call(module, moved, x), expected, atol=1e-1)
+    assert not module.get_submodule("1").training
+    assert not module.get_submodule("6").training
+    assert module.get_submodule("0").training
+    assert module.train().get_submodule("6").training
+
+
+def test_a_metanetwork_does_not_see_the_order_of_the_fields():
+    space = steerable_space(regular_and_trivial())
+    states = [in_general_position(regular_and_trivial(), seed).state_dict() for seed in range(4)]
+    x = layergen.stack([{name: state[name] for name in space.names} for state in states], space)
+    torch.manual_seed(0)
+    metanet = layergen.nn.Metanet(space, out_features=2, hidden=4, layers=1).fit(x).eval()
+    moved = symmetry.random_element(space, 0).act(x, channels=True)
+    assert not torch.equal(moved["4.weights"], x["4.weights"])
+    assert torch.allclose(metanet(moved), metanet(x), atol=1e-5)
+    assert metanet(x).std(0).min() > 1e-3
+
+
+def conv(*, groups=1, x=fields(C4, ("trivial", 2)), y=fields(C4, ("trivial", 2))):  # noqa: B008
+    return escnn.R2Conv(x, y, 3, groups=groups)
+
+
+class Scaled(escnn.ReLU):
+    """A nonlinearity with a parameter that nobody knows of."""
+
+    def __init__(self, kind):
+        super().__init__(kind)
+        self.scale = nn.Parameter(torch.ones(kind.size))
+
+
+def renamed():
+    group = C4.fibergroup
+    other = escnn_group.directsum([group.irrep(1), group.irrep(1)], name="regular")
+    h = escnn.FieldType(C4, [C4.regular_repr, other])
+    return [escnn.R2Conv(fields(C4, ("trivial", 1)), h, 3), escnn.R2Conv(h, h, 3)]
+
+
+def used_twice():
+    one = conv()
+    return [one, escnn.ReLU(fields(C4, ("trivial", 2))), one]
+
+
+def reshuffled():
+    return [conv(), escnn.ReshuffleModule(fields(C4, ("trivial", 2)), [1, 0]), conv()]
+
+
+@pytest.mark.parametrize(
+    ("modules", "message"),
+    [
+        (lambda: [conv(), nn.ReLU(), conv()], 'module "1": a ReLU is not known to treat the fields of one repres'),
+        (reshuffled, 'module "1": a ReshuffleModule is not known .*\nknown are R2Conv, .*, GroupPooling'),
+        (lambda: [conv(groups=2), conv()], 'module "0": a R2Conv with groups=2\ngroups=1, or'),
+        (used_twice, "module \"2\": the R2Conv is the one at '0' again"),
+        (lambda: [conv(), conv(x=fields(C4, ("trivial", 1)))], 'module "1": a R2Conv on fields .* given '),
+        (renamed, "module \"0\": different representations are both called 'regular'"),
+        (lambda: [conv(), Scaled(fields(C4, ("trivial", 2))), conv()], 'tensor "1.scale": it has shape .2,., not decl'),
+        (lambda: [escnn.ReLU(fields(C4, ("trivial", 2)))], "the network has no steerable layer"),
+        (list, "the network has no steerable layer"),
+    ],
+)
+def test_bad_networks(modules, message):
+    with pytest.raises(SpecificationError, match=f"(?s){message}"):
+        steerable_space(nn.Sequential(*modules()))
+
+
+def test_what_is_no_network():
+    with pytest.raises(SpecificationError, match=r"a R2Conv given\ngive an escnn.nn.SequentialModule or a"):
+        steerable_space(conv())
+    with pytest.raises(SpecificationError, match="not known which fields the network takes"):
+        Steerable(nn.Sequential(nn.ReLU()))
+
+
+def test_without_escnn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "escnn.nn", None)
+    with pytest.raises(SpecificationError, match=r"escnn is not installed\npip install layergen\[escnn\]"):
+        steerable_space(nn.Sequential(nn.Linear(2, 3)))
+
+
+def test_importing_the_module_does_not_import_escnn():
+    code = "import sys, layergen.steerable; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"escnn", "layergen.testing"} & set(loaded.stdout.split())
