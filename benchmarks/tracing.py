@@ -34,7 +34,7 @@ HEADINGS = (
 
 
 def row(name: str) -> list[str]:
-    """One network: its sets, the nested ones among them, frozen axes, group, proof, extensions, seconds, parameter graph."""
+    """One network: its sets, the nested ones among them, frozen axes, group, proof, extensions, parameter graph."""
     network, inputs = made(name)
     start = time.perf_counter()
     found = layergen.trace(network, inputs)

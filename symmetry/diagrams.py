@@ -116,7 +116,7 @@ class Diagram:
     def matrix(self) -> NDArray[np.float64]:
         """The map as a dense matrix, shape `(target size, source size)`, tensors flattened row-major.
 
-        Its entries are 0 and 1 unless there are representation indices; over these, the maps of one block are orthogonal.
+        Its entries are 0 and 1 unless there are representation indices; then they are orthogonal.
         """
         positions = self.positions
         grid = np.indices([position.index.size for position in positions])

@@ -19,13 +19,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.axes import Atom, Product, Sum
+from symmetry.axes import Atom, Product
 from symmetry.errors import SpecificationError
 from symmetry.indices import FreeIndex, Index, IrrepIndex, RepresentationIndex
-from symmetry.layout import Layout, Leaf, Piece, Position, Split, Unflatten, leaves, take_apart
+from symmetry.layout import Layout, Leaf, Piece, Position, Split, Unflatten, take_apart
 from symmetry.representations import Element, Irrep, find_group
 
-__all__ = ["Change", "Decomposition", "Parts", "apply_change", "decomposition", "decomposed", "part_matrix"]
+__all__ = ["Change", "Decomposition", "Parts", "apply_change", "decomposed", "decomposition", "part_matrix"]
 
 Matrix = NDArray[np.float64]
 MOST = 4_000
@@ -178,30 +178,25 @@ def part_layout(piece: Piece, changes: Sequence[Change], numbers: Iterator[int],
     def lay(found: list[Position], rest: Sequence[Change]) -> Layout:
         if not rest:
             return Leaf(Piece(piece.tensor, next(numbers), tuple(found)))
-        summands = rest[0].decomposition
-        counts = [
-            copies * (len(irrep.commuting) if reading else 1)
-            for irrep, copies in zip(summands.irreps, summands.multiplicities, strict=True)
-        ]
-        terms = tuple(
-            Product((Atom("", count), Atom("", irrep.size)))
-            for irrep, count in zip(summands.irreps, counts, strict=True)
-        )
-        dim = len(found)
-        branches = []
-        for irrep, count in zip(summands.irreps, counts, strict=True):
-            indices: list[Index] = [FreeIndex("", count)]
-            if irrep.trivial:
-                branches.append(lay([*found, Position(indices[0])], rest[1:]))
-                continue
-            indices.append(IrrepIndex(f"{identifier(irrep.group)}.{irrep.label}", irrep.size))
+        dim, summands = len(found), rest[0].decomposition
+        terms, lengths, branches = [], [], []
+        for irrep, copies in zip(summands.irreps, summands.multiplicities, strict=True):
+            indices = summand(irrep, copies * (len(irrep.commuting) if reading else 1))
+            factors = tuple(Atom("", index.size) for index in indices)
             below = lay([*found, *map(Position, indices)], rest[1:])
-            factors = (Atom("", count), Atom("", irrep.size))
-            branches.append(Unflatten(dim, factors, (count, irrep.size), below))
-        sizes = tuple(count * irrep.size for irrep, count in zip(summands.irreps, counts, strict=True))
-        return branches[0] if len(branches) == 1 else Split(dim, terms, sizes, tuple(branches))
+            sizes = tuple(index.size for index in indices)
+            terms.append(factors[0] if len(factors) == 1 else Product(factors) if factors else Atom("", 1))
+            lengths.append(math.prod(sizes))
+            branches.append(below if len(indices) == 1 else Unflatten(dim, factors, sizes, below))
+        return branches[0] if len(branches) == 1 else Split(dim, tuple(terms), tuple(lengths), tuple(branches))
 
     return lay(plain, list(changes))
+
+
+def summand(irrep: Irrep, count: int) -> list[Index]:
+    """The indices of some copies of an irreducible representation: which copy, and its own index if that is moved."""
+    copies = [FreeIndex("", count)] if count > 1 else []
+    return [*copies, *([] if irrep.trivial else [IrrepIndex(f"{identifier(irrep.group)}.{irrep.label}", irrep.size)])]
 
 
 def identifier(group: str) -> str:

@@ -12,11 +12,13 @@ from layergen.emission.names import Namer, identifier
 from layergen.plan.steps import Plan
 from symmetry.axes import Atom, print_axes
 from symmetry.diagrams import Side, block_names
+from symmetry.isotypic import Change, Decomposition
 from symmetry.layout import Piece
 from symmetry.weight_space import Tensor, WeightSpace
 
 __all__ = [
     "INDENT",
+    "Basis",
     "Draft",
     "axis_names",
     "comment_lines",
@@ -31,6 +33,14 @@ __all__ = [
 INDENT = " " * 8
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """The basis of a decomposition as a constant: that in which parts are written, or in which they are read."""
+
+    decomposition: Decomposition
+    reading: bool
+
+
 @dataclass(slots=True)
 class Draft:
     """The body of one `forward` in the making: names are given once, lines only ever added."""
@@ -39,6 +49,7 @@ class Draft:
     sizes: Mapping[str, str]
     namer: Namer
     called: set[str] = field(default_factory=set)
+    constants: dict[str, Basis] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
     def add(self, *lines: str) -> None:
@@ -57,6 +68,17 @@ class Draft:
         else:
             self.lines += bracketed(f"{name} = torch.cat([", items, "], dim=-1)", INDENT)
 
+    def basis(self, change: Change, *, reading: bool) -> str:
+        """The name of the constant that holds the basis of a change, noted down so that the module carries it."""
+        reading = reading and any(len(irrep.commuting) > 1 for irrep in change.decomposition.irreps)
+        basis = Basis(change.decomposition, reading)
+        for name, other in self.constants.items():
+            if other == basis:
+                return name
+        name = self.namer.fresh(f"_{change.name.upper()}_{'SOURCE_' if reading else ''}BASIS")
+        self.constants[name] = basis
+        return name
+
     def call(self, function: str, *arguments: str) -> str:
         """A call of a function of the prelude, noted down so that the module carries it."""
         self.called.add(function)
@@ -65,14 +87,14 @@ class Draft:
 
 def tensor_identifier(space: WeightSpace, piece: Piece) -> str:
     """The identifier of a piece: its tensor's, with a number where the tensor has several pieces."""
-    several = len(space[piece.tensor].pieces) > 1
+    several = len(space[piece.tensor].sources) > 1
     return identifier(piece.tensor) + (f"_p{piece.number}" if several else "")
 
 
 def side_name(space: WeightSpace, side: Side) -> str:
     """A name for the value of a side: its piece, `diagonal` if it identifies positions, what it keeps."""
     names = block_names(side.piece.positions, side.blocks)
-    kept = [names[number].replace("'", "_prime") for number in side.kept] or ["all"]
+    kept = [names[number].replace("'", "_prime").replace(".", "_") for number in side.kept] or ["all"]
     merged = ["diagonal"] if any(len(block) > 1 for block in side.blocks) else []
     return "_".join([tensor_identifier(space, side.piece), *merged, *kept])
 
@@ -106,7 +128,7 @@ def side_text(tensor: Tensor, side: Side) -> tuple[str, str]:
         at[place] if place in at else position.index.name or str(position.index.size)
         for place, position in enumerate(piece.positions)
     ]
-    part = f"#{piece.number}" if len(tensor.pieces) > 1 else ""
+    part = f"#{piece.number}" if len(tensor.sources) > 1 else ""
     kept = " ".join(names[number] for number in side.kept)
     return kept or "1", f"{printable(tensor.name)}{part}[{' '.join(words)}]"
 

@@ -28,7 +28,7 @@ def name_weights(mixes: Sequence[Mix]) -> list[Weights]:
     """A parameter name for each mix, after its core; biases in order."""
     namer, found, biases = Namer(set()), [], 0
     for mix in mixes:
-        name = namer.fresh("_".join(("mix", *mix.core.sets)))
+        name = namer.fresh("_".join(("mix", *mix.core.sets)).replace(".", "_"))
         found.append(Weights(mix, name, biases if mix.biased else None))
         biases += mix.columns if mix.biased else 0
     return found

@@ -11,6 +11,7 @@ from typing import Any
 
 from layergen.emission.draft import INDENT, Draft, axis_names
 from layergen.emission.expressions import WIDTH, bracketed, channels, literal, size_code, tuple_code
+from layergen.emission.irreps import print_basis
 from layergen.emission.mixing import Weights, mix_labels, name_weights, print_mixes
 from layergen.emission.names import Namer
 from layergen.emission.pooling import print_pools
@@ -49,7 +50,8 @@ def print_module(plan: Plan, name: str) -> str:
         *forward,
     ]
     used = [FUNCTIONS[function] for function in FUNCTIONS if function in draft.called | {"_initialise"}]
-    return "\n".join([*header(plan, name), *("\n".join(used)).splitlines(), "", "", *class_lines]) + "\n"
+    constants = [line for name, basis in draft.constants.items() for line in print_basis(name, basis)]
+    return "\n".join([*header(plan, name), *constants, *("\n".join(used)).splitlines(), "", "", *class_lines]) + "\n"
 
 
 def make_draft(plan: Plan, name: str) -> Draft:
@@ -61,6 +63,8 @@ def make_draft(plan: Plan, name: str) -> Draft:
         for index in space.indices:
             if index.name not in sizes:
                 sizes[index.name] = namer.fresh(index.name) if index.permuted else str(index.size)
+    for piece in (*plan.maps.source.sources, *plan.maps.target.targets):
+        sizes |= {p.index.name: str(p.index.size) for p in piece.positions if p.index.paired}
     return Draft(plan, sizes, namer, called={"_check_names", "_check_shapes"})
 
 
@@ -97,7 +101,7 @@ def title(maps: EquivariantMaps) -> str:
     if maps.target == SCALAR:
         return "every invariant linear map of a weight space"
     kind = "on a weight space" if maps.target == maps.source else "from one weight space to another"
-    return f"every linear map {kind} that commutes with its permutations"
+    return f"every linear map {kind} that commutes with its {'symmetries' if maps.source.groups else 'permutations'}"
 
 
 def target_option(maps: EquivariantMaps) -> str:
@@ -144,6 +148,11 @@ def width_comment(maps: EquivariantMaps) -> list[str]:
             "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
         ),
     ]
+    if maps.source.groups:
+        notes.append(
+            "C4.1 is the index of the irreducible representation 1 of C4, into which tensors are taken apart "
+            "by an orthogonal change of basis: a map joins it to its like and to nothing else."
+        )
     return [f"# {line}".rstrip() for note in notes for line in textwrap.wrap(note, WIDTH - 2) or [""]]
 
 

@@ -1,11 +1,12 @@
 """Tensors to pieces and back: the printed form of a layout.
 
-A piece's value has axes `(batch, *permuted positions, free values · channels)`.
+A piece's value has axes `(batch, *permuted positions, free values · channels)`. A piece over representation indices is
+taken apart further, into irreducible parts; its own value has axes `(batch, *positions, channels)`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from layergen.emission.expressions import size_code, tuple_code
 from symmetry.layout import Layout, Leaf, Piece, Unflatten, leaves
@@ -14,25 +15,25 @@ __all__ = ["put_together", "read_pieces"]
 
 
 def read_pieces(
-    layout: Layout, value: str, names: Mapping[Piece, str], sizes: Mapping[str, str]
+    layout: Layout, value: str, names: Mapping[Piece, str], sizes: Mapping[str, str], whole: Collection[Piece] = ()
 ) -> Iterator[tuple[str, str, Piece | None]]:
     """Yield `(name, expression, piece)` for each statement that takes a tensor apart.
 
     `piece` is None for the splits, whose name is that of all their parts; a part with several pieces bears the name
-    of its first until it is split further.
+    of its first until it is split further. The pieces `whole` keep their positions.
     """
     if isinstance(layout, Leaf):
-        yield names[layout.piece], value + free_last(layout.piece), layout.piece
+        yield names[layout.piece], value + ("" if layout.piece in whole else free_last(layout.piece)), layout.piece
     elif isinstance(layout, Unflatten):
         factors = [size_code(factor, sizes) for factor in layout.factors]
         view = f".unflatten({layout.dim + 1}, {tuple_code(factors)})" if factors else f".squeeze({layout.dim + 1})"
-        yield from read_pieces(layout.below, value + view, names, sizes)
+        yield from read_pieces(layout.below, value + view, names, sizes, whole)
     else:
         parts = [names[next(leaves(branch))] for branch in layout.branches]
         lengths = ", ".join(size_code(term, sizes) for term in layout.terms)
         yield ", ".join(parts), f"{value}.split([{lengths}], dim={layout.dim + 1})", None
         for part, branch in zip(parts, layout.branches, strict=True):
-            yield from read_pieces(branch, part, names, sizes)
+            yield from read_pieces(branch, part, names, sizes, whole)
 
 
 def free_last(piece: Piece) -> str:
@@ -61,7 +62,7 @@ def free_back(piece: Piece) -> str:
     return f"{part}.permute({back})"
 
 
-def put_together(layout: Layout, values: Mapping[Piece, str]) -> tuple[str, list[str]]:
+def put_together(layout: Layout, values: Mapping[Piece, str], whole: Collection[Piece] = ()) -> tuple[str, list[str]]:
     """The parts of a whole tensor, axes `(batch, *axes, channels)`: its outermost call and that call's items.
 
     A tensor of one piece is one item without a call; a concatenation is `torch.cat([`, its items, and the rest.
@@ -72,8 +73,8 @@ def put_together(layout: Layout, values: Mapping[Piece, str]) -> tuple[str, list
         calls = (f".flatten({inner.dim + 1}, {last})" if inner.factors else f".unsqueeze({inner.dim + 1})") + calls
         inner = inner.below
     if isinstance(inner, Leaf):
-        return "", [values[inner.piece] + free_back(inner.piece) + calls]
-    items = [joined(*put_together(branch, values)) for branch in inner.branches]
+        return "", [values[inner.piece] + ("" if inner.piece in whole else free_back(inner.piece)) + calls]
+    items = [joined(*put_together(branch, values, whole)) for branch in inner.branches]
     return f"], dim={inner.dim + 1}){calls}", items
 
 

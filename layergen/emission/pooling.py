@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from layergen.emission.draft import Draft, core_names, shape_text, side_name, side_text, tensor_identifier, whole_side
 from layergen.emission.expressions import channels, literal, tuple_code
+from layergen.emission.names import identifier
 from layergen.emission.pieces import read_pieces
 from layergen.plan.steps import Pool, Run, unordered
 from symmetry.diagrams import Side
 from symmetry.layout import Piece
+from symmetry.weight_space import Tensor
 
 __all__ = ["column_range", "merging_pairs", "permuted", "print_pools", "range_code"]
 
@@ -78,10 +80,10 @@ def print_sources(draft: Draft) -> dict[Piece, str]:
     space = draft.plan.maps.source
     found: dict[Piece, str] = {}
     for tensor in space:
-        if wanted.isdisjoint(tensor.pieces):
+        if wanted.isdisjoint(tensor.sources):
             continue
-        names = {piece: draft.namer.fresh(tensor_identifier(space, piece)) for piece in tensor.pieces}
-        for name, code, piece in read_pieces(tensor.layout, f"x[{literal(tensor.name)}]", names, draft.sizes):
+        names = {piece: draft.namer.fresh(tensor_identifier(space, piece)) for piece in tensor.sources}
+        for name, code, piece in read_parts(draft, tensor, names):
             if piece is None:
                 draft.assign(name, [code])
             elif piece in wanted:
@@ -89,6 +91,23 @@ def print_sources(draft: Draft) -> dict[Piece, str]:
                 draft.assign(name, [code], f"{left} <- {right}: {shape_text(whole_side(piece), 'in')}")
         found |= names
     return found
+
+
+def read_parts(draft: Draft, tensor: Tensor, names: Mapping[Piece, str]) -> Iterator[tuple[str, str, Piece | None]]:
+    """Each statement that takes a tensor apart into what maps read, as `read_pieces` gives them."""
+    turned = {parts.piece: parts for parts in tensor.reads if parts.changes}
+    whole = {piece: draft.namer.fresh(f"{identifier(tensor.name)}_in_irreps") for piece in turned}
+    for name, code, piece in read_pieces(
+        tensor.layout, f"x[{literal(tensor.name)}]", names | whole, draft.sizes, turned
+    ):
+        if piece not in turned:
+            yield name, code, piece
+            continue
+        for change in turned[piece].changes:
+            dims = tuple_code([str(place + 1) for place in change.places])
+            code = draft.call("_to_irreps", code, draft.basis(change, reading=True), dims)
+        yield name, code, None
+        yield from read_pieces(turned[piece].layout, name, names, draft.sizes)
 
 
 def print_pool(draft: Draft, pool: Pool, pieces: dict[Piece, str], names: dict[Side, str]) -> None:

@@ -74,6 +74,21 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
     return mixed.movedim(1, -1).reshape(*x.shape[:-1], weight.shape[1])
 '''
 
+TO_IRREPS = '''
+def _to_irreps(x: Tensor, basis: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """`x` with the dimensions `dims` as one, the last before the channels, along the columns of `basis`."""
+    count = len(dims)
+    x = x.movedim(dims, tuple(range(-count - 1, -1))).flatten(-count - 1, -2)
+    return (x.transpose(-1, -2) @ basis.to(x)).transpose(-1, -2)
+'''
+
+FROM_IRREPS = '''
+def _from_irreps(x: Tensor, basis: Tensor, dims: tuple[int, ...], sizes: tuple[int, ...]) -> Tensor:
+    """The inverse of `_to_irreps`, where the columns of `basis` are orthonormal."""
+    x = (x.transpose(-1, -2) @ basis.t().to(x)).transpose(-1, -2).unflatten(-2, sizes)
+    return x.movedim(tuple(range(-len(dims) - 1, -1)), dims)
+'''
+
 FUNCTIONS = {
     "_check_names": CHECK_NAMES,
     "_check_shapes": CHECK_SHAPES,
@@ -81,4 +96,6 @@ FUNCTIONS = {
     "_add_on_diagonal": ADD_ON_DIAGONAL,
     "_initialise": INITIALISE,
     "_product": PRODUCT,
+    "_to_irreps": TO_IRREPS,
+    "_from_irreps": FROM_IRREPS,
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from layergen.emission.draft import INDENT, Draft, shape_text, side_name, side_text, tensor_identifier, whole_side
-from layergen.emission.expressions import WIDTH, channels, literal
+from layergen.emission.expressions import WIDTH, bracketed, channels, literal, tuple_code
+from layergen.emission.names import identifier
 from layergen.emission.pieces import joined, put_together
 from layergen.emission.pooling import merging_pairs, permuted
 from layergen.plan.steps import Spread, unordered
 from symmetry.diagrams import Side
 from symmetry.layout import Piece
+from symmetry.weight_space import Tensor
 
 __all__ = ["print_spreads"]
 
@@ -19,12 +21,34 @@ def print_spreads(draft: Draft, slices: dict[Side, str]) -> dict[str, list[str]]
     values: dict[Side, str] = {}
     pieces: dict[Piece, str] = {}
     for tensor in draft.plan.maps.target:
-        for piece in tensor.pieces:
+        for piece in tensor.targets:
             steps = [step for step in draft.plan.spreads if step.side.piece == piece]
             for step in steps:
                 values[step.side] = print_sum(draft, step, steps, ordered, values)
             pieces[piece] = print_diagonals(draft, piece, steps, values)
-    return {tensor.name: item_lines(*put_together(tensor.layout, pieces)) for tensor in draft.plan.maps.target}
+        print_from_irreps(draft, tensor, pieces)
+    return {
+        tensor.name: item_lines(*put_together(tensor.layout, pieces, [p.piece for p in tensor.writes if p.changes]))
+        for tensor in draft.plan.maps.target
+    }
+
+
+def print_from_irreps(draft: Draft, tensor: Tensor, values: dict[Piece, str]) -> None:
+    """Put the pieces over representation indices together from their irreducible parts."""
+    for parts in tensor.writes:
+        if parts.changes:
+            tail, items = put_together(parts.layout, values)
+            name = values[parts.piece] = draft.namer.fresh(f"out_{identifier(tensor.name)}")
+            if tail:
+                draft.lines += bracketed(f"{name} = torch.cat([", items, tail, INDENT)
+            elif not items[0].isidentifier():
+                draft.assign(name, items)
+            code = items[0] if items[0].isidentifier() and not tail else name
+            for change in reversed(parts.changes):
+                dims = tuple_code([str(place + 1) for place in change.places])
+                sizes = tuple_code([str(size) for size in change.sizes])
+                code = draft.call("_from_irreps", code, draft.basis(change, reading=False), dims, sizes)
+            draft.assign(name, [code])
 
 
 def item_lines(tail: str, items: list[str]) -> list[str]:
@@ -83,7 +107,7 @@ def print_diagonals(draft: Draft, piece: Piece, steps: list[Spread], values: dic
     """The name of a piece's value: the sum over all entries, with those on diagonals added there."""
     whole = whole_side(piece)
     diagonals = [step.side for step in steps if step.into is None and step.side != whole]
-    if not diagonals:
+    if not diagonals and whole in values:
         return values[whole]
     if whole in values:
         value = values[whole]
@@ -92,6 +116,8 @@ def print_diagonals(draft: Draft, piece: Piece, steps: list[Spread], values: dic
         value = f"x[{literal(draft.plan.maps.source.names[0])}].new_zeros({shape})"
     base = f"out_{tensor_identifier(draft.plan.maps.target, piece)}"
     name = value if value.startswith("out_") else draft.namer.fresh(base)
+    if not diagonals:  # nothing reaches this part
+        draft.assign(name, [value])
     for side in diagonals:
         left, right = side_text(draft.plan.maps.target[piece.tensor], side)
         value = draft.call("_add_on_diagonal", value, values[side], str(merging_pairs(side)))

@@ -292,7 +292,7 @@ def parameter_graph(
     >>> graph, tensors = parameter_graph(nn.Linear(2, 3), [torch.randn(1, 2)])
     >>> {name: nodes.shape for name, nodes in tensors.items()}
     {'weight': torch.Size([3, 2]), 'bias': torch.Size([3])}
-    >>> graph.number_of_nodes()  # 9 entries, 2 inputs, 6 products, 3 sums; 3 with a bias, of 2 arguments each; 3 outputs
+    >>> graph.number_of_nodes()  # 9 entries, 2 inputs, 6 products, 3 sums; 3 with a bias, of 2 parts each; 3 outputs
     32
     """
     program = exported(own_copy(module), tuple(inputs), options or {})
