@@ -12,6 +12,7 @@ Sources: Weiler and Cesa 2019, "General E(2)-equivariant steerable CNNs"; Lim et
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from collections import Counter
@@ -19,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from torch import Tensor, nn
@@ -129,9 +130,25 @@ class Steerable(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(batch, channels, *positions)` to the same, channels being those of the field types."""
         y = self.in_type(x)
-        for module in self._modules.values():  # not `children`, which leaves out a nonlinearity that is used again
+        modules: dict[str, Any] = self._modules  # not `children`, which leaves out a nonlinearity that is used again
+        for module in modules.values():
             y = module(y)
         return y.tensor
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Steerable:
+        """A copy with weights of its own that shares escnn's groups and representations, some of which cannot copy."""
+        memo |= {id(one): one for module in self.modules() for one in constants(module)}
+        made = memo[id(self)] = self.__class__.__new__(self.__class__)
+        made.__dict__.update(copy.deepcopy(self.__dict__, memo))
+        return made
+
+
+def constants(module: nn.Module) -> Iterator[Any]:
+    """What a module refers to of escnn's types, representations, spaces and bases: nothing changes those."""
+    for value in vars(module).values():
+        for one in value if isinstance(value, (tuple, list)) else [value]:
+            if type(one).__module__.startswith("escnn."):
+                yield one
 
 
 def escnn_nn() -> Any:
@@ -155,7 +172,8 @@ def modules_of(network: nn.Module, path: str = "") -> Iterator[Module]:
         raise SpecificationError(
             f"a {type(network).__name__} given", remedy="give an escnn.nn.SequentialModule or a torch.nn.Sequential"
         )
-    for name, module in network._modules.items():
+    children: dict[str, Any] = network._modules  # not `named_children`, as in `Steerable.forward`
+    for name, module in children.items():
         below = f"{path}.{name}" if path else name
         if isinstance(module, nn.Sequential) or is_a(module, ["SequentialModule"]):
             yield from modules_of(module, below)
@@ -165,37 +183,38 @@ def modules_of(network: nn.Module, path: str = "") -> Iterator[Module]:
 
 def check_chain(chain: Sequence[Module]) -> None:
     """Raise `SpecificationError` unless all modules are known, none is used twice, and their field types fit."""
-    first: dict[int, str] = {}
-    for number, (path, module) in enumerate(chain):
-        kind = type(module).__name__
+    for path, module in chain:
         if not is_a(module, (*LAYERS, *FIELDWISE, *PARAMETERS)):
-            known = f"known are {', '.join((*LAYERS, *PARAMETERS, *FIELDWISE))}"
-            raise fault(path, f"a {kind} is not known to treat the fields of one representation alike", known)
-        if number and module.in_type != chain[number - 1][1].out_type:
-            given = chain[number - 1][1].out_type
-            raise fault(path, f"a {kind} on fields {module.in_type} given {given}", "each reads what the last writes")
+            text = f"a {type(module).__name__} is not known to treat the fields of one representation alike"
+            raise fault(path, text, f"known are {', '.join((*LAYERS, *PARAMETERS, *FIELDWISE))}")
         if getattr(module, "groups", 1) != 1:
-            raise fault(path, f"a {kind} with groups={module.groups}", "groups=1, or declare the weight space by hand")
+            text = f"a {type(module).__name__} with groups={module.groups}"
+            raise fault(path, text, "use groups=1, or declare the weight space by hand")
+    check_representations(chain)
+    for (_, last), (path, module) in pairwise(chain):
+        if module.in_type != last.out_type:
+            text = f"a {type(module).__name__} of {module.in_type} is given {last.out_type}"
+            raise fault(path, text, "a module takes what the one before it gives")
+    first: dict[int, str] = {}
+    for path, module in chain:
         if (again := first.setdefault(id(module), path)) != path and any(True for _ in module.parameters()):
-            raise fault(path, f"the {kind} is the one at {again!r} again", "each layer has weights of its own")
-        for name, several in representations_of(module).items():
-            if len(several) > 1:
-                remedy = "give different representations different names: escnn tells them apart by name"
-                raise fault(path, f"different representations are both called {name!r}", remedy)
+            text = f"the {type(module).__name__} is the one at {again!r} again"
+            raise fault(path, text, "each has weights of its own")
+
+
+def check_representations(chain: Iterable[Module]) -> None:
+    """Raise `SpecificationError` where one name stands for several representations: escnn goes by the name."""
+    found: dict[str, Any] = {}
+    for path, module in chain:
+        for one in (*module.in_type.representations, *module.out_type.representations):
+            other = found.setdefault(one.name, one)
+            if other is not one and (other.size != one.size or other != one):
+                text = f"there are several representations called {one.name!r}"
+                raise fault(path, text, "give each a name of its own: escnn tells them apart by name")
 
 
 def fault(path: str, text: str, remedy: str) -> SpecificationError:
     return SpecificationError(text, part=f'module "{path}"', remedy=remedy)
-
-
-def representations_of(module: Any) -> dict[str, list[Any]]:
-    """The different representations of a module's fields, by name."""
-    found: dict[str, list[Any]] = {}
-    for one in (*module.in_type.representations, *module.out_type.representations):
-        several = found.setdefault(one.name, [])
-        if one not in several:
-            several.append(one)
-    return found
 
 
 def free_fields(layer: Any) -> tuple[Field, ...]:

@@ -52,7 +52,8 @@ def piece_ends(piece: Piece) -> list[int]:
     """Places of the positions that a piece joins, the one it writes first."""
     parents = {piece.positions[place].parent for place in piece.permuted}
     ends = [place for place in piece.permuted if place not in parents]
-    return sorted(ends + list(piece.free)[: max(0, 2 - len(ends))])
+    others = [place for place in range(len(piece.positions)) if place not in piece.permuted]
+    return sorted(ends + others[: max(0, 2 - len(ends))])
 
 
 def node_name(piece: Piece, place: int, *, written: bool) -> str:

@@ -70,6 +70,8 @@ class Index:
     """Section of the specification in which the kind is declared."""
     permuted: ClassVar[bool]
     """Whether the symmetric group of its size acts on it in the derivation."""
+    free: ClassVar[bool] = False
+    """Whether nothing acts on it."""
     paired: ClassVar[bool] = False
     """Whether a diagram joins it to its like on the other side, and to nothing else."""
 
@@ -138,6 +140,7 @@ class FreeIndex(Index):
 
     section: ClassVar[str] = "free"
     permuted: ClassVar[bool] = False
+    free: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ class Piece:
     @property
     def free(self) -> tuple[int, ...]:
         """Places of the positions that nothing acts on."""
-        return tuple(place for place, position in enumerate(self.positions) if not position.index.permuted)
+        return tuple(place for place, position in enumerate(self.positions) if position.index.free)
 
     @property
     def free_size(self) -> int:

@@ -1,4 +1,4 @@
-"""The character average: dim Hom_G(V, U) = (1/|G|) Σ_g tr ρ_U(g) tr ρ_V(g), exact in rationals.
+"""The character average: dim Hom_G(V, U) = (1/|G|) Σ_g tr ρ_U(g) tr ρ_V(g), exact in rationals for permutations.
 
 A permutation representation's trace counts fixed points, so cycle types with equally many fixed points are
 collected: S_n has C(n, m) D(n-m) elements with exactly m, D the derangement numbers. For a nested set the trace of
@@ -15,7 +15,10 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
+from symmetry.indices import RepresentationIndex
 from symmetry.layout import Piece
+from symmetry.representations import Given
+from symmetry.verification.class_means import mean_of_characters
 from symmetry.weight_space import Tensor
 
 __all__ = ["MOST", "character_average"]
@@ -46,13 +49,17 @@ def average(pieces: tuple[Piece, ...]) -> Fraction:
     """Mean over the group of the product of the pieces' characters."""
     found: list[Trace] = []
     free = 1
+    acting: dict[str, list[Given]] = {}
     for piece in pieces:
         for place, position in enumerate(piece.positions):
-            if not position.index.permuted:
+            if isinstance(position.index, RepresentationIndex):
+                acting.setdefault(position.index.group, []).append(position.index.representation)
+            elif not position.index.permuted:
                 free *= position.index.size
             elif position.parent is None:
                 found.append(hanging(piece, place))
-    return free * mean(tuple(sorted(found)))
+    others = math.prod(mean_of_characters(group, given) for group, given in acting.items())
+    return free * others * mean(tuple(sorted(found)))
 
 
 def hanging(piece: Piece, place: int) -> Trace:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 from symmetry.counting import block_count
-from symmetry.layout import Piece, Position
+from symmetry.isotypic import decomposed
+from symmetry.layout import Piece, Position, leaves
 from symmetry.maps import Block, EquivariantMaps
 from symmetry.verification.characters import character_average
+from symmetry.verification.irreducibles import irreducible_dimension
 from symmetry.verification.null_space import null_space_dimension, small_sizes
 
-__all__ = ["PROOFS", "Finding", "Proof", "Report", "VerificationError", "by_characters", "by_null_space", "verify"]
+__all__ = [
+    "PROOFS",
+    "Finding",
+    "Proof",
+    "Report",
+    "VerificationError",
+    "by_characters",
+    "by_irreducibles",
+    "by_null_space",
+    "verify",
+]
 
 
 class VerificationError(ArithmeticError):
@@ -78,13 +92,16 @@ def by_null_space(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Findin
 def null_space_finding(block: Block) -> Finding:
     found = expected = 0
     cut: dict[str, int] = {}
-    for pair in block.piece_pairs:
+    for pair in product(block.target.pieces, block.source.pieces):
         sizes = small_sizes(pair)
         if sizes is None:
             return Finding("null space", block, None, block.dimension, "too many unknowns")
         found += null_space_dimension(pair, sizes)
-        small = tuple(resized(piece, sizes) for piece in pair)
-        expected += block_count(small) * small[0].free_size * small[1].free_size
+        written, read = (
+            [part for parts in decomposed([resized(piece, sizes)], reading=reading) for part in leaves(parts.layout)]
+            for piece, reading in zip(pair, (False, True), strict=True)
+        )
+        expected += sum(block_count(parts) * math.prod(p.free_size for p in parts) for parts in product(written, read))
         cut |= {p.index.name: sizes[p.index.name] for piece in pair for p in piece.positions if shrunk(p, sizes)}
     at = ", ".join(f"{name}={size}" for name, size in cut.items())
     return Finding("null space", block, found, expected, f"at {at}" if at else "")
@@ -105,7 +122,18 @@ def resized(piece: Piece, sizes: dict[str, int]) -> Piece:
     )
 
 
-PROOFS: tuple[Proof, ...] = (by_characters, by_null_space)
+def by_irreducibles(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
+    """Multiplicities of irreducible representations, where the sets have at most four elements and are not nested."""
+    found = [(block, irreducible_dimension(block.target, block.source)) for block in blocks]
+    return [
+        Finding("irreducibles", b, None, b.dimension, n)
+        if isinstance(n, str)
+        else Finding("irreducibles", b, n, b.dimension)
+        for b, n in found
+    ]
+
+
+PROOFS: tuple[Proof, ...] = (by_characters, by_null_space, by_irreducibles)
 
 
 def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report:

@@ -1,0 +1,84 @@
+"""Means over finite and compact groups of products of characters, by conjugacy: one element for each class.
+
+A finite group is summed over all its elements. A rotation of the plane has its angle, one of space its angle with the
+weight 1 - cos (Weyl); a trigonometric polynomial's mean is its mean over enough equal angles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+import numpy as np
+
+from symmetry.representations import Element, Given, Irrep, Representation, find_group, representation
+
+__all__ = ["mean_of_characters", "multiplicities"]
+
+ANGLES = 128
+"""Twice more than the highest frequency that a product of characters may have."""
+ROUNDING = 1e-6
+
+
+def classes(name: str) -> Iterator[tuple[Element, float]]:
+    """Elements with weights, such that weighted sums of characters are means over the group."""
+    group = find_group(name)
+    if group.finite:
+        yield from ((g, 1 / len(group.elements)) for g in group.elements)
+        return
+    planar = name in ("SO(2)", "O(2)")
+    for angle in np.pi * (2 * np.arange(ANGLES) + 1) / (2 * ANGLES):
+        cosine, sine = np.cos(angle), np.sin(angle)
+        turn = np.array([[cosine, -sine], [sine, cosine]])
+        matrix = turn if planar else np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1.0]])
+        weight = (1.0 if planar else 1 - cosine) / ANGLES
+        if name == "SO(2)":
+            yield from ((group.element(matrix), weight / 2), (group.element(matrix.T), weight / 2))
+        elif name == "O(2)":  # a rotation is conjugate to its inverse, all mirrors are conjugate
+            yield from ((group.element(matrix), weight / 2), (group.element(np.diag([1.0, -1.0])), weight / 2))
+        elif name == "SO(3)":
+            yield group.element(matrix), weight
+        else:
+            yield from ((group.element(matrix), weight / 2), (group.element(-matrix), weight / 2))
+
+
+@cache
+def characters(group: str, given: Given) -> tuple[float, ...]:
+    """The character of a representation, class by class."""
+    return traces(group, representation(group, given))
+
+
+def traces(group: str, acting: Representation | Irrep) -> tuple[float, ...]:
+    return tuple(float(np.trace(acting.matrix(g))) for g, _ in classes(group))
+
+
+@cache
+def weights(group: str) -> tuple[float, ...]:
+    return tuple(weight for _, weight in classes(group))
+
+
+def mean_of_characters(group: str, given: Sequence[Given]) -> int:
+    """The mean over a group of the product of some representations' characters: the dimension of their invariants."""
+    product = np.prod([characters(group, one) for one in given], axis=0)
+    return whole(float(np.dot(weights(group), product)))
+
+
+def whole(value: float) -> int:
+    """A whole number that was found in floating point."""
+    if abs(value - round(value)) > ROUNDING:
+        raise ArithmeticError(f"a mean of characters is {value}, no whole number")
+    return round(value)
+
+
+@cache
+def multiplicities(group: str, given: tuple[Given, ...]) -> dict[str, tuple[int, int]]:
+    """How often each irreducible representation is in a tensor product, and how many maps commute with it."""
+    product = np.prod([characters(group, one) for one in given], axis=0) if given else np.ones(len(weights(group)))
+    frequency = sum(representation(group, one).frequency for one in given)
+    found = {}
+    for irrep in find_group(group).irreps(frequency):
+        own = np.array(traces(group, irrep))
+        commuting = whole(float(np.dot(weights(group), own**2)))
+        if count := whole(float(np.dot(weights(group), own * product)) / commuting):
+            found[irrep.label] = count, commuting
+    return found
