@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
+from symmetry.weight_space import Tensor as Declared
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["stack", "unstack"]
@@ -19,10 +20,10 @@ def stack(
     """Features of some networks: for each tensor `(network, *axes, 1)`, the one channel its values.
 
     Undeclared tensors of integers (`num_batches_tracked`) and those tied to a declared one are left out; `ignore` are
-    patterns (as in `fnmatch`) of other names to leave out, such as `"head.*"`. Gradients flow
-    back to tensors that ask for them. Networks of another width are stacked with `space.resized({"h": 16})`. Raises
-    `ValueError` listing every tensor that is missing, not declared, of the wrong shape or of another dtype than
-    in the first network.
+    patterns (as in `fnmatch`) of other names to leave out, such as `"head.*"`. Gradients flow back to tensors that ask
+    for them. Pixel grids, `grid(3)`, are one axis of features, in networks two. Networks of another width are stacked
+    with `space.resized({"h": 16})`. Raises `ValueError` listing every tensor that is missing, not declared, of the
+    wrong shape or of another dtype than in the first network.
 
     >>> space = WeightSpace({"weight": "h x", "bias": "h"}, sets={"h": 3}, free={"x": 2})
     >>> networks = [torch.nn.Linear(2, 3) for _ in range(5)]
@@ -47,7 +48,15 @@ def stack(
     if networks:
         faults = [f"{which(numbers, len(kept))}: {fault}" for fault, numbers in networks.items()]
         raise ValueError("the networks do not fit the specification:\n  " + "\n  ".join(faults))
-    return {name: torch.stack([state[name] for state in kept]).unsqueeze(-1) for name in space.names}
+    return {
+        tensor.name: torch.stack([declared_shape(state[tensor.name], tensor) for state in kept]).unsqueeze(-1)
+        for tensor in space
+    }
+
+
+def declared_shape(value: Tensor, tensor: Declared) -> Tensor:
+    """A network's tensor in the shape that is declared: the rows and columns of pixel grids are one axis there."""
+    return value.reshape(tensor.shape) if tuple(value.shape) == tensor.stored else value
 
 
 def which(numbers: Sequence[int], count: int) -> str:
@@ -65,7 +74,7 @@ def network_faults(state: Mapping[str, Tensor], first: Mapping[str, Tensor], spa
         if name not in space.names:
             if not is_spare(value, state, space):
                 faults.append(f"{name!r} is not declared{hint(name, space)}")
-        elif tuple(value.shape) != space[name].shape:
+        elif declared_shape(value, space[name]).shape != space[name].shape:
             faults.append(f"{name!r} has shape {tuple(value.shape)}, declared {space[name].shape}")
         elif name in first and value.dtype != first[name].dtype:
             faults.append(f"{name!r} is {value.dtype}, in network 0 it is {first[name].dtype}")
@@ -101,4 +110,7 @@ def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str
             faults.append(f"{name!r} has shape {tuple(value.shape)}, expected {shape}, one channel")
     if faults:
         raise ValueError("the features do not fit the specification:\n  " + "\n  ".join(faults))
-    return [{name: features[name][number, ..., 0] for name in space.names} for number in range(batches.pop())]
+    return [
+        {tensor.name: features[tensor.name][number, ..., 0].reshape(tensor.stored) for tensor in space}
+        for number in range(batches.pop())
+    ]

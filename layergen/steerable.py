@@ -16,11 +16,11 @@ import copy
 import re
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import import_module
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise
 from typing import Any
 
 from torch import Tensor, nn
@@ -79,13 +79,13 @@ def steerable_space(network: nn.Module) -> WeightSpace:
     layers = [number for number, (_, module) in enumerate(chain) if is_a(module, LAYERS)]
     if not layers:
         raise SpecificationError("the network has no steerable layer", remedy=f"layers are {', '.join(LAYERS)}")
-    fields = tuple(Field(one.name) for one in chain[0][1].in_type.representations)
+    fields = free_fields(chain[0][1].in_type)
     sets: dict[str, int] = {}
     tensors: dict[str, str] = {}
     for number, (path, module) in enumerate(chain):
         if number in layers:
             hidden = number != layers[-1]
-            written = hidden_fields(path, module, chain[number + 1 :], sets) if hidden else free_fields(module)
+            written = hidden_fields(path, module, chain[number + 1 :], sets) if hidden else free_fields(module.out_type)
             tensors |= layer_tensors(path, module, fields, written, sets)
             fields = written
         else:
@@ -103,7 +103,7 @@ class Steerable(nn.Module):
     Its layers are the network's own, not copies, under the same names: its `state_dict` fits
     `steerable_space(network)` without a prefix. escnn expands filters when a layer is put into evaluation mode and
     reads its weights no more; here the steerable layers stay in training mode, in which they expand their weights at
-    every call, and `train` and `eval` switch the other modules (batch norms, dropout) only. ::
+    every call, and its `train` and `eval` (not the network's) switch the other modules only. ::
 
         layergen.testing.assert_function_preserved(Steerable(network), steerable_space(network), [images])
     """
@@ -163,7 +163,7 @@ def escnn_nn() -> Any:
 
 def is_a(module: Any, names: Iterable[str]) -> bool:
     """Whether a module is of one of some classes of `escnn.nn`."""
-    return isinstance(module, tuple(getattr(escnn_nn(), name) for name in names))
+    return isinstance(module, tuple(getattr(escnn_nn(), name, ()) for name in names))
 
 
 def modules_of(network: nn.Module, path: str = "") -> Iterator[Module]:
@@ -217,9 +217,9 @@ def fault(path: str, text: str, remedy: str) -> SpecificationError:
     return SpecificationError(text, part=f'module "{path}"', remedy=remedy)
 
 
-def free_fields(layer: Any) -> tuple[Field, ...]:
-    """The fields that the last layer writes: nothing permutes them."""
-    return tuple(Field(one.name) for one in layer.out_type.representations)
+def free_fields(kind: Any) -> tuple[Field, ...]:
+    """The fields that the network takes, or that its last layer writes: nothing permutes them."""
+    return tuple(Field(one.name) for one in kind.representations)
 
 
 def hidden_fields(path: str, layer: Any, following: Iterable[Module], sets: dict[str, int]) -> tuple[Field, ...]:
@@ -246,47 +246,38 @@ def hidden_fields(path: str, layer: Any, following: Iterable[Module], sets: dict
     return tuple(fields[number] for number in range(len(names)))
 
 
-def fresh_name(text: str, taken: Iterable[str]) -> str:
+def fresh_name(text: str, taken: Collection[str]) -> str:
     """An identifier that is not taken yet.
 
     >>> fresh_name("h_0_quotient[(None, 2)]", ["h_0_regular"])
     'h_0_quotient_None_2'
     """
     name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
-    later = (f"{name}_{count}" for count in range(2, 2 + len(list(taken))))
-    return next(one for one in (name, *later) if one not in taken)
+    return name if name not in taken else next(one for n in count(2) if (one := f"{name}_{n}") not in taken)
 
 
-def gate_ties(numbers: Iterable[int], following: Iterable[Module]) -> dict[int, tuple[int, str]]:
+def gate_ties(numbers: Sequence[int], following: Iterable[Module]) -> dict[int, tuple[int, str]]:
     """For each field that becomes a gate the field that it is multiplied with, and where."""
-    numbers = list(numbers)
     ties: dict[int, tuple[int, str]] = {}
     for path, module in following:
         if is_a(module, LAYERS):
             break
         if is_a(module, [GATED]):
-            gates, gated = gate_positions(module)
+            gates, gated, kept = gating(module)
             ties |= {numbers[gate]: (numbers[other], path) for gate, other in zip(gates, gated, strict=True)}
-            numbers = [numbers[position] for position in kept(module)]
+            numbers = [numbers[position] for position in kept]
     return ties
 
 
-def gate_positions(module: Any) -> tuple[list[int], list[int]]:
-    """Which fields are gates, and for each the one that it gates: in order of size, then of position."""
+def gating(module: Any) -> tuple[list[int], list[int], list[int]]:
+    """Which fields are gates; for each the one that it gates, in order of size, then of position; which are kept."""
     sizes = [one.size for one in module.in_type.representations]
-    starts = [sum(sizes[:number]) for number in range(len(sizes))]
-    channels = module.gates_indices.tolist()
-    if module._contiguous["gate"]:
-        channels = range(*channels)
-    gates = [number for number, start in enumerate(starts) if start in set(channels)]
-    gated = sorted(set(range(len(sizes))) - set(gates), key=lambda number: (sizes[number], number))
-    return gates, gated
-
-
-def kept(module: Any) -> list[int]:
-    """Which fields a gated nonlinearity passes on."""
-    gates = gate_positions(module)[0] if module.drop_gates else []
-    return [number for number in range(len(module.in_type)) if number not in gates]
+    listed = module.gates_indices.tolist()
+    channels = range(*listed) if module._contiguous["gate"] else listed
+    gates = [number for number in range(len(sizes)) if sum(sizes[:number]) in channels]
+    others = [number for number in range(len(sizes)) if number not in gates]
+    kept = others if module.drop_gates else list(range(len(sizes)))
+    return gates, sorted(others, key=lambda number: sizes[number]), kept
 
 
 def root(number: int, ties: Mapping[int, tuple[int, str]]) -> int:
@@ -301,7 +292,7 @@ def role(number: int, ties: Mapping[int, tuple[int, str]]) -> str:
 
 def passed(module: Any, fields: Sequence[Field]) -> tuple[Field, ...]:
     """The fields after a module that makes one of each, or drops gates."""
-    staying = [fields[number] for number in kept(module)] if is_a(module, [GATED]) else fields
+    staying = [fields[number] for number in gating(module)[2]] if is_a(module, [GATED]) else fields
     written = module.out_type.representations
     return tuple(replace(field, representation=one.name) for field, one in zip(staying, written, strict=True))
 
@@ -313,12 +304,12 @@ def layer_tensors(
     name = f"{path}.weights"
     entries = Counter((one["in_repr"], one["out_repr"]) for one in layer.basisexpansion.get_basis_info())
     blocks = []
-    for (source, target), count in entries.items():
+    for (source, target), number in entries.items():
         sources = [field for field in read if field.representation == source]
         targets = [field for field in written if field.representation == target]
         block = [axis(name, ones(targets), sets), axis(name, ones(sources), sets)]
-        blocks.append(f"({' '.join([*block, str(count // (len(sources) * len(targets)))])})")
-    tensors = {name: blocks[0] if len(blocks) == 1 else f"({' + '.join(blocks)})"}
+        blocks.append(f"({' '.join([*block, str(number // (len(sources) * len(targets)))])})")
+    tensors = {name: joined(blocks)} if blocks else {}
     if layer.bias is not None:
         trivial = [trivial_parts(one) for one in layer.out_type.representations]
         tensors[f"{path}.bias"] = axis(f"{path}.bias", zip(written, trivial, strict=True), sets)
@@ -345,8 +336,7 @@ def axis(tensor: str, entries: Iterable[tuple[Field, int]], sets: Mapping[str, i
     '((h 2) + 2)'
     """
     terms = []
-    several = ((field, count) for field, count in entries if count)
-    for (name, *_, count), run in groupby(several, key=kind_of_entry):
+    for (name, *_, times), run in groupby((entry for entry in entries if entry[1]), key=kind_of_entry):
         fields = [field for field, _ in run]
         if name and [field.element for field in fields] != list(range(sets[name])):
             raise SpecificationError(
@@ -354,14 +344,19 @@ def axis(tensor: str, entries: Iterable[tuple[Field, int]], sets: Mapping[str, i
                 part=f'tensor "{tensor}"',
                 remedy="in each type of the network, list the fields of one representation one after the other",
             )
-        terms.append((name if count == 1 else f"({name} {count})") if name else str(len(fields) * count))
+        terms.append((name if times == 1 else f"({name} {times})") if name else str(len(fields) * times))
+    return joined(terms)
+
+
+def joined(terms: Sequence[str]) -> str:
+    """One axis, a concatenation."""
     return terms[0] if len(terms) == 1 else f"({' + '.join(terms)})"
 
 
 def kind_of_entry(entry: tuple[Field, int]) -> tuple[str, str, str, int]:
     """What consecutive entries have in common that are one term."""
-    field, count = entry
-    return field.set, field.representation, field.role, count
+    field, times = entry
+    return (field.set, field.representation, field.role, times) if field.set else ("", "", "", times)
 
 
 def inner_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
@@ -377,9 +372,8 @@ def inner_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) ->
 
 def iid_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
     """Parameters and running statistics of `IIDBatchNorm`: `(field, entries)`, by representation."""
-    for representation in dict.fromkeys(one.name for one in module.in_type.representations):
-        own = [one.name for one in module.in_type.representations]
-        those = [field for field, name in zip(fields, own, strict=True) if name == representation]
+    for representation in dict.fromkeys(field.representation for field in fields):
+        those = [field for field in fields if field.representation == representation]
         for name in ("weight", "bias", "running_mean", "running_var"):
             attribute = f"{representation.replace('.', '^')}_{name}"
             if (value := getattr(module, attribute, None)) is not None:
@@ -396,7 +390,7 @@ def norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Itera
 
 def gate_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
     """The bias of `GatedNonLinearity1`: one entry a gate."""
-    yield "bias", f"1 {axis_of(ones(fields[number] for number in gate_positions(module)[0]))}"
+    yield "bias", f"1 {axis_of(ones(fields[number] for number in gating(module)[0]))}"
 
 
 def uniform_gate_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
@@ -407,9 +401,7 @@ def uniform_gate_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) 
 AxisOf = Callable[[Iterable[tuple[Field, int]]], str]
 PARAMETERS: dict[str, Callable[[Any, Sequence[Field], AxisOf], Iterator[tuple[str, str]]]] = {
     "InnerBatchNorm": inner_norm_tensors,
-    "IIDBatchNorm1d": iid_norm_tensors,
-    "IIDBatchNorm2d": iid_norm_tensors,
-    "IIDBatchNorm3d": iid_norm_tensors,
+    **dict.fromkeys(("IIDBatchNorm1d", "IIDBatchNorm2d", "IIDBatchNorm3d"), iid_norm_tensors),
     "NormNonLinearity": norm_tensors,
     "GatedNonLinearity1": gate_tensors,
     "GatedNonLinearityUniform": uniform_gate_tensors,
@@ -432,7 +424,7 @@ def check_shapes(network: nn.Module, space: WeightSpace) -> None:
     That holds for the modules of escnn 1.0.11; a subclass may add parameters, another version lay them out otherwise.
     """
     weights = network.state_dict()
-    trained = [name for name, value in network.named_parameters() if value.requires_grad]
+    trained = [name for name, value in network.named_parameters() if value.requires_grad and value.numel()]
     for name in dict.fromkeys((*trained, *space.names)):
         shape = tuple(weights[name].shape)
         if name not in space.names or shape != space[name].shape:

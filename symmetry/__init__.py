@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from symmetry.canonical import canonical
 from symmetry.elements import GroupElement, element, generators, group_order, identity, random_element
 from symmetry.errors import SpecificationError
-from symmetry.indices import FreeIndex, Index, PositionalIndex, SetIndex
+from symmetry.indices import FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
 from symmetry.maps import Block, EquivariantMaps
 from symmetry.specification import dumps, load, parse
 from symmetry.weight_space import SCALAR, Tensor, WeightSpace, joint_space
@@ -29,6 +29,7 @@ __all__ = [
     "GroupElement",
     "Index",
     "PositionalIndex",
+    "RepresentationIndex",
     "SetIndex",
     "SpecificationError",
     "Tensor",

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from symmetry.errors import SpecificationError
 from symmetry.indices import PositionalIndex, RepresentationIndex
@@ -55,9 +55,7 @@ class GroupElement:
         return hash(tuple((name, part.tobytes()) for name, part in self.parts.items()))
 
     def __repr__(self) -> str:
-        moved = {name: part.tolist() for name, part in self.parts.items() if name in self.moved}
-        turned = ", ".join(f"{g!r}: {' '.join(str(self.turns[g]).split())}" for g in self.moved if g in self.turns)
-        return f"element(space, {moved}{f', turns={{{turned}}}' if turned else ''})"
+        return f"element(space, {self.described})"
 
     @property
     def moved(self) -> tuple[str, ...]:
@@ -65,6 +63,14 @@ class GroupElement:
         still = {name: np.broadcast_to(np.arange(part.shape[-1]), part.shape) for name, part in self.parts.items()}
         sets = tuple(name for name, part in self.parts.items() if not np.array_equal(part, still[name]))
         return sets + tuple(group for group, turn in self.turns.items() if turn != find_group(group).provider.identity)
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What the element moves in plain values, as `element` takes it."""
+        return {
+            name: self.parts[name].tolist() if name in self.parts else find_group(name).described(self.turns[name])
+            for name in self.moved
+        }
 
     def images(self, name: str) -> tuple[Indices, ...]:
         """Where each element of a set goes: one array of coordinates for each parent and for the set itself."""
@@ -90,7 +96,7 @@ class GroupElement:
     def on(self, space: WeightSpace) -> GroupElement:
         """The same permutations acting on another weight space that shares sets; its own sets stay still."""
         shared = {name: part for name, part in self.parts.items() if name in {index.name for index in space.indices}}
-        return element(space, shared, {group: turn for group, turn in self.turns.items() if group in space.groups})
+        return element(space, shared | {group: turn for group, turn in self.turns.items() if group in space.groups})
 
     def tensor_index(self, name: str) -> Indices:
         """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one.
@@ -172,17 +178,17 @@ def identity(space: WeightSpace) -> GroupElement:
     return element(space, {})
 
 
-def element(
-    space: WeightSpace, parts: Mapping[str, ArrayLike], turns: Mapping[str, Element] | None = None
-) -> GroupElement:
-    """The element with the given permutations and elements of groups; sets and groups not given stay still.
+def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
+    """The element with the given permutations, and elements of other groups; what is not given stays still.
 
-    A part has the shape `(*sizes of parents, size)`. Raises `SpecificationError` if one is not a permutation.
+    A permutation has the shape `(*sizes of parents, size)`. An element of a finite group is given by its number (0 is
+    the identity), one of a compact group by the matrix by which it moves coordinates. Raises `SpecificationError` for
+    what is no permutation, and no such element.
     """
-    still = {group: find_group(group).provider.identity for group in space.groups}
+    turns = {group: find_group(group).described_by(parts.get(group, 0)) for group in space.groups}
     for name in parts:
-        if not space.index(name).permuted:
-            raise SpecificationError(f"{name!r} is free: nothing permutes it")
+        if name not in turns and not space.index(name).permuted:
+            raise SpecificationError(f"{name!r} is not permuted", remedy="give sets, and groups that act by themselves")
     whole = {}
     for index in (index for index in space.indices if index.permuted):
         sizes = tuple(space.index(name).size for name in lineage(space, index.name))
@@ -195,7 +201,7 @@ def element(
                 remedy=f"give an array of shape {sizes} whose rows are permutations of 0…{index.size - 1}",
             )
         whole[index.name] = part.astype(np.intp)
-    return GroupElement(space, frozen(whole), still | dict(turns or {}))
+    return GroupElement(space, frozen(whole), turns)
 
 
 def random_element(
@@ -206,12 +212,12 @@ def random_element(
     `rng` is a numpy generator, or the seed of one.
     """
     rng = np.random.default_rng(rng)
-    parts = {}
+    parts: dict[str, Any] = {}
     for index in (index for index in space.indices if index.permuted):
         if positional or not isinstance(index, PositionalIndex):
             sizes = tuple(space.index(name).size for name in lineage(space, index.name))
             parts[index.name] = rng.permuted(np.broadcast_to(np.arange(index.size), sizes), axis=-1)
-    return element(space, parts, {group: find_group(group).sample(rng) for group in space.groups})
+    return element(space, parts | {group: find_group(group).sample(rng) for group in space.groups})
 
 
 def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
@@ -231,7 +237,7 @@ def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[Grou
             part[(0,) * (len(sizes) - 1)] = move
             yield element(space, {index.name: part})
     for group in space.groups:
-        yield from (element(space, {}, {group: turn}) for turn in find_group(group).generators)
+        yield from (element(space, {group: turn}) for turn in find_group(group).generators)
 
 
 def group_order(space: WeightSpace, *, positional: bool = False) -> int:

@@ -91,8 +91,7 @@ class Group:
     @property
     def elements(self) -> list[Element]:
         """Every element of a finite group, the identity first."""
-        identity = self.provider.identity
-        return [identity, *(g for g in self.provider.elements if g != identity)]
+        return every_element(self)
 
     @property
     def generators(self) -> list[Element]:
@@ -123,6 +122,24 @@ class Group:
             return self.provider.element(matrix, "MAT")
         flipped = int(np.linalg.det(matrix) < 0)
         return self.provider.element((flipped, matrix @ self.mirrors[flipped]), "MAT")
+
+    def described(self, g: Element) -> Any:
+        """An element in plain values: of a finite group its number, of a compact one its matrix on coordinates."""
+        return self.elements.index(g) if self.finite else self.coordinates(g).tolist()
+
+    def described_by(self, value: Any) -> Element:
+        """The element that plain values describe; an element is itself. Raises `SpecificationError` for others."""
+        if isinstance(value, (int, np.integer)) and 0 <= value < (len(self.elements) if self.finite else 1):
+            return self.elements[value] if self.finite else self.provider.identity
+        if isinstance(value, (list, tuple, np.ndarray)) and not self.finite:
+            matrix, size = np.asarray(value, dtype=np.float64), len(self.mirrors[0])
+            orthogonal = matrix.shape == (size, size) and np.allclose(matrix @ matrix.T, np.eye(size))
+            if orthogonal and (np.linalg.det(matrix) > 0 or len(self.mirrors) > 1):
+                return self.element(matrix)
+        elif getattr(value, "group", None) is self.provider:
+            return value
+        kind = f"its number, from 0 to {len(self.elements) - 1}" if self.finite else "an orthogonal matrix"
+        raise SpecificationError(f"{value!r} is no element of {self.name}", remedy=f"give {kind}")
 
     def sample(self, rng: np.random.Generator) -> Element:
         """An element drawn uniformly."""
@@ -167,6 +184,12 @@ class Group:
     def irrep(self, *name: int) -> Irrep:
         """The irreducible representation of that name, as escnn has it."""
         return make_irrep(self.name, name)
+
+
+@cache
+def every_element(group: Group) -> list[Element]:
+    identity = group.provider.identity
+    return [identity, *(g for g in group.provider.elements if g != identity)]
 
 
 def turn(angle: float) -> Matrix:

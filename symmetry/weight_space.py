@@ -24,6 +24,8 @@ class Tensor:
     shape: tuple[int, ...]
     layout: Layout = field(repr=False)
     pieces: tuple[Piece, ...] = field(repr=False)
+    stored: tuple[int, ...] = field(repr=False, compare=False)
+    """The shape in a network, where a pixel grid has rows and columns."""
     reads: tuple[Parts, ...] = field(repr=False, compare=False)
     writes: tuple[Parts, ...] = field(repr=False, compare=False)
 
@@ -201,6 +203,11 @@ def declared_indices(sections: Mapping[type[Index], Mapping[str, Any] | None]) -
                 )
             found[name] = index
     check_parents(found)
+    for index in found.values():
+        if isinstance(index, RepresentationIndex) and index.group in found:
+            raise SpecificationError(
+                f"{index.group!r} is the name of a group and of an index", remedy="give the index another name"
+            )
     return found
 
 
@@ -254,7 +261,16 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
         raise SpecificationError(
             error.fault, part=f'tensor "{name}"', text=text, start=error.start, end=error.end, remedy=error.remedy
         ) from None
-    return Tensor(name, axes, shape, layout, pieces, reads, writes)
+    stored = tuple(size for axis in axes for size in stored_sizes(axis, indices))
+    return Tensor(name, axes, shape, layout, pieces, stored, reads, writes)
+
+
+def stored_sizes(axis: Expression, indices: Mapping[str, Index]) -> tuple[int, ...]:
+    """The sizes that an axis has in a network: two for a pixel grid."""
+    index = indices.get(axis.name) if isinstance(axis, Atom) else None
+    if isinstance(index, RepresentationIndex) and index.acting.side:
+        return index.acting.side, index.acting.side
+    return (expression_size(axis, indices),)
 
 
 def parts_of(pieces: tuple[Piece, ...], decomposition: tuple[Parts, ...]) -> tuple[Piece, ...]:

@@ -10,7 +10,7 @@ from layergen.emission.names import identifier
 from layergen.emission.pieces import read_pieces
 from layergen.plan.steps import Pool, Run, unordered
 from symmetry.diagrams import Side
-from symmetry.layout import Piece
+from symmetry.layout import Piece, leaves
 from symmetry.weight_space import Tensor
 
 __all__ = ["column_range", "merging_pairs", "permuted", "print_pools", "range_code"]
@@ -96,12 +96,12 @@ def print_sources(draft: Draft) -> dict[Piece, str]:
 def read_parts(draft: Draft, tensor: Tensor, names: Mapping[Piece, str]) -> Iterator[tuple[str, str, Piece | None]]:
     """Each statement that takes a tensor apart into what maps read, as `read_pieces` gives them."""
     turned = {parts.piece: parts for parts in tensor.reads if parts.changes}
+    plain = {parts.piece: next(leaves(parts.layout)) for parts in tensor.reads if not parts.changes}
     whole = {piece: draft.namer.fresh(f"{identifier(tensor.name)}_in_irreps") for piece in turned}
-    for name, code, piece in read_pieces(
-        tensor.layout, f"x[{literal(tensor.name)}]", names | whole, draft.sizes, turned
-    ):
+    called = whole | {piece: names[part] for piece, part in plain.items()}
+    for name, code, piece in read_pieces(tensor.layout, f"x[{literal(tensor.name)}]", called, draft.sizes, turned):
         if piece not in turned:
-            yield name, code, piece
+            yield name, code, piece and plain[piece]
             continue
         for change in turned[piece].changes:
             dims = tuple_code([str(place + 1) for place in change.places])

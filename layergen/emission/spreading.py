@@ -9,7 +9,7 @@ from layergen.emission.pieces import joined, put_together
 from layergen.emission.pooling import merging_pairs, permuted
 from layergen.plan.steps import Spread, unordered
 from symmetry.diagrams import Side
-from symmetry.layout import Piece
+from symmetry.layout import Piece, leaves
 from symmetry.weight_space import Tensor
 
 __all__ = ["print_spreads"]
@@ -36,7 +36,9 @@ def print_spreads(draft: Draft, slices: dict[Side, str]) -> dict[str, list[str]]
 def print_from_irreps(draft: Draft, tensor: Tensor, values: dict[Piece, str]) -> None:
     """Put the pieces over representation indices together from their irreducible parts."""
     for parts in tensor.writes:
-        if parts.changes:
+        if not parts.changes:
+            values[parts.piece] = values[next(leaves(parts.layout))]
+        else:
             tail, items = put_together(parts.layout, values)
             name = values[parts.piece] = draft.namer.fresh(f"out_{identifier(tensor.name)}")
             if tail:

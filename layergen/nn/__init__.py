@@ -4,6 +4,7 @@ Modules take and return features, `{tensor: (batch, *axes, channels)}`.
 """
 
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.fields import Gated, NormPointwise
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise
@@ -13,8 +14,10 @@ __all__ = [
     "ChannelNorm",
     "Dropout",
     "FourierFeatures",
+    "Gated",
     "InvariantHead",
     "Metanet",
+    "NormPointwise",
     "PerTensorLinear",
     "Pointwise",
     "PositionalEmbedding",

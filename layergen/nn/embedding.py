@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from layergen.nn.fields import by_piece, length, observed, turned_tensors
 from layergen.plan.widths import observed_space
 from symmetry.indices import PositionalIndex
 from symmetry.layout import piece_values
@@ -21,17 +23,21 @@ Features = dict[str, Tensor]
 
 
 class PerTensorLinear(nn.Module):
-    """Mix the channels of each tensor by a matrix of its own, `x @ A + b`: no tensor sees another."""
+    """Mix the channels of each tensor by a matrix of its own, `x @ A + b`: no tensor sees another.
+
+    Tensors that a group turns have no `b`.
+    """
 
     def __init__(self, space: WeightSpace, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.names = space.names
+        self.names, self.turned = space.names, turned_tensors(space)
         self.weight = nn.Parameter(torch.randn(len(space), in_channels, out_channels) / math.sqrt(in_channels))
         self.bias = nn.Parameter(torch.zeros(len(space), out_channels))
 
     def forward(self, x: Features) -> Features:
         return {
-            name: x[name] @ weight + bias for name, weight, bias in zip(self.names, self.weight, self.bias, strict=True)
+            name: x[name] @ weight if name in self.turned else x[name] @ weight + bias
+            for name, weight, bias in zip(self.names, self.weight, self.bias, strict=True)
         }
 
 
@@ -39,34 +45,47 @@ class FourierFeatures(nn.Module):
     """Gaussian Fourier features: each entry beside the cosines and sines of `count` random multiples of it.
 
     Channels grow from `in_channels` to `in_channels · (1 + 2 · count)` (Tancik et al. 2020). The frequencies are
-    normal with deviation `scale` and fixed: a buffer, not a parameter.
+    normal with deviation `scale` and fixed: a buffer, not a parameter. Of tensors of `space` that a group turns, the
+    entries times the cosines and sines of multiples of their length.
     """
 
     frequencies: Tensor
 
-    def __init__(self, in_channels: int, count: int, scale: float = 1.0) -> None:
+    def __init__(self, in_channels: int, count: int, scale: float = 1.0, space: WeightSpace | None = None) -> None:
         super().__init__()
+        self.space, self.turned = space, () if space is None else tuple(turned_tensors(space))
         self.out_channels = in_channels * (1 + 2 * count)
         self.register_buffer("frequencies", scale * torch.randn(count))
 
     def forward(self, x: Features) -> Features:
-        return {name: self.expand(value) for name, value in x.items()}
+        space = observed(self.space, x) if self.space is not None and self.turned else None
+        return {
+            name: self.expand(value)
+            if space is None or name not in self.turned
+            else by_piece(space[name], value, self.expand)
+            for name, value in x.items()
+        }
 
-    def expand(self, value: Tensor) -> Tensor:
-        """One tensor's features, axes `(batch, *axes, channels)`."""
-        phases = 2 * math.pi * (value.unsqueeze(-1) * self.frequencies).flatten(-2)
-        return torch.cat([value, phases.cos(), phases.sin()], dim=-1)
+    def expand(self, value: Tensor, dims: Sequence[int] = ()) -> Tensor:
+        """One tensor's features, axes `(batch, *axes, channels)`; along `dims` a group turns them."""
+        argument = length(value, dims) if dims else value
+        phases = 2 * math.pi * (argument.unsqueeze(-1) * self.frequencies).flatten(-2)
+        waves = torch.cat([phases.cos(), phases.sin()], dim=-1)
+        if dims:
+            waves = waves * value.repeat_interleave(len(self.frequencies), dim=-1).tile(2)
+        return torch.cat([value, waves], dim=-1)
 
 
 class PositionalEmbedding(nn.Module):
     """Add a learned vector for each value of each positional index to every entry over that value.
 
-    This is what tells positions apart: with it a metanetwork is not equivariant to permuting them.
+    This is what tells positions apart: with it a metanetwork is not equivariant to permuting them. Tensors that a
+    group turns are multiplied with one more than it.
     """
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.turned = space, turned_tensors(space)
         self.indices = tuple(index for index in space.indices if isinstance(index, PositionalIndex))
         tables = [nn.Parameter(torch.randn(index.size, channels)) for index in self.indices]
         self.tables = nn.ParameterList(tables)
@@ -80,7 +99,12 @@ class PositionalEmbedding(nn.Module):
                 raise ValueError(
                     f"there are {space.index(index.name).size} positions {index.name!r}, embeddings for {index.size}"
                 )
-        return {name: value + self.embedding(space, name) for name, value in x.items()}
+        return {
+            name: value * (1 + self.embedding(space, name))
+            if name in self.turned
+            else value + self.embedding(space, name)
+            for name, value in x.items()
+        }
 
     def embedding(self, space: WeightSpace, name: str) -> Tensor | float:
         """The sum of the embeddings of a tensor's positions, axes `(*axes, channels)`; 0.0 without positions."""

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from layergen.linear import InvariantLinear
+from layergen.nn.fields import forbids, length
 from layergen.plan.widths import observed_space
 from symmetry.layout import take_apart
 from symmetry.maps import LIMIT
@@ -19,7 +20,8 @@ Features = dict[str, Tensor]
 class SetMax(nn.Module):
     """For each piece and each value of its free positions the maximum over the others: `(batch, pieces · channels)`.
 
-    The nonlinear companion of the mean pools; invariant, positional indices included.
+    The nonlinear companion of the mean pools; invariant, positional indices included. Of entries that a group turns it
+    is the maximum of their lengths.
     """
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
@@ -32,7 +34,9 @@ class SetMax(nn.Module):
         found = []
         for tensor in space:
             for piece, part in take_apart(tensor.layout, x[tensor.name], lead=1):
-                dims = [place + 1 for place in piece.permuted]
+                turned = [place + 1 for place, position in enumerate(piece.positions) if forbids(position.index)]
+                dims = [place + 1 for place in range(len(piece.positions)) if place not in piece.free]
+                part = length(part, turned) if turned else part
                 found.append((part.amax(dims) if dims else part).flatten(1))
         return torch.cat(found, dim=-1)
 

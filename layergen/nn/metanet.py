@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from layergen.linear import EquivariantLinear, Terms
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.fields import Gated
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
-from layergen.nn.pointwise import Dropout, Pointwise, Residual
+from layergen.nn.pointwise import Dropout, Residual
 from symmetry.maps import LIMIT
 from symmetry.weight_space import WeightSpace
 
@@ -27,7 +28,8 @@ class Metanet(nn.Module):
     Standardised input, Fourier features, a per-tensor lift and positional embeddings; then `layers` residual blocks
     of channel norm, derived equivariant layer, activation and dropout; then an invariant head (mean and max pools)
     or an equivariant layer. `terms`, `rank` and `limit` go to the derived layers. With `update`, weight-to-weight
-    outputs are `x + γ · output`, γ learned from 0.01 up.
+    outputs are `x + γ · output`, γ learned from 0.01 up. Where a group turns the entries, functions of entries give way
+    to scalings by functions of their lengths (`Gated`).
 
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
     >>> x = {"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)}
@@ -67,7 +69,7 @@ class Metanet(nn.Module):
         linear: dict[str, Any] = {"terms": terms, "rank": rank, "limit": limit}
         self.space, self.in_channels = space, in_channels
         self.standardise = Standardise(space, in_channels)
-        self.fourier = FourierFeatures(in_channels, fourier, fourier_scale)
+        self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
         self.positions = PositionalEmbedding(space, hidden)
         self.blocks = nn.Sequential(
@@ -76,8 +78,8 @@ class Metanet(nn.Module):
                     nn.Sequential(
                         ChannelNorm(space, hidden) if norm else nn.Identity(),
                         EquivariantLinear(space, hidden, hidden, **linear),
-                        Pointwise(activation),
-                        Dropout(dropout),
+                        Gated(space, hidden, activation),
+                        Dropout(dropout, space),
                     )
                 )
                 for _ in range(layers)

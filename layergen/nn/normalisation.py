@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from layergen.nn.fields import by_piece, observed, turned_tensors
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["ChannelNorm", "Standardise"]
@@ -13,25 +14,40 @@ Features = dict[str, Tensor]
 
 
 class ChannelNorm(nn.Module):
-    """Layer norm over the channels of every entry, with a scale and a shift for each tensor and channel."""
+    """Layer norm over the channels of every entry, with a scale and a shift for each tensor and channel.
+
+    Where a group turns the entries they are divided by their root mean square over its index and the channels, and
+    not shifted.
+    """
 
     def __init__(self, space: WeightSpace, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.names, self.eps = space.names, eps
+        self.space, self.names, self.eps = space, space.names, eps
+        self.turned = tuple(turned_tensors(space))
         self.scale = nn.Parameter(torch.ones(len(space), channels))
         self.shift = nn.Parameter(torch.zeros(len(space), channels))
 
     def forward(self, x: Features) -> Features:
-        return {
-            name: nn.functional.layer_norm(x[name], self.scale.shape[1:], scale, shift, self.eps)
-            for name, scale, shift in zip(self.names, self.scale, self.shift, strict=True)
-        }
+        space = observed(self.space, x) if self.turned else self.space
+        parameters = zip(self.names, self.scale, self.shift, strict=True)
+        return {name: self.normal(space, name, x[name], scale, shift) for name, scale, shift in parameters}
+
+    def normal(self, space: WeightSpace, name: str, value: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+        """One tensor, normalised."""
+
+        def normal(part: Tensor, dims: list[int]) -> Tensor:
+            if not dims:
+                return nn.functional.layer_norm(part, scale.shape, scale, shift, self.eps)
+            return scale * part / (part.square().mean((*dims, -1), keepdim=True) + self.eps).sqrt()
+
+        return by_piece(space[name], value, normal) if name in self.turned else normal(value, [])
 
 
 class Standardise(nn.Module):
     """Shift and scale each tensor by its mean and deviation over a training set, entries pooled together.
 
-    Until `fit` has been called it is the identity.
+    Tensors that a group turns are only scaled, by their root mean square. Until `fit` has been called it is the
+    identity.
 
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> x = {"b": 5 + 3 * torch.randn(100, 4, 1)}
@@ -45,7 +61,7 @@ class Standardise(nn.Module):
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
         super().__init__()
-        self.names = space.names
+        self.names, self.turned = space.names, turned_tensors(space)
         self.register_buffer("mean", torch.zeros(len(space), channels))
         self.register_buffer("deviation", torch.ones(len(space), channels))
 
@@ -57,6 +73,9 @@ class Standardise(nn.Module):
         """
         for number, name in enumerate(self.names):
             entries = x[name].flatten(0, -2).to(self.mean.dtype)
+            if name in self.turned:
+                self.deviation[number] = entries.square().mean(0).sqrt().clamp_min(1e-12)
+                continue
             deviation = entries.std(0, correction=0)
             self.mean[number] = entries.mean(0)
             varies = entries.amax(0) > entries.amin(0)

@@ -31,6 +31,7 @@ from layergen.testing.subject import (
 from layergen.testing.verdict import Fault, Verdict, describe
 from symmetry import GroupElement, WeightSpace, element
 from symmetry.axes import print_axes
+from symmetry.representations import find_group
 
 __all__ = ["assert_equivariant", "assert_invariant", "channels_of", "check", "make_subject"]
 
@@ -137,7 +138,7 @@ def check(
         return reproducible(verdict, subject, channels_of(f, channels), seed) if verdict.moved else verdict
     kind = "invariant" if invariant else "equivariant"
     notes = silent(subject, output)
-    if not movable(subject.group, positional=positional):
+    if not movable(subject.group, positional=positional) and not subject.group.groups:
         return Verdict(True, f"trivially {kind}: no set has two elements to exchange", kind)
     tested = next(iter(output.values())).dtype
     return Verdict(True, f"{kind} under {examples} permutations, tested in {tested}{notes}", kind)
@@ -211,7 +212,7 @@ def search(
 
 
 def simpler_elements(space: WeightSpace, moved: Mapping[str, Any], positional: bool) -> Iterator[GroupElement]:
-    """Single transpositions: the first of every set, then those within the cycles that a failure moves."""
+    """Single transpositions: the first of every set, those within the cycles that a failure moves; then generators."""
     names = [index.name for index in movable(space, positional=positional)]
     for name in names:
         yield from islice(every_transposition(space, positional=positional, only=name), max(1, SIMPLER // len(names)))
@@ -222,6 +223,8 @@ def simpler_elements(space: WeightSpace, moved: Mapping[str, Any], positional: b
             there = (*place[:-1], part[place])
             swapped[place], swapped[there] = swapped[there], swapped[place]
             yield element(space, {name: swapped})
+    for group in space.groups:
+        yield from (element(space, {group: turn}) for turn in find_group(group).generators)
 
 
 def persists(subject: Subject, verdict: Verdict, tolerance: float | None) -> bool:
@@ -295,8 +298,7 @@ def failure(
         f"not {kind}: {describe(g)} {what}{place}",
         f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.1g}",
     ]
-    moved = {set_name: g.parts[set_name].tolist() for set_name in g.moved}
-    return Verdict(False, "\n".join(lines), f"not {kind}", moved, name, entry, error, allowed)
+    return Verdict(False, "\n".join(lines), f"not {kind}", g.described, name, entry, error, allowed)
 
 
 def reproducible(verdict: Verdict, subject: Subject, channels: int, seed: int) -> Verdict:

@@ -14,9 +14,10 @@ from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
+from layergen.stacking import declared_shape
 from layergen.testing.moves import Move
 from layergen.testing.verdict import describe
-from symmetry import GroupElement, WeightSpace, generators, random_element
+from symmetry import GroupElement, Index, RepresentationIndex, WeightSpace, generators, random_element
 
 MANY, CERTAIN = 60, 10
 """With more generators than this, so many random elements are tried instead: those that preserve a function are a
@@ -129,7 +130,9 @@ def first_broken(
         raise AssertionError("the module is not deterministic: two calls on the same input differ")
 
     def error_of(g: GroupElement) -> float:
-        moved = weights | g.act({name: weights[name] for name in touched_by(g)})
+        moved = dict(weights)
+        for name, value in g.act({name: declared_shape(weights[name], space[name]) for name in touched_by(g)}).items():
+            moved[name] = value.reshape(weights[name].shape)
         return change(expected, outputs(module, tied_alike(moved, ties, space), arguments, keywords))
 
     rng, simple = np.random.default_rng(seed), list(generators(space))
@@ -148,8 +151,13 @@ def touched_by(g: GroupElement) -> list[str]:
     return [
         tensor.name
         for tensor in g.space
-        if any(position.index.name in moved for piece in tensor.pieces for position in piece.positions)
+        if any(mover(position.index) in moved for piece in tensor.pieces for position in piece.positions)
     ]
+
+
+def mover(index: Index) -> str:
+    """What moves an index: its own permutations, or a group."""
+    return index.group if isinstance(index, RepresentationIndex) else index.name
 
 
 def tied_names(module: nn.Module) -> dict[str, str]:
@@ -179,7 +187,7 @@ def check_fit(weights: dict[str, Tensor], space: WeightSpace) -> None:
     faults += [
         f"{name!r} has shape {tuple(weights[name].shape)}, declared {space[name].shape}"
         for name in space.names
-        if name in weights and tuple(weights[name].shape) != space[name].shape
+        if name in weights and declared_shape(weights[name], space[name]).shape != space[name].shape
     ]
     if faults:
         raise ValueError("the specification does not fit the module:\n  " + "\n  ".join(faults))

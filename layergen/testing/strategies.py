@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from layergen.testing.subject import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
 from symmetry.elements import lineage
 from symmetry.maps import EquivariantMaps
+from symmetry.representations import find_group
 
 __all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]
 
@@ -136,7 +138,7 @@ def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = Fa
 
     Every set draws a move and a number, whatever the move, so that hypothesis can simplify each by itself.
     """
-    parts = {}
+    parts: dict[str, Any] = {}
     for index in movable(space, positional=positional):
         move, number = draw(st.sampled_from(MOVES)), draw(st.integers(0, 2**32 - 1))
         if move == "transposition":
@@ -145,7 +147,15 @@ def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = Fa
             sizes = copies(space, index)
             rows = np.broadcast_to(np.arange(index.size), (*sizes, index.size))
             parts[index.name] = np.random.default_rng(number).permuted(rows, axis=-1)
-    return element(space, parts)
+    return element(space, parts | {name: turn(name, draw(st.integers(0, 2**16))) for name in space.groups})
+
+
+def turn(name: str, number: int) -> Any:
+    """An element of a group that acts on representation indices; number 0 is the identity."""
+    group = find_group(name)
+    if group.finite:
+        return number % len(group.elements)
+    return group.sample(np.random.default_rng(number)) if number else group.provider.identity
 
 
 def movable(space: WeightSpace, *, positional: bool = False) -> list[Index]:

@@ -51,6 +51,8 @@ def describe(g: GroupElement) -> str:
 
 def describe_part(g: GroupElement, name: str) -> str:
     """A transposition by its two elements, anything else by the set."""
+    if name in g.turns:
+        return f"turning by element {g.described[name]} of {name!r}"
     part = g.parts[name]
     places = [tuple(int(i) for i in place) for place in zip(*(part != range(part.shape[-1])).nonzero(), strict=True)]
     if len(places) == 2 and places[0][:-1] == places[1][:-1]:

@@ -312,6 +312,13 @@ def test_the_wrapper_reads_its_weights_in_evaluation_mode_too():
     assert module.train().get_submodule("6").training
 
 
+def test_a_layer_without_coefficients_has_no_weights():
+    x, h = fields(POINT, ("trivial", 2)), fields(POINT, ((1, 1), 2), ((1, 2), 1))
+    network = escnn.SequentialModule(escnn.Linear(x, x), escnn.Linear(x, h), escnn.Linear(h, h))
+    assert steerable_space(network).names == ("0.weights", "0.bias", "2.weights")
+    assert_preserved(network, steerable_space(network))
+
+
 def test_copies_have_weights_of_their_own():
     module = Steerable(in_general_position(gated()))
     other, x = copy.deepcopy(module), random_input(gated())
