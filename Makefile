@@ -9,6 +9,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 SCRATCH := .cache/tmp
+# Without its dependencies: one of them, which it can do without, is built by a Fortran compiler.
+ESCNN := escnn lie_learn requests urllib3 certifi charset-normalizer
 
 # Nothing outside this folder is written: caches and temporary files that would go to the home folder or /tmp come here.
 export XDG_CACHE_HOME := $(ROOT)/.cache
@@ -80,6 +82,8 @@ $(READY): pyproject.toml constraints.txt | $(SCRATCH)
 	elif test $(READY) -nt pyproject.toml && test $(READY) -nt constraints.txt; then exit 0; fi; \
 	rm -f $(READY); \
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'; \
+	$(RUN) -m pip install --quiet --constraint constraints.txt --no-deps --only-binary :all: $(ESCNN) 2>/dev/null || \
+	    echo "escnn has no build for this Python: what needs it is left out"; \
 	echo "$(ROOT)" >$(READY)
 
 REFUSE := fail() { echo "layergen: $$1, or name another Python: make PYTHON=python3.12" >&2; exit 1; }

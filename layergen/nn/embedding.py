@@ -99,12 +99,8 @@ class PositionalEmbedding(nn.Module):
                 raise ValueError(
                     f"there are {space.index(index.name).size} positions {index.name!r}, embeddings for {index.size}"
                 )
-        return {
-            name: value * (1 + self.embedding(space, name))
-            if name in self.turned
-            else value + self.embedding(space, name)
-            for name, value in x.items()
-        }
+        added = {name: self.embedding(space, name) for name in x}
+        return {n: value * (1 + added[n]) if n in self.turned else value + added[n] for n, value in x.items()}
 
     def embedding(self, space: WeightSpace, name: str) -> Tensor | float:
         """The sum of the embeddings of a tensor's positions, axes `(*axes, channels)`; 0.0 without positions."""
