@@ -20,13 +20,15 @@ PAIRS = 1_000_000
 def orbit_count(maps: EquivariantMaps, target: str, source: str) -> int:
     """The number of orbits of index pairs of a block: its dimension, found by listing.
 
-    Raises `SpecificationError` if there are more than a million pairs.
+    Raises `SpecificationError` if there are more than a million pairs, or representation indices.
 
     >>> from symmetry import WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 2}))
     >>> orbit_count(maps, "w", "w")
     8
     """
+    if maps.source.groups or maps.target.groups:
+        raise SpecificationError("orbits are of permutations, and there are representation indices")
     rows, columns = math.prod(maps.target[target].shape), math.prod(maps.source[source].shape)
     if rows * columns > PAIRS:
         raise SpecificationError(f"{target!r} <- {source!r} has {rows * columns:,} index pairs, too many to list")

@@ -20,7 +20,7 @@ from symmetry.layout import Piece, piece_values
 from symmetry.maps import Block
 from symmetry.partitions import forest_partitions
 
-__all__ = ["Projection", "project"]
+__all__ = ["DenseProjection", "Projection", "project"]
 
 Floats = NDArray[np.float64]
 
@@ -78,11 +78,42 @@ class Projection:
         return np.concatenate(coefficients, axis=1), np.sqrt(rest)
 
 
-def project(block: Block) -> Projection:
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseProjection:
+    """The same through the diagrams' matrices, where representation indices make them other than 0/1."""
+
+    block: Block
+    diagrams: tuple[Diagram, ...]
+    matrices: Floats
+    inverse: Floats
+
+    def __call__(self, maps: Any) -> tuple[Floats, Floats]:
+        """Coefficients in the diagrams `(maps, diagrams)`, and the norm of the rest `(maps,)`."""
+        flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
+        coefficients = flat @ self.inverse
+        return coefficients, np.linalg.norm(flat - coefficients @ self.matrices, axis=1)
+
+
+def dense_projection(block: Block) -> DenseProjection:
+    """The projection by the diagrams' matrices. Raises `SpecificationError` if these are too large."""
+    entries = math.prod(block.target.shape) * math.prod(block.source.shape)
+    if block.dimension * entries > MOST // 10:
+        raise SpecificationError(
+            f"{block} has {block.dimension:,} maps of {entries:,} entries, too many to compare",
+            remedy="give smaller sets: diagrams do not depend on their sizes",
+        )
+    diagrams = tuple(block.diagrams())
+    matrices = np.array([diagram.matrix().ravel() for diagram in diagrams]).reshape(len(diagrams), entries)
+    return DenseProjection(block, diagrams, matrices, np.linalg.pinv(matrices))
+
+
+def project(block: Block) -> Projection | DenseProjection:
     """The projection on the equivariant maps of a block, for small sizes.
 
     Raises `SpecificationError` if there are more diagrams than are listed, or too many index pairs.
     """
+    if any(parts.changes for parts in (*block.target.writes, *block.source.reads)):
+        return dense_projection(block)
     parts = (part_of(block, target, source) for target, source in block.piece_pairs)
     return Projection(block, tuple(block.diagrams()), tuple(parts))
 

@@ -176,7 +176,9 @@ class Group:
         if self.finite:
             return [self.irrep(*one.id) for one in self.provider.irreps()]
         parities = (0, 1) if self.name.startswith("O") else (None,)
-        names = [(k,) if parity is None else (parity, k) for k in range(frequency + 1) for parity in parities]
+        names: list[tuple[int, ...]] = [
+            (k,) if parity is None else (parity, k) for k in range(frequency + 1) for parity in parities
+        ]
         if self.name == "O(2)":  # (0, k) is not irreducible beyond k = 0
             names = [name for name in names if name[0] == 1 or name[1] == 0]
         return [self.irrep(*name) for name in names]

@@ -9,13 +9,16 @@ from rich.table import Table
 from layergen.cli.console import facts, make_console, make_table
 from layergen.cli.parameters import Spec
 from symmetry.elements import group_order, lineage
-from symmetry.indices import Index, PositionalIndex
+from symmetry.indices import Index, PositionalIndex, RepresentationIndex
 from symmetry.maps import readable
+from symmetry.representations import find_group
 from symmetry.specification import load
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["show"]
 
+SECTIONS = {"sets": "set", "representations": "representation"}
+"""Kinds of index that are not called by their section."""
 EXACT = 15
 """A group order of more digits than this is shown as a power of ten."""
 
@@ -58,18 +61,18 @@ def tensor_table(space: WeightSpace) -> Table:
 
 def totals(space: WeightSpace) -> dict[str, str]:
     """The numbers of tensors and entries, the group and its order."""
+    outermost = [action(space, index) for index in moved(space) if index.parent is None]
     return {
         "tensors": readable(len(space)),
         "entries": readable(sum(math.prod(tensor.shape) for tensor in space)),
-        "group": " × ".join(action(space, index) for index in moved(space) if index.parent is None) or "trivial",
+        "group": " × ".join([*outermost, *space.groups]) or "trivial",
         "group order": order(space),
     }
 
 
 def kind(index: Index) -> str:
     """The kind of an index in words."""
-    names = {"sets": "set" if index.parent is None else "nested set", "free": "free", "positional": "positional"}
-    return names.get(index.section, index.section)
+    return "nested set" if index.parent is not None else SECTIONS.get(index.section, index.section)
 
 
 def moved(space: WeightSpace) -> list[Index]:
@@ -81,6 +84,9 @@ def action(space: WeightSpace, index: Index) -> str:
     """The group that acts on an index: with sets nested inside it, their wreath product."""
     if isinstance(index, PositionalIndex):
         return f"S_{index.size} in the derivation, an embedding breaks it"
+    if isinstance(index, RepresentationIndex):
+        words = index.representation if isinstance(index.representation, str) else "matrices"
+        return f"{index.group} by {words}"
     if not index.permuted:
         return "nothing"
     inner = [action(space, other) for other in space.indices if other.parent == index.name]
@@ -97,7 +103,10 @@ def order(space: WeightSpace) -> str:
     for index in moved(space):
         copies = parents(space, index)
         factors.append(f"{readable(index.size)}!" if copies == 1 else f"({readable(index.size)}!)^{readable(copies)}")
-    return f"{' · '.join(factors) or '1'} {magnitude(space)}".rstrip()
+    groups = [find_group(name) for name in space.groups]
+    factors += [str(len(group.elements)) for group in groups if group.finite]
+    infinite = [f"∞ ({group.name})" for group in groups if not group.finite]
+    return " · ".join([f"{' · '.join(factors) or '1'} {magnitude(space)}".rstrip(), *infinite])
 
 
 def parents(space: WeightSpace, index: Index) -> int:

@@ -18,6 +18,7 @@ from layergen.drawing.raster import Side, block_colours, make_side, paint
 from layergen.drawing.rendering import POINT, page, text_width, write
 from layergen.drawing.sharing import Sharing, shared_entries
 from layergen.drawing.sizes import drawn_maps, index_sizes
+from symmetry.errors import SpecificationError
 from symmetry.maps import Block, EquivariantMaps
 
 __all__ = ["block_matrix"]
@@ -35,13 +36,18 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
 
     Sets and free indices are cut down so far that each entry can be seen; the caption says to what. Hues stand for
     cores: for the indices that survive from source to target. Raises `SpecificationError` if there are too many
-    entries for a picture.
+    entries for a picture, and for representation indices.
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> figure = block_matrix(EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32})))
     >>> len(figure.axes)
     1
     """
+    if maps.source.groups or maps.target.groups:
+        raise SpecificationError(
+            "over representation indices entries do not share parameters, but whole matrices do",
+            remedy="draw the diagrams of one block, --block TARGET SOURCE, or the architecture, --graph",
+        )
     small = drawn_maps(maps)
     cell = cell_size(small)
     rows, columns = make_side(small.target, cell), make_side(small.source, cell)

@@ -25,7 +25,7 @@ from layergen.testing.subject import Subject, affine_error, check_finite, random
 from layergen.testing.verdict import Fault
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.maps import readable
-from symmetry.projection import Projection, project
+from symmetry.projection import DenseProjection, Projection, project
 
 __all__ = ["coverage"]
 
@@ -268,7 +268,7 @@ class Directions:
 class Sample:
     """Maps in coordinates: for each draw the coefficients of all blocks, and how much was not equivariant."""
 
-    def __init__(self, projections: list[Projection], pairs: int) -> None:
+    def __init__(self, projections: Sequence[Projection | DenseProjection], pairs: int) -> None:
         self.pairs = pairs
         self.projections = {(one.block.source.name, one.block.target.name): one for one in projections}
         if all(source == SCALAR.names[0] for source, _ in self.projections):
