@@ -289,7 +289,8 @@ class Sample:
             # (source entries, in, target entries, out) to (in · out, target entries, source entries)
             dense = value.reshape(columns, -1, rows, value.shape[-1]).permute(1, 3, 2, 0).reshape(-1, rows, columns)
             coefficients, rest = self.projections[key](dense.numpy())
-            self.found[key] += list(coefficients.reshape(-1, self.pairs, coefficients.shape[-1]))
+            draws, count = len(coefficients) // self.pairs, coefficients.shape[-1]
+            self.found[key] += list(coefficients.reshape(draws, self.pairs, count))
             whole = float(torch.linalg.vector_norm(dense))
             astray = float(np.linalg.norm(rest))
             if astray > EXACT * whole and astray > ROUNDED * (sizes or {}).get(key, 0.0):
