@@ -188,7 +188,8 @@ def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
     turns = {group: find_group(group).described_by(parts.get(group, 0)) for group in space.groups}
     for name in parts:
         if name not in turns and not space.index(name).permuted:
-            raise SpecificationError(f"{name!r} is not permuted", remedy="give sets, and groups that act by themselves")
+            kind = "free: nothing permutes it" if space.index(name).free else "moved by a group: give that"
+            raise SpecificationError(f"{name!r} is {kind}")
     whole = {}
     for index in (index for index in space.indices if index.permuted):
         sizes = tuple(space.index(name).size for name in lineage(space, index.name))

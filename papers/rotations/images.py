@@ -40,18 +40,25 @@ class Sine(nn.Module):
 
 def siren(width: int = WIDTH) -> nn.Sequential:
     """A network from coordinates `(..., 2)` to grey values `(..., 1)`, with the initial weights of that paper."""
-    network = nn.Sequential(nn.Linear(2, width), Sine(), nn.Linear(width, width), Sine(), nn.Linear(width, 1))
-    bound = (6 / width) ** 0.5 / FREQUENCY
-    for layer in (network[2], network[4]):
+    layers = nn.Linear(width, width), nn.Linear(width, 1)
+    for layer in layers:
+        bound = (6 / width) ** 0.5 / FREQUENCY
         nn.init.uniform_(layer.weight, -bound, bound)
-    return network
+    return nn.Sequential(nn.Linear(2, width), Sine(), layers[0], Sine(), layers[1])
 
 
 def inr_space(
     group: str | None, width: int = WIDTH, representation: str | list[list[list[float]]] = "standard"
 ) -> WeightSpace:
     """The weights of `siren`, on whose coordinates a group acts; without one they are a free index."""
-    tensors = {"0.weight": "h1 xy", "0.bias": "h1", "2.weight": "h2 h1", "2.bias": "h2", "4.weight": "y h2", "4.bias": "y"}
+    tensors = {
+        "0.weight": "h1 xy",
+        "0.bias": "h1",
+        "2.weight": "h2 h1",
+        "2.bias": "h2",
+        "4.weight": "y h2",
+        "4.bias": "y",
+    }
     sets = {"h1": width, "h2": width}
     if group is None:
         return WeightSpace(tensors, sets=sets, free={"xy": 2, "y": 1})
@@ -143,8 +150,8 @@ def report(epochs: int = 20) -> Iterator[str]:
     torch.manual_seed(0)
     images, labels = digits()
     x, space = fitted(images), inr_space("D4")
-    noise = (render(x, space) - images).square().mean((1, 2))
-    yield f"{len(images)} networks encode the digits 0 to {CLASSES - 1}; peak signal to noise {-10 * noise.log10().mean():.0f} dB."
+    ratio = -10 * float((render(x, space) - images).square().mean((1, 2)).log10().mean())
+    yield f"{len(images)} networks encode the digits 0 to {CLASSES - 1}; peak signal to noise {ratio:.0f} dB.\n"
     exact = {name: value.double() for name, value in x.items()}
     yield "Weights moved by each of the 8 elements of D4, rendered, against the image turned: largest difference"
     yield f"{turning_error(x, space):.0e} in float32, {turning_error(exact, space):.0e} in float64.\n"

@@ -144,7 +144,7 @@ def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report
     >>> from symmetry import WeightSpace
     >>> report = verify(EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 3})))
     >>> report.proofs, sum(finding.found for finding in report.findings if finding.proof == "characters")
-    (('characters', 'null space'), 29)
+    (('characters', 'null space', 'irreducibles'), 29)
     """
     blocks = [*maps.blocks, *maps.bias_blocks]
     findings = [finding for proof in proofs for finding in proof(maps, blocks)]

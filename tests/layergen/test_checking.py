@@ -295,7 +295,7 @@ def test_emitted_rank_agrees_with_the_formula():
     ]
     for space in spaces:
         report = symmetry.verify(EquivariantMaps(space), proofs=(*PROOFS, by_emitted_rank))
-        assert report.proofs == ("characters", "null space", "emitted rank")
+        assert report.proofs == ("characters", "null space", "irreducibles", "emitted rank")
         assert all(finding.found is not None for finding in report.findings)
 
 

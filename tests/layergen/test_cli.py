@@ -81,13 +81,14 @@ def test_huge_dimensions_are_readable_and_exact(folder):
 def test_verify_shows_every_proof(folder):
     result = run("dims", "mlp.toml", "--verify")
     assert result.exit_code == 0
-    for proof in ("characters", "null space", "emitted rank"):
+    for proof in ("characters", "null space", "irreducibles", "emitted rank"):
         assert f"{proof:<12}  agrees on 42 of 42 blocks" in result.stdout
     found = json.loads(run("dims", "mlp.toml", "--verify", "--json").stdout)
     assert found["verified"] is True
     assert {name: len(findings) for name, findings in found["proofs"].items()} == {
         "characters": 42,
         "null space": 42,
+        "irreducibles": 42,
         "emitted rank": 42,
     }
     assert found["proofs"]["emitted rank"][0]["found"] == 8
