@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from functools import cache
 from itertools import product
 
-from symmetry.errors import SpecificationError
 from symmetry.indices import RepresentationIndex
 from symmetry.layout import Piece
 from symmetry.representations import Given, find_group
 from symmetry.verification.class_means import multiplicities
-from symmetry.weight_space import Tensor
 
 __all__ = ["LARGEST", "irreducible_dimension"]
 
@@ -55,25 +54,20 @@ def diagonals() -> Given:
     return tuple(matrices)
 
 
-def irreducible_dimension(target: Tensor, source: Tensor) -> int | str:
-    """The dimension of the maps from `source` to `target`, or why this proof does not apply."""
-    pieces = (*target.pieces, *source.pieces)
-    sets = [p.index for piece in pieces for p in piece.positions if p.index.permuted]
-    if any(index.size > LARGEST for index in sets):
-        return f"a set of more than {LARGEST}"
-    if any(index.parent is not None for index in sets):
-        return "nested sets"
-    try:
-        written, read = contents(target), contents(source)
-    except SpecificationError:
-        return "escnn is not installed"
+def irreducible_dimension(target: Sequence[Piece], source: Sequence[Piece]) -> int:
+    """The dimension of the maps from the pieces of one tensor to those of another, sets of at most four elements.
+
+    Raises `SpecificationError` where escnn is not installed.
+    """
+    written, read = contents(tuple(target)), contents(tuple(source))
     return sum(count * read[name][0] * commuting for name, (count, commuting) in written.items() if name in read)
 
 
-def contents(tensor: Tensor) -> dict[Name, tuple[int, int]]:
-    """How often each irreducible representation of the whole group is in a tensor, and its commuting maps."""
+@cache
+def contents(pieces: tuple[Piece, ...]) -> dict[Name, tuple[int, int]]:
+    """How often each irreducible representation of the whole group is in some pieces, and its commuting maps."""
     found: dict[Name, tuple[int, int]] = {}
-    for piece in tensor.pieces:
+    for piece in pieces:
         for name, (count, commuting) in piece_contents(piece).items():
             found[name] = found.get(name, (0, 0))[0] + count, commuting
     return found

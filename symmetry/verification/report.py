@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 from symmetry.counting import block_count
+from symmetry.errors import SpecificationError
 from symmetry.isotypic import decomposed
-from symmetry.layout import Piece, Position, leaves
+from symmetry.layout import Piece, leaves
 from symmetry.maps import Block, EquivariantMaps
 from symmetry.verification.characters import character_average
-from symmetry.verification.irreducibles import irreducible_dimension
+from symmetry.verification.irreducibles import LARGEST, irreducible_dimension
 from symmetry.verification.null_space import null_space_dimension, small_sizes
 
 __all__ = [
@@ -97,18 +98,49 @@ def null_space_finding(block: Block) -> Finding:
         if sizes is None:
             return Finding("null space", block, None, block.dimension, "too many unknowns")
         found += null_space_dimension(pair, sizes)
-        written, read = (
-            [part for parts in decomposed([resized(piece, sizes)], reading=reading) for part in leaves(parts.layout)]
-            for piece, reading in zip(pair, (False, True), strict=True)
-        )
-        expected += sum(block_count(parts) * math.prod(p.free_size for p in parts) for parts in product(written, read))
-        cut |= {p.index.name: sizes[p.index.name] for piece in pair for p in piece.positions if shrunk(p, sizes)}
-    at = ", ".join(f"{name}={size}" for name, size in cut.items())
-    return Finding("null space", block, found, expected, f"at {at}" if at else "")
+        expected += dimension_at(pair, sizes)
+        cut |= shrunk(pair, sizes)
+    return Finding("null space", block, found, expected, at_sizes(cut))
 
 
-def shrunk(position: Position, sizes: dict[str, int]) -> bool:
-    return position.index.permuted and sizes[position.index.name] < position.index.size
+def by_irreducibles(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
+    """Multiplicities of irreducible representations, larger sets cut down to four elements; not for nested sets."""
+    return [irreducible_finding(block) for block in blocks]
+
+
+def irreducible_finding(block: Block) -> Finding:
+    pieces = (*block.target.pieces, *block.source.pieces)
+    indices = [position.index for piece in pieces for position in piece.positions if position.index.permuted]
+    if any(index.parent is not None for index in indices):
+        return Finding("irreducibles", block, None, block.dimension, "nested sets")
+    sizes = {index.name: min(index.size, LARGEST) for index in indices}
+    try:
+        target, source = ([resized(p, sizes) for p in side.pieces] for side in (block.target, block.source))
+        found = irreducible_dimension(target, source)
+    except SpecificationError:
+        return Finding("irreducibles", block, None, block.dimension, "escnn is not installed")
+    expected = sum(dimension_at(pair, sizes) for pair in product(block.target.pieces, block.source.pieces))
+    return Finding("irreducibles", block, found, expected, at_sizes(shrunk(pieces, sizes)))
+
+
+def dimension_at(pair: Sequence[Piece], sizes: dict[str, int]) -> int:
+    """The formula for two pieces, target and source, their sets cut down."""
+    written, read = (
+        [part for parts in decomposed([resized(piece, sizes)], reading=reading) for part in leaves(parts.layout)]
+        for piece, reading in zip(pair, (False, True), strict=True)
+    )
+    return sum(block_count(parts) * math.prod(part.free_size for part in parts) for parts in product(written, read))
+
+
+def shrunk(pieces: Sequence[Piece], sizes: dict[str, int]) -> dict[str, int]:
+    """The sets of some pieces that are cut down."""
+    indices = [position.index for piece in pieces for position in piece.positions if position.index.permuted]
+    return {index.name: sizes[index.name] for index in indices if sizes[index.name] < index.size}
+
+
+def at_sizes(cut: dict[str, int]) -> str:
+    """The sizes at which a proof was run."""
+    return f"at {', '.join(f'{name}={size}' for name, size in cut.items())}" if cut else ""
 
 
 def resized(piece: Piece, sizes: dict[str, int]) -> Piece:
@@ -120,17 +152,6 @@ def resized(piece: Piece, sizes: dict[str, int]) -> Piece:
             for p in piece.positions
         ),
     )
-
-
-def by_irreducibles(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
-    """Multiplicities of irreducible representations, where the sets have at most four elements and are not nested."""
-    found = [(block, irreducible_dimension(block.target, block.source)) for block in blocks]
-    return [
-        Finding("irreducibles", b, None, b.dimension, n)
-        if isinstance(n, str)
-        else Finding("irreducibles", b, n, b.dimension)
-        for b, n in found
-    ]
 
 
 PROOFS: tuple[Proof, ...] = (by_characters, by_null_space, by_irreducibles)
