@@ -14,9 +14,11 @@ from torch import nn
 import layergen
 import symmetry
 from layergen.nn import Dropout, Gated, Metanet, NormPointwise, Pointwise
+from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
 from layergen.testing.strategies import group_elements
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, element
+from symmetry.verification.class_means import multiplicities
 from tests.layergen.commands import run
 from tests.layergen.oracle import features, oracle, plan_of
 from tests.layergen.test_layer import random_layer
@@ -24,8 +26,6 @@ from tests.symmetry.random_representations import acted_spaces
 
 pytest.importorskip("escnn", exc_type=ImportError)
 
-from layergen.plan.terms import terms
-from symmetry.verification.class_means import multiplicities
 
 MIXED = WeightSpace(
     {"0.weight": "h xy", "0.bias": "h", "k": "h (g + 2)", "s": "xy xy p"},
@@ -241,9 +241,9 @@ def test_command_line(tmp_path):
     shown = run("show", spec).stdout
     assert "C4 by standard" in shown
     assert "S_3 × C4" in shown
-    assert run("generate", spec, "--name", "Layer", "--output", tmp_path / "layer.py").exit_code == 0
-    (tmp_path / "made.py").write_text("from layer import Layer\nlayer = Layer(1, 1)\n")
-    made = f"{tmp_path / 'made.py'}:layer"
+    assert run("generate", spec, "--name", "Layer", "--output", tmp_path / "turned_layer.py").exit_code == 0
+    (tmp_path / "made_of_it.py").write_text("from turned_layer import Layer\nlayer = Layer(1, 1)\n")
+    made = f"{tmp_path / 'made_of_it.py'}:layer"
     assert run("check", made, spec).exit_code == 0
     covered = run("coverage", made, spec)
     assert covered.exit_code == 0, covered.output

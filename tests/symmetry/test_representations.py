@@ -1,6 +1,7 @@
 """Representation indices: groups, intertwiners, elements and dimensions, against each other and against averages."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -9,21 +10,27 @@ from hypothesis import strategies as st
 
 import symmetry
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace, element, generators, identity, random_element
+from symmetry.isotypic import decomposition
+from symmetry.representations import find_group, representation
 from symmetry.verification.null_space import UNKNOWNS
 from tests.symmetry.random_representations import GROUPS, REPRESENTATIONS, acted_spaces
 
+ICOSAHEDRAL = ["standard", "irrep(4)", "irrep(2) + irrep(3)"]
+
 pytest.importorskip("escnn", exc_type=ImportError)
 
-from symmetry.isotypic import decomposition
-from symmetry.representations import find_group, representation
 
-every_group = pytest.mark.parametrize("name", GROUPS)
+thorough = pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "thorough",
+    reason="slow to build the first time",
+)
+every_group = pytest.mark.parametrize("name", [*GROUPS, pytest.param("icosahedral", marks=thorough)])
 
 
 @every_group
 def test_matrices_multiply_and_are_orthogonal(name):
     group, rng = find_group(name), np.random.default_rng(0)
-    for text in REPRESENTATIONS[name]:
+    for text in REPRESENTATIONS.get(name, ICOSAHEDRAL):
         acting = representation(name, text)
         a, b = group.sample(rng), group.sample(rng)
         np.testing.assert_allclose(acting.matrix(a @ b), acting.matrix(a) @ acting.matrix(b), atol=1e-9)
@@ -35,7 +42,8 @@ def test_matrices_multiply_and_are_orthogonal(name):
 def test_decompositions_are_orthonormal_and_take_the_action_apart(name):
     """basisᵀ ρ(g) basis is block-diagonal, with each irreducible representation's own matrices."""
     group, rng = find_group(name), np.random.default_rng(0)
-    texts = [*((text,) for text in REPRESENTATIONS[name]), (REPRESENTATIONS[name][0], "standard")]
+    known = REPRESENTATIONS.get(name, ICOSAHEDRAL)
+    texts = [*((text,) for text in known), (known[0], "standard")]
     for factors in texts:
         acting = [representation(name, text) for text in factors]
         found, g = decomposition(name, factors), group.sample(rng)
