@@ -45,10 +45,10 @@ def canonical(space: WeightSpace) -> WeightSpace:
     sections: dict[str, dict[str, Any]] = {}
     for index in sorted(space.indices, key=lambda one: names.get(one.name, "")):
         if index.name in names:
-            within = index.parent and names[index.parent]
-            sections.setdefault(index.section, {})[names[index.name]] = (
-                {"size": index.size, "within": within} if within else index.size
-            )
+            declaration = index.of_size(index.size)
+            if index.parent is not None:
+                declaration |= {"within": names[index.parent]}
+            sections.setdefault(index.section, {})[names[index.name]] = declaration
     return WeightSpace(tensors, **sections)
 
 

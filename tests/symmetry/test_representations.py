@@ -283,6 +283,19 @@ def test_bad_declarations(declaration):
     assert "[representations]" in str(caught.value)
 
 
+def test_equal_up_to_names():
+    first, second = (
+        WeightSpace(
+            {"b": "h p" if name == "p" else "h q", "a": f"{name} 2"},
+            sets={"h": 3},
+            representations={name: {"group": "C4", "representation": "regular"}},
+        )
+        for name in ("p", "q")
+    )
+    assert first != second
+    assert symmetry.canonical(first) == symmetry.canonical(second)
+
+
 def test_elements_that_do_not_exist():
     plane = {"p": {"group": "C4", "representation": "standard"}}
     space = WeightSpace({"w": "p h"}, sets={"h": 2}, representations=plane)
