@@ -57,6 +57,10 @@ class GroupElement:
     def __repr__(self) -> str:
         return f"element(space, {self.described})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""
+        printer.text(repr(self))
+
     @property
     def moved(self) -> tuple[str, ...]:
         """The sets, and groups that act on representation indices, of which the element is not the identity."""

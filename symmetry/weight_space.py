@@ -96,6 +96,10 @@ class WeightSpace:
     def __repr__(self) -> str:
         return f"parse({str(self)!r})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""
+        printer.text(repr(self))
+
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self.tensors)
 

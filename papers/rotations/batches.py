@@ -12,7 +12,7 @@ import layergen
 from layergen.nn import Metanet
 from symmetry import WeightSpace
 
-__all__ = ["chosen", "run", "train", "weights_of"]
+__all__ = ["Features", "Weights", "chosen", "run", "train", "weights_of"]
 
 Features = dict[str, Tensor]
 Weights = dict[str, Tensor]

@@ -1,10 +1,12 @@
 """The property checks: they catch what is wrong, say what it is, and accuse nobody else."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given
+from hypothesis.vendor.pretty import pretty
 
 import layergen
 import symmetry
@@ -375,3 +377,13 @@ def test_wide_layers_with_many_channels_are_not_accused():
         for features in range(3):
             assert_equivariant(layer, space, examples=3, seed=features)
             assert layergen.testing.sensitivity(layer, space, seed=features).passed
+
+
+def test_failures_on_large_spaces_are_reported_in_few_words():
+    """Hypothesis prints what it draws, and a dataclass by its fields: layouts and all, unless told otherwise."""
+    space = symmetry.load(Path(__file__).parents[2] / "generated" / "resnet_block.toml")
+    name = space.names[0]
+    with pytest.raises(AssertionError, match="not invariant"):
+        assert_invariant(lambda x: x[name].flatten(1)[:, :5], space)
+    assert pretty(element := symmetry.random_element(space, 0)) == repr(element)
+    assert pretty(space) == repr(space)

@@ -180,7 +180,6 @@ def test_metanetworks_say_the_same_of_turned_networks(use, group):
     assert_invariant(metanet(space), space, examples=10)
 
 
-@pytest.mark.filterwarnings("ignore:Generating overly large repr")  # hypothesis prints a failing element by its fields
 @pytest.mark.parametrize("use", SPACES)
 def test_a_metanetwork_without_the_group_changes(use):
     x = FEATURES[use](SPACES[use]("D4"), count=6)
