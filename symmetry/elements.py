@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.errors import SpecificationError
+from symmetry.groups import Element, find_group
 from symmetry.indices import PositionalIndex, RepresentationIndex
 from symmetry.layout import Piece, take_apart
-from symmetry.representations import Element, find_group
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["GroupElement", "element", "generators", "group_order", "identity", "random_element"]

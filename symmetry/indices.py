@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from symmetry.errors import SpecificationError
-from symmetry.representations import Given, Representation, find_group, representation
+from symmetry.groups import find_group
+from symmetry.representations import Given, Representation, representation
 
 __all__ = [
     "KINDS",

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from symmetry.axes import Atom, Product
 from symmetry.errors import SpecificationError
+from symmetry.groups import Element, Irrep, find_group
 from symmetry.indices import FreeIndex, Index, IrrepIndex, RepresentationIndex
 from symmetry.layout import Layout, Leaf, Piece, Position, Split, Unflatten, take_apart
-from symmetry.representations import Element, Irrep, find_group
 
 __all__ = ["Change", "Decomposition", "Parts", "apply_change", "decomposed", "decomposition", "part_matrix"]
 

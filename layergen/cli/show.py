@@ -9,9 +9,9 @@ from rich.table import Table
 from layergen.cli.console import facts, make_console, make_table
 from layergen.cli.parameters import Spec
 from symmetry.elements import group_order, lineage
+from symmetry.groups import find_group
 from symmetry.indices import Index, PositionalIndex, RepresentationIndex
 from symmetry.maps import readable
-from symmetry.representations import find_group
 from symmetry.specification import load
 from symmetry.weight_space import WeightSpace
 

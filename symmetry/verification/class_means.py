@@ -11,7 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from symmetry.representations import Element, Given, Irrep, Representation, find_group, representation
+from symmetry.groups import Element, Irrep, find_group
+from symmetry.representations import Given, Representation, representation
 
 __all__ = ["mean_of_characters", "multiplicities"]
 

@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import product
 
+from symmetry.groups import find_group
 from symmetry.indices import RepresentationIndex
 from symmetry.layout import Piece
-from symmetry.representations import Given, find_group
+from symmetry.representations import Given
 from symmetry.verification.class_means import multiplicities
 
 __all__ = ["LARGEST", "irreducible_dimension"]

@@ -256,13 +256,13 @@ def test_command_line(tmp_path):
 
 
 def test_without_escnn(tmp_path, monkeypatch):
-    from symmetry import representations
+    from symmetry import groups, representations
 
     def missing():
         raise SpecificationError("representations need escnn", remedy="pip install 'layergen[escnn]'")
 
-    monkeypatch.setattr(representations, "provider", missing)
-    monkeypatch.setattr(representations, "make_group", representations.make_group.__wrapped__)
+    monkeypatch.setattr(groups, "provider", missing)
+    monkeypatch.setattr(groups, "make_group", groups.make_group.__wrapped__)
     for cached in (representations.representation, multiplicities):
         cached.cache_clear()
     spec = tmp_path / "spec.toml"

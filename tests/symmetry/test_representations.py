@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 import symmetry
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace, element, generators, identity, random_element
+from symmetry.groups import find_group
 from symmetry.isotypic import decomposition
-from symmetry.representations import find_group, representation
+from symmetry.representations import representation
 from symmetry.verification.null_space import UNKNOWNS
 from tests.symmetry.random_representations import GROUPS, REPRESENTATIONS, acted_spaces
 
