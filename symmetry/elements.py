@@ -151,7 +151,11 @@ class GroupElement:
         return self.turned(name, moved, lead=int(channels)) if self.turns else moved
 
     def turned(self, name: str, array: Any, lead: int) -> Any:
-        """An array of its own with the groups' matrices applied along the representation indices of a tensor."""
+        """An array with the groups' matrices applied along the representation indices of a tensor, in place.
+
+        Whole numbers become floating-point ones.
+        """
+        array = array if is_floating(array) else array.astype(float) if isinstance(array, np.ndarray) else array.float()
         for piece, part in take_apart(self.space[name].layout, array, lead):
             for place, position in enumerate(piece.positions):
                 if isinstance(position.index, RepresentationIndex):
@@ -160,6 +164,13 @@ class GroupElement:
                     along = part.swapaxes(place + lead, -1)
                     along[...] = along @ matrix
         return array
+
+
+def is_floating(array: Any) -> bool:
+    """Whether the entries of an array, of numpy or torch, are real or complex numbers."""
+    if isinstance(array, np.ndarray):
+        return bool(np.issubdtype(array.dtype, np.inexact))
+    return bool(array.is_floating_point() or array.is_complex())
 
 
 def frozen(parts: Mapping[str, Indices]) -> dict[str, Indices]:

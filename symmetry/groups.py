@@ -19,7 +19,18 @@ from numpy.typing import NDArray
 
 from symmetry.errors import SpecificationError
 
-__all__ = ["GROUPS", "HIGHEST", "ROTATIONS_OF_SPACE", "Element", "Group", "Irrep", "Matrix", "find_group", "quiet"]
+__all__ = [
+    "GROUPS",
+    "HIGHEST",
+    "ROTATIONS_OF_SPACE",
+    "Element",
+    "Group",
+    "Irrep",
+    "Matrix",
+    "as_matrix",
+    "find_group",
+    "quiet",
+]
 
 Matrix = NDArray[np.float64]
 Element = Any
@@ -105,11 +116,15 @@ class Group:
 
     def described_by(self, value: Any) -> Element:
         """The element that plain values describe; an element is itself. Raises `SpecificationError` for others."""
-        if isinstance(value, (int, np.integer)) and 0 <= value < (len(self.elements) if self.finite else 1):
+        if (
+            isinstance(value, (int, np.integer))
+            and not isinstance(value, bool)
+            and 0 <= value < (len(self.elements) if self.finite else 1)
+        ):
             return self.elements[value] if self.finite else self.provider.identity
         if isinstance(value, (list, tuple, np.ndarray)) and not self.finite:
-            matrix, size = np.asarray(value, dtype=np.float64), len(self.mirrors[0])
-            orthogonal = matrix.shape == (size, size) and np.allclose(matrix @ matrix.T, np.eye(size))
+            matrix, size = as_matrix(value), len(self.mirrors[0])
+            orthogonal = matrix.shape == (size, size) and np.allclose(matrix @ matrix.T, np.eye(size), rtol=0)
             if orthogonal and (np.linalg.det(matrix) > 0 or len(self.mirrors) > 1):
                 return self.element(matrix)
         elif getattr(value, "group", None) is self.provider:
@@ -128,24 +143,23 @@ class Group:
             orthogonal[:, 0] *= -1
         return self.element(orthogonal)
 
-    def weighted(self, frequency: int) -> Iterator[tuple[Element, float]]:
-        """Elements with weights, whose weighted sum is the mean over the group up to a frequency.
+    def stages(self, frequency: int) -> list[list[tuple[Element, float]]]:
+        """Elements with weights, a few times: a mean over each in turn is the mean over the group up to a frequency.
 
-        All elements of a finite group; equal angles in the plane; in space equal Euler angles, and for the middle one
-        the nodes of Gauss and Legendre.
+        All elements of a finite group; equal angles in the plane; in space the Euler angles one after the other, equal
+        ones, the nodes of Gauss and Legendre, equal ones.
         """
         if self.finite:
-            yield from ((g, 1 / len(self.elements)) for g in self.elements)
-            return
+            return [[(g, 1 / len(self.elements)) for g in self.elements]]
         angles = 2 * np.pi * np.arange(frequency + 1) / (frequency + 1)
-        turns = [(turn(angle), 1 / len(angles)) for angle in angles]
-        if self.name in ROTATIONS_OF_SPACE:
+        spatial = self.name in ROTATIONS_OF_SPACE
+        turns = [(self.element(turn(angle, spatial=spatial)), 1 / len(angles)) for angle in angles]
+        stages = [turns]
+        if spatial:
             nodes, weights = np.polynomial.legendre.leggauss(frequency // 2 + 1)
-            about_z = [(spatial(matrix), weight) for matrix, weight in turns]
-            tilts = [(tilt(np.arccos(node)), weight / 2) for node, weight in zip(nodes, weights, strict=True)]
-            turns = [(a @ b @ c, u * v * w) for a, u in about_z for b, v in tilts for c, w in about_z]
-        for mirror in self.mirrors:
-            yield from ((self.element(matrix @ mirror), weight / len(self.mirrors)) for matrix, weight in turns)
+            tilts = zip(map(tilt, np.arccos(nodes)), weights / 2, strict=True)
+            stages += [[(self.element(matrix), float(weight)) for matrix, weight in tilts], turns]
+        return [*stages, [(self.element(mirror), 1 / len(self.mirrors)) for mirror in self.mirrors]]
 
     def irreps(self, frequency: int) -> list[Irrep]:
         """The irreducible representations up to a frequency; of a finite group all."""
@@ -170,14 +184,19 @@ def every_element(group: Group) -> list[Element]:
     return [identity, *(g for g in group.provider.elements if g != identity)]
 
 
-def turn(angle: float) -> Matrix:
-    """The rotation of the plane by an angle."""
-    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+def turn(angle: float, *, spatial: bool) -> Matrix:
+    """The rotation of the plane by an angle, or of space about the third axis."""
+    matrix = np.eye(3 if spatial else 2)
+    matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    return matrix
 
 
-def spatial(planar: Matrix) -> Matrix:
-    """A rotation of the plane as one of space about the third axis."""
-    return np.block([[planar, np.zeros((2, 1))], [np.zeros((1, 2)), np.ones((1, 1))]])
+def as_matrix(value: Any) -> Matrix:
+    """Rows of numbers as a matrix; a matrix without entries where they are not."""
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.zeros((0, 0))
 
 
 def tilt(angle: float) -> Matrix:
@@ -211,7 +230,7 @@ def provider() -> Any:
 def canonical_name(name: Any) -> str:
     """A group's name as it is printed. Raises `SpecificationError` for one that is not known."""
     if isinstance(name, str):
-        if match := re.fullmatch(r"([CD])([1-9][0-9]*)", name):
+        if match := re.fullmatch(r"([CD])([1-9][0-9]{0,3})", name):
             if int(match[2]) <= LARGEST:
                 return name
             raise SpecificationError(

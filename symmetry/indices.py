@@ -180,7 +180,7 @@ class RepresentationIndex(Index):
             raise SpecificationError(f"no {missing[0]} in the declaration of {name!r}", remedy=remedy)
         group, given = find_group(declaration["group"]).name, read_representation(name, declaration["representation"])
         size = representation(group, given).size
-        if declaration.get("size", size) != size:
+        if isinstance(declaration.get("size", size), bool) or declaration.get("size", size) != size:
             raise SpecificationError(
                 f"{name!r} has the size {declaration['size']}, but its representation {size}",
                 remedy="leave the size out: it follows from the representation",
@@ -208,13 +208,27 @@ def read_representation(name: str, given: Any) -> Given:
     """A representation in words, or matrices as nested tuples. Raises `SpecificationError` for anything else."""
     if isinstance(given, str):
         return " + ".join(" ".join(term.split()) for term in given.split("+"))
-    try:
-        return tuple(tuple(tuple(float(entry) for entry in row) for row in matrix) for matrix in given)
-    except (TypeError, ValueError):
+    if not is_matrices(given):
         raise SpecificationError(
-            f"the representation of {name!r} is {given!r}",
+            f"the representation of {name!r} is {given!r}"[:300],
             remedy='give words, as in "regular + irrep(1)", or a list of matrices, one for each generator',
-        ) from None
+        )
+    return tuple(tuple(tuple(float(entry) for entry in row) for row in matrix) for matrix in given)
+
+
+def is_matrices(given: Any) -> bool:
+    """Whether something is a list of square lists of rows of numbers."""
+    nested = (list, tuple)
+    return isinstance(given, nested) and all(
+        isinstance(matrix, nested)
+        and all(isinstance(row, nested) and len(row) == len(matrix) and all(map(is_entry, row)) for row in matrix)
+        for matrix in given
+    )
+
+
+def is_entry(value: Any) -> bool:
+    """Whether something is an entry of an orthogonal matrix."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -2 <= value <= 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,10 @@ from symmetry.layout import Layout, Leaf, Piece, Position, Split, Unflatten, tak
 __all__ = ["Change", "Decomposition", "Parts", "apply_change", "decomposed", "decomposition", "part_matrix"]
 
 Matrix = NDArray[np.float64]
-MOST = 4_000
-"""The most unknowns of an intertwiner, entries of the tensor product times those of an irreducible representation."""
+MOST = 3_000_000_000
+"""The most multiplications in a decomposition, about, for one random matrix."""
+WIDEST = 1_024
+"""The most entries of a tensor product of representations."""
 PIVOT = 1e-6
 
 
@@ -75,37 +77,56 @@ def decomposition(group: str, factors: tuple[Any, ...]) -> Decomposition:
     """
     acting = [RepresentationIndex("", 0, group, given).acting for given in factors]
     size, frequency = math.prod(one.size for one in acting), sum(one.frequency for one in acting)
-
-    def matrix(g: Element) -> Matrix:
-        return reduce(np.kron, [one.matrix(g) for one in acting])
-
-    found: list[tuple[Irrep, list[Matrix]]] = []
-    for irrep in find_group(group).irreps(frequency):
-        if size * irrep.size > MOST:
-            raise SpecificationError(
-                f"a tensor product of representations of {group} has {size} entries", remedy="use fewer or smaller ones"
-            )
-        weighted = find_group(group).weighted(frequency + irrep.frequency)
-        mean = sum((w * np.kron(matrix(g), irrep.matrix(g)) for g, w in weighted), np.zeros((size * irrep.size,) * 2))
-        if copies := list(orthonormal_copies(mean, irrep)):
-            found.append((irrep, copies))
-    basis = [copy for _, copies in found for copy in copies]
+    # Every irreducible representation in it has at most its frequency; the product with that has twice as much.
+    irreps = find_group(group).irreps(frequency)
+    stages = find_group(group).stages(2 * frequency)
+    if size**2 * len(irreps) * sum(map(len, stages)) > MOST or size > WIDEST:
+        raise SpecificationError(
+            f"a tensor product of representations of {group} has {size:,} entries", remedy="use fewer or smaller ones"
+        )
+    turns = [
+        [(reduce(np.kron, [one.matrix(g) for one in acting]), g, weight) for g, weight in stage] for stage in stages
+    ]
+    found = [(irrep, copies) for irrep in irreps if (copies := list(orthonormal_copies(turns, irrep, size)))]
+    basis = np.concatenate([copy for _, copies in found for copy in copies], axis=1)
+    if basis.shape != (size, size):
+        raise ArithmeticError(f"{basis.shape[1]} of {size} dimensions of a representation of {group} were found")
     reading = [copy @ other for irrep, copies in found for copy in copies for other in irrep.commuting]
     return Decomposition(
         tuple(irrep for irrep, _ in found),
         tuple(len(copies) for _, copies in found),
-        np.concatenate(basis, axis=1),
+        basis,
         np.concatenate(reading, axis=1),
     )
 
 
-def orthonormal_copies(projector: Matrix, irrep: Irrep) -> Iterator[Matrix]:
-    """Isometries from an irreducible representation into the space, orthogonal to each other's images.
+def intertwiners(turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int) -> Matrix:
+    """A basis of the maps from an irreducible representation that commute with a group, flattened row by row.
 
-    `projector` is that onto the intertwiners, matrices `(space, irrep)` row by row.
+    Means over the group of random matrices: as many as there may be, or twice as many each time all are independent.
     """
+    rng, count = np.random.default_rng(0), 4
+    while True:
+        found = rng.normal(size=(size, count * irrep.size))
+        for stage in turns:
+            found = sum(
+                (w * (matrix @ found).reshape(-1, irrep.size) @ irrep.matrix(g).T for matrix, g, w in stage),
+                np.zeros((size * count, irrep.size)),
+            ).reshape(size, -1)
+        rows = found.reshape(size, count, irrep.size).transpose(1, 0, 2).reshape(count, -1)
+        _, values, basis = np.linalg.svd(rows, full_matrices=False)
+        rank = int((values > PIVOT).sum())
+        if rank < count or rank == size * irrep.size:
+            return basis[:rank]
+        count = min(2 * count, size * irrep.size)
+
+
+def orthonormal_copies(
+    turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int
+) -> Iterator[Matrix]:
+    """Isometries from an irreducible representation into the space, orthogonal to each other's images."""
     taken: list[Matrix] = []
-    for row in echelon(projector):
+    for row in echelon(intertwiners(turns, irrep, size)):
         rest = row - sum((one * float(one @ row) for one in taken), np.zeros_like(row))
         if np.linalg.norm(rest) < PIVOT:
             continue
@@ -114,11 +135,9 @@ def orthonormal_copies(projector: Matrix, irrep: Irrep) -> Iterator[Matrix]:
         yield cleaned(copy * math.sqrt(irrep.size))
 
 
-def echelon(projector: Matrix) -> Matrix:
-    """The reduced row echelon form of a basis of a projector's image; it depends on the image only."""
-    _, vectors = np.linalg.eigh(projector)
-    rank = round(float(np.trace(projector)))
-    rows = vectors[:, len(vectors) - rank :].T.copy()
+def echelon(rows: Matrix) -> Matrix:
+    """The reduced row echelon form of independent rows; it depends on the space that they span only."""
+    rows, rank = rows.copy(), len(rows)
     column = 0
     for place in range(rank):
         while (pivot := int(np.argmax(np.abs(rows[place:, column]))) + place) is not None:

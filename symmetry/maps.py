@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from symmetry.counting import block_count
 from symmetry.diagrams import Diagram, block_diagrams
 from symmetry.errors import SpecificationError
+from symmetry.indices import RepresentationIndex
 from symmetry.layout import Piece
 from symmetry.weight_space import SCALAR, Tensor, WeightSpace
 
@@ -99,10 +100,10 @@ class EquivariantMaps:
     5
 
     Two restrictions bound what grows with the square of the number of tensors. `terms="local"` keeps the blocks
-    between tensors that share a set, and from each tensor to itself; a predicate on (target, source) tensors keeps
-    those it is true for. `rank` bounds the rank of the matrix A_κ of chosen cores: `{"": 8}` that of the scalar core,
-    `{"h2 h1": 4}` that of a core by its sets; an integer stands for the scalar core. Maps of bounded rank are no
-    linear space: `dimension` is then that of the space they lie in.
+    between tensors that share a set or a group, and from each tensor to itself; a predicate on (target, source)
+    tensors keeps those it is true for. `rank` bounds the rank of the matrix A_κ of chosen cores: `{"": 8}` that of the
+    scalar core, `{"h2 h1": 4}` that of a core by its sets; an integer stands for the scalar core. Maps of bounded rank
+    are no linear space: `dimension` is then that of the space they lie in.
 
     >>> maps = EquivariantMaps(space, terms="local", rank=8)
     >>> maps.dimension, maps.restriction
@@ -221,8 +222,10 @@ def predicate_name(predicate: Callable[[Tensor, Tensor], bool]) -> str:
 
 @cache
 def sets_of(tensor: Tensor) -> frozenset[str]:
-    """Names of the sets over which a tensor runs."""
-    return frozenset(piece.positions[place].index.name for piece in tensor.pieces for place in piece.permuted)
+    """Names of the sets over which a tensor runs, and of the groups that act on its representation indices."""
+    indices = [position.index for piece in tensor.pieces for position in piece.positions]
+    sets = frozenset(index.name for index in indices if index.permuted)
+    return sets | {index.group for index in indices if isinstance(index, RepresentationIndex)}
 
 
 def check_shared(source: WeightSpace, target: WeightSpace) -> None:
@@ -236,3 +239,7 @@ def check_shared(source: WeightSpace, target: WeightSpace) -> None:
                 f"{other.declaration()} in [{other.section}] of the source",
                 remedy="an index that two weight spaces share is declared alike in both",
             )
+    names = {index.name for space in (source, target) for index in space.indices}
+    for group in (*source.groups, *target.groups):
+        if group in names:
+            raise SpecificationError(f"{group!r} is the name of a group and of an index", remedy="rename the index")

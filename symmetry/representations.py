@@ -10,14 +10,16 @@ from functools import cache
 import numpy as np
 
 from symmetry.errors import SpecificationError
-from symmetry.groups import HIGHEST, ROTATIONS_OF_SPACE, Element, Group, Matrix, find_group, quiet
+from symmetry.groups import HIGHEST, ROTATIONS_OF_SPACE, Element, Group, Matrix, as_matrix, find_group, quiet
 
 __all__ = ["Given", "Representation", "representation"]
 
 Given = str | tuple[tuple[tuple[float, ...], ...], ...]
 """A representation as it is declared: in words, or a matrix for each generator of the group."""
 TERM = re.compile(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*")
-ROUNDING = 1e-9
+ROUNDING = 1e-12
+MOST = 1_024
+"""The most entries of a representation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,8 +35,6 @@ class Representation:
     @property
     def permutes(self) -> bool:
         """Whether every element permutes the entries."""
-        if not self.group.finite:
-            return self.frequency == 0
         matrices = [self.matrix(g) for g in self.group.generators]
         return all(bool(np.isclose(m, np.round(m)).all() and np.round(m).min() >= 0) for m in matrices)
 
@@ -51,6 +51,8 @@ def representation(group: str, given: Given) -> Representation:
         return by_matrices(found, given)
     terms = [one_term(found, term) for term in given.split("+")]
     sizes = np.cumsum([0, *(term.size for term in terms)])
+    if sizes[-1] > MOST:
+        raise SpecificationError(f"a representation of {sizes[-1]:,} entries", remedy=f"the most are {MOST:,}")
 
     def matrix(g: Element) -> Matrix:
         whole = np.zeros((sizes[-1], sizes[-1]))
@@ -84,7 +86,8 @@ def unknown(group: Group, text: str) -> SpecificationError:
     """The error for a representation that the group does not have."""
     if group.finite:
         every = ", ".join(f"irrep({', '.join(map(str, one.id))})" for one in group.provider.irreps())
-        others = "trivial, standard, regular, quotient(subgroup), grid(side)"
+        planar = "" if group.name in ROTATIONS_OF_SPACE else ", quotient(subgroup), grid(side)"
+        others = f"trivial, standard, regular{planar}"
     else:
         pattern = "irrep(parity, k)" if group.name.startswith("O") else "irrep(k)"
         every, others = f"{pattern} for k up to {HIGHEST[group.name]}", "trivial, standard"
@@ -207,7 +210,8 @@ def by_matrices(group: Group, given: Iterable[Iterable[Iterable[float]]]) -> Rep
         raise SpecificationError(
             f"matrices are given for {group.name}", remedy="they are read for finite groups, one for each generator"
         )
-    names, matrices = group.generators, [np.array(matrix, dtype=np.float64) for matrix in given]
+    # A group without generators, C1, has its identity for one.
+    names, matrices = group.generators or [group.provider.identity], [as_matrix(matrix) for matrix in given]
     size = len(matrices[0]) if matrices else 0
     if len(matrices) != len(names) or not size or any(m.shape != (size, size) for m in matrices):
         raise SpecificationError(
@@ -215,9 +219,10 @@ def by_matrices(group: Group, given: Iterable[Iterable[Iterable[float]]]) -> Rep
             remedy=f"give {len(names)} square matrices of one size, for the generators {', '.join(map(str, names))}",
         )
     for name, one in zip(names, matrices, strict=True):
-        if not np.allclose(one @ one.T, np.eye(size), atol=ROUNDING):
+        if not np.allclose(one @ one.T, np.eye(size), rtol=0, atol=ROUNDING):
             raise SpecificationError(
-                f"the matrix for {name} is not orthogonal", remedy="its transpose has to be its inverse"
+                f"the matrix for {name} is not orthogonal",
+                remedy="its transpose has to be its inverse; give entries with 16 digits",
             )
     known = {rounded(group.coordinates(group.provider.identity)): np.eye(size)}
     front = [group.provider.identity]
@@ -228,9 +233,9 @@ def by_matrices(group: Group, given: Iterable[Iterable[Iterable[float]]]) -> Rep
             if key not in known:
                 known[key] = product
                 front.append(name @ g)
-            elif not np.allclose(known[key], product, atol=1e-7):
+            elif not np.allclose(known[key], product, rtol=0, atol=100 * ROUNDING):
                 raise SpecificationError(
                     f"the matrices do not multiply as the elements of {group.name} do",
-                    remedy="a product of generators that is the identity has to be the identity matrix",
+                    remedy="a product of generators that is the identity has to be the identity matrix, to 10 digits",
                 )
     return Representation(group, size, 0, lambda g: known[rounded(group.coordinates(g))])

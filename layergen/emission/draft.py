@@ -75,7 +75,7 @@ class Draft:
         for name, other in self.constants.items():
             if other == basis:
                 return name
-        name = self.namer.fresh(f"_{change.name.upper()}_{'SOURCE_' if reading else ''}BASIS")
+        name = self.namer.fresh(f"_BASIS_{'OF_SOURCE_' if reading else ''}{change.name.upper()}")
         self.constants[name] = basis
         return name
 

@@ -100,7 +100,7 @@ def null_space_finding(block: Block) -> Finding:
         found += null_space_dimension(pair, sizes)
         expected += dimension_at(pair, sizes)
         cut |= shrunk(pair, sizes)
-    return Finding("null space", block, found, expected, at_sizes(cut))
+    return Finding("null space", block, found, expected if cut else block.dimension, at_sizes(cut))
 
 
 def by_irreducibles(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
@@ -119,8 +119,10 @@ def irreducible_finding(block: Block) -> Finding:
         found = irreducible_dimension(target, source)
     except SpecificationError:
         return Finding("irreducibles", block, None, block.dimension, "escnn is not installed")
+    if not (cut := shrunk(pieces, sizes)):
+        return Finding("irreducibles", block, found, block.dimension)
     expected = sum(dimension_at(pair, sizes) for pair in product(block.target.pieces, block.source.pieces))
-    return Finding("irreducibles", block, found, expected, at_sizes(shrunk(pieces, sizes)))
+    return Finding("irreducibles", block, found, expected, at_sizes(cut))
 
 
 def dimension_at(pair: Sequence[Piece], sizes: dict[str, int]) -> int:
