@@ -4,7 +4,7 @@ Modules take and return features, `{tensor: (batch, *axes, channels)}`.
 """
 
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
-from layergen.nn.fields import Gated, NormPointwise
+from layergen.nn.fields import Gated, Lengths, NormPointwise, with_lengths
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise
@@ -16,6 +16,7 @@ __all__ = [
     "FourierFeatures",
     "Gated",
     "InvariantHead",
+    "Lengths",
     "Metanet",
     "NormPointwise",
     "PerTensorLinear",
@@ -24,4 +25,5 @@ __all__ = [
     "Residual",
     "SetMax",
     "Standardise",
+    "with_lengths",
 ]

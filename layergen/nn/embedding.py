@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from layergen.nn.fields import by_piece, length, observed, turned_tensors
+from layergen.nn.fields import by_piece, observed, own_length, turned_indices, turned_tensors
 from layergen.plan.widths import observed_space
 from symmetry.indices import PositionalIndex
 from symmetry.layout import piece_values
@@ -53,22 +53,23 @@ class FourierFeatures(nn.Module):
 
     def __init__(self, in_channels: int, count: int, scale: float = 1.0, space: WeightSpace | None = None) -> None:
         super().__init__()
-        self.space, self.turned = space, () if space is None else tuple(turned_tensors(space))
+        self.space = space
+        self.turned = frozenset() if space is None else turned_indices(space)
+        self.tensors = () if space is None else turned_tensors(space)
         self.out_channels = in_channels * (1 + 2 * count)
         self.register_buffer("frequencies", scale * torch.randn(count))
 
     def forward(self, x: Features) -> Features:
-        space = observed(self.space, x) if self.space is not None and self.turned else None
-        return {
-            name: self.expand(value)
-            if space is None or name not in self.turned
-            else by_piece(space[name], value, self.expand)
-            for name, value in x.items()
-        }
+        found = {name: self.expand(value) for name, value in x.items() if name not in self.tensors}
+        if self.space is not None and self.tensors:
+            space = observed(self.space, x)
+            for name in self.tensors:
+                found[name] = by_piece(self.turned, self.expand, space[name], (space[name], x[name]))
+        return found
 
     def expand(self, value: Tensor, dims: Sequence[int] = ()) -> Tensor:
         """One tensor's features, axes `(batch, *axes, channels)`; along `dims` a group turns them."""
-        argument = length(value, dims) if dims else value
+        argument = own_length(value, dims)
         phases = 2 * math.pi * (argument.unsqueeze(-1) * self.frequencies).flatten(-2)
         waves = torch.cat([phases.cos(), phases.sin()], dim=-1)
         if dims:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from layergen.linear import InvariantLinear
-from layergen.nn.fields import forbids, length
+from layergen.nn.fields import own_length, turned_indices
 from layergen.plan.widths import observed_space
 from symmetry.layout import take_apart
 from symmetry.maps import LIMIT
@@ -26,7 +26,7 @@ class SetMax(nn.Module):
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
         super().__init__()
-        self.space = space
+        self.space, self.turned = space, turned_indices(space)
         self.out_features = channels * sum(piece.free_size for piece in space.pieces)
 
     def forward(self, x: Features) -> Tensor:
@@ -34,9 +34,9 @@ class SetMax(nn.Module):
         found = []
         for tensor in space:
             for piece, part in take_apart(tensor.layout, x[tensor.name], lead=1):
-                turned = [place + 1 for place, position in enumerate(piece.positions) if forbids(position.index)]
+                turned = [place + 1 for place, p in enumerate(piece.positions) if p.index.name in self.turned]
                 dims = [place + 1 for place in range(len(piece.positions)) if place not in piece.free]
-                part = length(part, turned) if turned else part
+                part = own_length(part, turned)
                 found.append((part.amax(dims) if dims else part).flatten(1))
         return torch.cat(found, dim=-1)
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from layergen.linear import EquivariantLinear, Terms
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
-from layergen.nn.fields import Gated
+from layergen.nn.fields import Gated, Lengths
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Residual
@@ -28,8 +28,9 @@ class Metanet(nn.Module):
     Standardised input, Fourier features, a per-tensor lift and positional embeddings; then `layers` residual blocks
     of channel norm, derived equivariant layer, activation and dropout; then an invariant head (mean and max pools)
     or an equivariant layer. `terms`, `rank` and `limit` go to the derived layers. With `update`, weight-to-weight
-    outputs are `x + γ · output`, γ learned from 0.01 up. Where a group turns the entries, functions of entries give way
-    to scalings by functions of their lengths (`Gated`).
+    outputs are `x + γ · output`, γ learned from 0.01 up. Where a group turns the entries, their lengths are carried
+    beside them as tensors of their own, from which every tensor hears of them, and gates take the place of the
+    activation (`Gated`).
 
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
     >>> x = {"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)}
@@ -72,25 +73,27 @@ class Metanet(nn.Module):
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
         self.positions = PositionalEmbedding(space, hidden)
+        self.lengths = Lengths(space)
+        wide = self.lengths.space
         self.blocks = nn.Sequential(
             *(
                 Residual(
                     nn.Sequential(
-                        ChannelNorm(space, hidden) if norm else nn.Identity(),
-                        EquivariantLinear(space, hidden, hidden, **linear),
-                        Gated(space, hidden, activation),
-                        Dropout(dropout, space),
+                        ChannelNorm(wide, hidden) if norm else nn.Identity(),
+                        EquivariantLinear(wide, hidden, hidden, **linear),
+                        Gated(wide, hidden, activation, self.lengths.names),
+                        Dropout(dropout, wide),
                     )
                 )
                 for _ in range(layers)
             )
         )
-        self.norm = ChannelNorm(space, hidden) if norm else nn.Identity()
+        self.norm = ChannelNorm(wide, hidden) if norm else nn.Identity()
         self.head: nn.Module
         if out_channels is not None:
-            self.head = EquivariantLinear(space, hidden, out_channels, **linear)
+            self.head = EquivariantLinear(wide, hidden, out_channels, target=space, **linear)
         elif out_features is not None:
-            self.head = InvariantHead(space, hidden, out_features, hidden=2 * hidden, maximum=maximum, limit=limit)
+            self.head = InvariantHead(wide, hidden, out_features, hidden=2 * hidden, maximum=maximum, limit=limit)
         self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
         self.to(device=device, dtype=dtype)
 
@@ -102,7 +105,7 @@ class Metanet(nn.Module):
     def forward(self, x: Features) -> Any:
         if set(x) != set(self.space.names):
             raise ValueError(f"features of {sorted(x)} given, expected {sorted(self.space.names)}")
-        features = self.positions(self.lift(self.fourier(self.standardise(x))))
+        features = self.lengths(self.positions(self.lift(self.fourier(self.standardise(x)))))
         output = self.head(self.norm(self.blocks(features)))
         if self.gamma is None:
             return output

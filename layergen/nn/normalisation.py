@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from layergen.nn.fields import by_piece, observed, turned_tensors
+from layergen.nn.fields import by_piece, observed, turned_indices, turned_tensors
 from symmetry.weight_space import WeightSpace
 
 __all__ = ["ChannelNorm", "Standardise"]
@@ -23,7 +23,7 @@ class ChannelNorm(nn.Module):
     def __init__(self, space: WeightSpace, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
         self.space, self.names, self.eps = space, space.names, eps
-        self.turned = tuple(turned_tensors(space))
+        self.turned, self.tensors = turned_indices(space), turned_tensors(space)
         self.scale = nn.Parameter(torch.ones(len(space), channels))
         self.shift = nn.Parameter(torch.zeros(len(space), channels))
 
@@ -40,7 +40,9 @@ class ChannelNorm(nn.Module):
                 return nn.functional.layer_norm(part, scale.shape, scale, shift, self.eps)
             return scale * part / (part.square().mean((*dims, -1), keepdim=True) + self.eps).sqrt()
 
-        return by_piece(space[name], value, normal) if name in self.turned else normal(value, [])
+        if name not in self.tensors:
+            return normal(value, [])
+        return by_piece(self.turned, normal, space[name], (space[name], value))
 
 
 class Standardise(nn.Module):
@@ -74,7 +76,8 @@ class Standardise(nn.Module):
         for number, name in enumerate(self.names):
             entries = x[name].flatten(0, -2).to(self.mean.dtype)
             if name in self.turned:
-                self.deviation[number] = entries.square().mean(0).sqrt().clamp_min(1e-12)
+                lengths = entries.square().mean(0).sqrt()
+                self.deviation[number] = torch.where(lengths > 0, lengths, 1.0)
                 continue
             deviation = entries.std(0, correction=0)
             self.mean[number] = entries.mean(0)

@@ -44,7 +44,7 @@ class Dropout(nn.Module):
     def __init__(self, p: float = 0.1, space: WeightSpace | None = None) -> None:
         super().__init__()
         self.entries = nn.Dropout(p)
-        self.turned = () if space is None else tuple(turned_tensors(space))
+        self.turned = () if space is None else turned_tensors(space)
 
     def forward(self, x: Features) -> Features:
         return {name: self.channels(value) if name in self.turned else self.entries(value) for name, value in x.items()}

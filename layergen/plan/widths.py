@@ -12,7 +12,7 @@ from symmetry.layout import expression_size
 from symmetry.maps import EquivariantMaps
 from symmetry.weight_space import WeightSpace
 
-__all__ = ["Reading", "observed_space", "orders", "readings"]
+__all__ = ["Reading", "observed_space", "orders", "readings", "resized"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,3 +276,61 @@ def test_without_escnn(tmp_path, monkeypatch):
         2,
         1,
     }
+
+
+@pytest.mark.parametrize(("group", "text"), [("O(2)", "irrep(1, 0)"), ("O(3)", "irrep(1, 0) + trivial")])
+def test_signs_are_not_permutations(group, text):
+    """A mirror takes the sign to its negative: functions of entries are not equivariant."""
+    space = WeightSpace(
+        {"w": "h s", "b": "h"}, sets={"h": 3}, representations={"s": {"group": group, "representation": text}}
+    )
+    with pytest.raises(SpecificationError, match="does not permute"):
+        Pointwise(torch.relu, space)
+    assert_equivariant(Metanet(space, out_channels=2, hidden=8), space)
+
+
+def test_metanetworks_hear_of_lengths_beside_other_tensors():
+    """No linear map takes `w` to `b`; permuting the neurons of one alone changes the output all the same."""
+    space = WeightSpace(
+        {"w": "h xy", "b": "h"},
+        sets={"h": 5},
+        representations={"xy": {"group": "C4", "representation": "standard"}},
+    )
+    torch.manual_seed(0)
+    network, x = (
+        Metanet(space, out_features=3, hidden=16, dtype=torch.float64),
+        random_features(space, 1, dtype=torch.float64),
+    )
+    other = {**x, "b": x["b"][:, [1, 0, 2, 3, 4]]}
+    assert (network(x) - network(other)).abs().max() > 1e-4
+    layergen.testing.assert_no_more_symmetric(Metanet(space, out_channels=1, hidden=8), space)
+
+
+@pytest.mark.parametrize("make", [Gated, NormPointwise])
+def test_nonlinearities_in_half_precision(make):
+    space = WeightSpace(
+        {"w": "h xy"}, sets={"h": 3}, representations={"xy": {"group": "C3", "representation": "standard"}}
+    )
+    network = make(space, 2, nn.functional.gelu).half()
+    for size in (0.0, 300.0):
+        x = torch.full((1, 3, 2, 2), size, dtype=torch.float16, requires_grad=True)
+        out = network({"w": x})["w"]
+        out.float().sum().backward()
+        assert torch.isfinite(out).all()
+        assert torch.isfinite(x.grad).all()
+
+
+def test_constant_tensors_are_not_blown_up():
+    space = WeightSpace({"w": "xy"}, representations={"xy": {"group": "C3", "representation": "standard"}})
+    fitted = layergen.nn.Standardise(space, 1).fit({"w": torch.zeros(4, 2, 1)})
+    assert torch.equal(fitted({"w": torch.ones(1, 2, 1)})["w"], torch.ones(1, 2, 1))
+
+
+def test_metanetworks_compile():
+    space = WeightSpace(
+        {"w": "h _x", "v": "(h (_x + 2))"},
+        sets={"h": 3},
+        representations={"_x": {"group": "C4", "representation": "standard"}},
+    )
+    network, x = Metanet(space, out_features=2, hidden=4), random_features(space, 1)
+    torch.testing.assert_close(torch.compile(network, fullgraph=True, backend="aot_eager")(x), network(x))

@@ -262,6 +262,15 @@ FAULTS = {
     '{ group = "D4", representation = [[[1]]] }': ("1 matrices are given for D4", "give 2 square matrices"),
     '{ group = "SO(2)", representation = [[[1]]] }': ("matrices are given for SO(2)", "finite groups"),
     '{ group = "C4", representation = [["a"]] }': ("the representation of 'p' is", "give words"),
+    '{ group = "C4", representation = [[[1, 0], [0]]] }': ("the representation of 'p' is", "give words"),
+    '{ group = "C4", representation = [[[true]]] }': ("the representation of 'p' is", "give words"),
+    '{ group = "C4", representation = ["1"] }': ("the representation of 'p' is", "give words"),
+    '{ group = "C4", representation = { a = 1 } }': ("the representation of 'p' is", "give words"),
+    f'{{ group = "C4", representation = [[[{10**400}]]] }}': ("the representation of 'p' is", "give words"),
+    f'{{ group = "C{"9" * 5000}", representation = "trivial" }}': ("is not a group", "groups:"),
+    '{ group = "C3", representation = [[[-0.5, -0.8660254], [0.8660254, -0.5]]] }': ("not orthogonal", "16 digits"),
+    f'{{ group = "C4", representation = "{" + ".join(["trivial"] * 2000)}" }}': ("2,000 entries", "1,024"),
+    '{ group = "octahedral", representation = "grid(3)" }': ("does not move pixels to pixels", "D4"),
     '{ group = "C4", representation = 3 }': ("the representation of 'p' is 3", "give words"),
     '{ group = "C4", representation = "standard", size = 3 }': ("has the size 3, but its representation 2", "leave"),
     '{ group = "C4" }': ("no representation in the declaration", 'group = "C4"'),
@@ -308,3 +317,42 @@ def test_elements_that_do_not_exist():
         element(turned, {"SO(2)": [[1, 0], [0, -1]]})
     quarter = element(turned, {"SO(2)": [[0, -1], [1, 0]]})
     np.testing.assert_allclose(quarter.act({"w": np.array([1.0, 0.0])})["w"], [0, 1], atol=1e-12)
+
+
+def test_whole_numbers_become_floating_point_ones():
+    space = WeightSpace({"w": "p"}, representations={"p": {"group": "C3", "representation": "standard"}})
+    turned = element(space, {"C3": 1}).act({"w": np.array([2, 0])})["w"]
+    np.testing.assert_allclose(turned, [-1, math.sqrt(3)])
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "tensor", "dimension"),
+    [("SO(3)", "irrep(4)", "p p", 9), ("O(3)", "irrep(1, 4)", "p p", 9), ("SO(3)", "standard", "p p p p", 91)],
+)
+def test_large_products_are_decomposed_in_a_moment(group, text, tensor, dimension):
+    """The means over Euler angles are taken one after the other, not over a grid of all three."""
+    space = WeightSpace({"w": tensor}, representations={"p": {"group": group, "representation": text}})
+    assert EquivariantMaps(space).dimension == dimension
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "tensor"), [("C44", "regular", "p p"), ("SO(2)", "irrep(12)", "p p p p p p p p p p")]
+)
+def test_products_too_large_are_refused_at_once(group, text, tensor):
+    with pytest.raises(SpecificationError, match="a tensor product of representations of"):
+        WeightSpace({"w": tensor}, representations={"p": {"group": group, "representation": text}})
+
+
+def test_proofs_are_held_to_what_the_block_says(monkeypatch):
+    """A fault in the block's own count, not in the diagrams', is noticed by every proof."""
+    from symmetry import maps as module
+    from symmetry.verification.report import PROOFS, VerificationError, verify
+
+    space = WeightSpace(
+        {"w": "h p"}, sets={"h": 2}, representations={"p": {"group": "C4", "representation": "standard"}}
+    )
+    right = module.piece_dimension
+    monkeypatch.setattr(module, "piece_dimension", lambda pieces, bounded=True: right(pieces) + 1)
+    for proof in PROOFS:
+        with pytest.raises(VerificationError):
+            verify(EquivariantMaps(space), proofs=[proof])
