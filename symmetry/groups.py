@@ -240,7 +240,7 @@ def canonical_name(name: Any) -> str:
             return f"{match[1]}({match[2]})"
         if name in ("octahedral", "icosahedral"):
             return name
-    raise SpecificationError(f"{name!r} is not a group", remedy=f"groups: {GROUPS}")
+    raise SpecificationError(f"{str(name)[:40]!r} is not a group", remedy=f"groups: {GROUPS}")
 
 
 def find_group(name: Any) -> Group:
