@@ -22,6 +22,7 @@ from symmetry.errors import SpecificationError
 __all__ = [
     "GROUPS",
     "HIGHEST",
+    "INSTALL",
     "ROTATIONS_OF_SPACE",
     "Element",
     "Group",
@@ -39,6 +40,10 @@ GROUPS = "C4 and D4 (or another number), SO(2), O(2), SO(3), O(3), octahedral, i
 ROTATIONS_OF_SPACE = ("SO(3)", "O(3)", "octahedral", "icosahedral")
 HIGHEST = {"SO(2)": 12, "O(2)": 12, "SO(3)": 4, "O(3)": 4}
 """The highest frequency of a compact group's irreducible representations."""
+INSTALL = (
+    "install it: pip install escnn==1.0.11 'numpy<2'; where py3nj, a part it can do without, does not build: "
+    "pip install 'numpy<2' scipy requests joblib && pip install --no-deps escnn==1.0.11 lie_learn==0.0.2"
+)
 LARGEST = 64
 """The most rotations of a cyclic or dihedral group."""
 
@@ -221,8 +226,7 @@ def provider() -> Any:
     except ImportError as error:
         raise SpecificationError(
             f"representations need escnn, which cannot be imported: {error}",
-            remedy="pip install 'layergen[escnn]'; where py3nj does not build: "
-            "pip install 'numpy<2' scipy requests joblib && pip install --no-deps escnn==1.0.11 lie_learn==0.0.2",
+            remedy=INSTALL,
         ) from None
     return escnn.group
 

@@ -208,12 +208,20 @@ def read_representation(name: str, given: Any) -> Given:
     """A representation in words, or matrices as nested tuples. Raises `SpecificationError` for anything else."""
     if isinstance(given, str):
         return " + ".join(" ".join(term.split()) for term in given.split("+"))
+    given = plain(given)
     if not is_matrices(given):
         raise SpecificationError(
             f"the representation of {name!r} is {given!r}"[:300],
             remedy='give words, as in "regular + irrep(1)", or a list of matrices, one for each generator',
         )
     return tuple(tuple(tuple(float(entry) for entry in row) for row in matrix) for matrix in given)
+
+
+def plain(given: Any) -> Any:
+    """Arrays as nested lists, whether all in one or one by one."""
+    if hasattr(given, "tolist"):
+        return given.tolist()
+    return [plain(one) if hasattr(one, "tolist") else one for one in given] if isinstance(given, list) else given
 
 
 def is_matrices(given: Any) -> bool:

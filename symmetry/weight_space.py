@@ -96,6 +96,10 @@ class WeightSpace:
     def __repr__(self) -> str:
         return f"parse({str(self)!r})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds the declaration: groups and their representations are made anew."""
+        return remade, self.declarations({})
+
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""
         printer.text(repr(self))
@@ -164,10 +168,19 @@ class WeightSpace:
         """
         for name in sizes:
             self.index(name)
+        return remade(*self.declarations(sizes))
+
+    def declarations(self, sizes: Mapping[str, int]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
+        """The tensors' axes and the sections of the indices, some at other sizes, as `WeightSpace` takes them."""
         sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
         for index in self.indices:
             sections[index.section][index.name] = index.of_size(sizes.get(index.name, index.size))
-        return WeightSpace({tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, **sections)
+        return {tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, sections
+
+
+def remade(tensors: Mapping[str, str], sections: Mapping[str, Mapping[str, Any]]) -> WeightSpace:
+    """A weight space from its declarations, as they are pickled."""
+    return WeightSpace(tensors, **sections)
 
 
 def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:

@@ -45,7 +45,7 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
     """
     if maps.source.groups or maps.target.groups:
         raise SpecificationError(
-            "over representation indices entries do not share parameters, but whole matrices do",
+            "a block matrix with representation indices cannot be drawn: there entries do not share parameters",
             remedy="draw the diagrams of one block, --block TARGET SOURCE, or the architecture, --graph",
         )
     small = drawn_maps(maps)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from symmetry.counting import irreps_match
 from symmetry.diagrams import Diagram, block_names, joint_positions
 from symmetry.layout import Piece, Position
 from symmetry.maps import LIMIT, Block, check_limit
@@ -69,7 +70,7 @@ def open_diagrams(block: Block) -> Iterator[OpenDiagram]:
     ["[h x] ← [h x']", "[h x] ← [h' x']"]
     """
     check_limit(block.diagram_count, LIMIT, f"the block {block}")
-    for target, source in block.piece_pairs:
+    for target, source in (pair for pair in block.piece_pairs if irreps_match(pair)):
         for blocks in forest_partitions(joint_positions(target, source)):
             yield OpenDiagram(block, target, source, blocks)
 

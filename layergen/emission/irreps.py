@@ -21,7 +21,7 @@ def print_basis(name: str, basis: Basis) -> Iterator[str]:
     parts = basis.decomposition
     copies = zip(parts.irreps, parts.multiplicities, strict=True)
     summands = " + ".join(f"{count} × irrep {irrep.label}" for irrep, count in copies).replace("×", "x")
-    kind = "each copy once for each map that commutes with it" if basis.reading else "copy after copy"
+    kind = "each copy once for each map that commutes with it (Schur)" if basis.reading else "copy after copy"
     matrix = parts.reading if basis.reading else parts.basis
     squares = [square_length(column) for column in matrix.T]
     yield f"# {parts.irreps[0].group}: {summands}, {kind}."

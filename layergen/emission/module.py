@@ -148,10 +148,13 @@ def width_comment(maps: EquivariantMaps) -> list[str]:
             "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
         ),
     ]
-    if maps.source.groups:
+    paired = [p.index.name for piece in maps.source.sources for p in piece.positions if p.index.paired]
+    for irrep in paired[:1]:
+        group, label = irrep.split(".")
         notes.append(
-            "C4.1 is the index of the irreducible representation 1 of C4, into which tensors are taken apart "
-            "by an orthogonal change of basis: a map joins it to its like and to nothing else."
+            f"{irrep} is the index of the irreducible representation {label} of {group}, as escnn numbers them; "
+            "tensors are taken apart into such by an orthogonal change of basis. A map joins one to its like and to "
+            "nothing else; where several maps commute with it, each copy is read once for each of them."
         )
     return [f"# {line}".rstrip() for note in notes for line in textwrap.wrap(note, WIDTH - 2) or [""]]
 

@@ -4,7 +4,7 @@ Modules take and return features, `{tensor: (batch, *axes, channels)}`.
 """
 
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
-from layergen.nn.fields import Gated, Lengths, NormPointwise, with_lengths
+from layergen.nn.fields import Companions, Gated, NormPointwise, with_companions
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise
@@ -12,11 +12,11 @@ from layergen.nn.pointwise import Dropout, Pointwise, Residual
 
 __all__ = [
     "ChannelNorm",
+    "Companions",
     "Dropout",
     "FourierFeatures",
     "Gated",
     "InvariantHead",
-    "Lengths",
     "Metanet",
     "NormPointwise",
     "PerTensorLinear",
@@ -25,5 +25,5 @@ __all__ = [
     "Residual",
     "SetMax",
     "Standardise",
-    "with_lengths",
+    "with_companions",
 ]

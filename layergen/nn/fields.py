@@ -14,14 +14,15 @@ from torch import Tensor, nn
 from layergen.plan.widths import observed_space, resized
 from symmetry.axes import Atom, Expression, Product, Sum, print_axes
 from symmetry.errors import SpecificationError
-from symmetry.indices import KINDS, RepresentationIndex
+from symmetry.groups import find_group
+from symmetry.indices import RepresentationIndex
 from symmetry.layout import take_apart
 from symmetry.weight_space import Tensor as Declared
 from symmetry.weight_space import WeightSpace
 
 __all__ = [
+    "Companions",
     "Gated",
-    "Lengths",
     "NormPointwise",
     "by_piece",
     "check_pointwise",
@@ -29,13 +30,15 @@ __all__ = [
     "own_length",
     "turned_indices",
     "turned_tensors",
-    "with_lengths",
+    "with_companions",
 ]
 
 Features = dict[str, Tensor]
 ByDims = Callable[..., Tensor]
 """A function of pieces, axes `(batch, *positions, channels)`, and last of the dimensions that a group turns."""
 
+LARGEST = 60
+"""The most elements of a group whose regular representation is among the features: those of the icosahedral one."""
 SMALLEST = 1e-12
 """Added to squares of lengths, so that roots have gradients at nought."""
 
@@ -94,54 +97,92 @@ def length(x: Tensor, dims: Sequence[int]) -> Tensor:
     return (wide.square().mean(tuple(dims), keepdim=True) + SMALLEST).sqrt()
 
 
-def with_lengths(space: WeightSpace) -> tuple[WeightSpace, dict[str, str]]:
-    """The space with a tensor beside each that a group turns, for its lengths; and the names of those.
+def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], dict[str, str]]:
+    """The space with a companion beside each tensor that a group turns, on which functions of entries are allowed.
 
-    A tensor of lengths has the same axes, 1 in place of what is turned: equivariant maps take it to every tensor over
-    its sets, where none takes the turned tensor itself.
+    Where the group is finite and of at most 60 elements, the companion has its regular representation in place of what
+    is turned; else its axes have 1 there, for lengths. Either is taken by equivariant maps to every tensor over its
+    sets. The names of the companions come by tensor, the regular ones and then those for lengths.
 
-    >>> with_lengths(WeightSpace({"b": "h"}, sets={"h": 3}))[1]
-    {}
+    >>> with_companions(WeightSpace({"b": "h"}, sets={"h": 3}))[1:]
+    ({}, {})
     """
-    turned, names = turned_indices(space), {name: f"{name} length" for name in turned_tensors(space)}
-    if not names:
-        return space, {}
-    tensors = {tensor.name: print_axes(tensor.axes) for tensor in space}
-    tensors |= {beside: print_axes(tuple(flat(a, turned) for a in space[name].axes)) for name, beside in names.items()}
-    sections: dict[str, dict[str, object]] = {kind.section: {} for kind in KINDS}
-    for index in space.indices:
-        sections[index.section][index.name] = index.of_size(index.size)
-    return WeightSpace(tensors, **sections), names  # type: ignore[arg-type]
+    turned, (tensors, sections) = turned_indices(space), space.declarations({})
+    regular, lengths, added = dict[str, str](), dict[str, str](), dict[str, str]()
+    for name in turned_tensors(space):
+        indices = [p.index for piece in space[name].pieces for p in piece.positions if p.index.name in turned]
+        groups = dict.fromkeys(index.group for index in indices if isinstance(index, RepresentationIndex))
+        small = all(map(is_small, groups))
+        (regular if small else lengths)[name] = beside = f"{name} {'regular' if small else 'length'}"
+        stands = {group: regular_name(group, space) for group in groups} if small else {}
+        added |= {stands[group]: group for group in stands}
+        acting = {index.name: index.group for index in indices if isinstance(index, RepresentationIndex)}
+        tensors[beside] = print_axes(replaced(space[name].axes, acting, stands))
+    if not added and not lengths:
+        return space, {}, {}
+    regulars = {name: {"group": group, "representation": "regular"} for name, group in added.items()}
+    sections[RepresentationIndex.section] |= regulars
+    return WeightSpace(tensors, **sections), regular, lengths
 
 
-def flat(axis: Expression, turned: Collection[str]) -> Expression:
-    """An axis with 1 in place of the indices that are turned."""
-    match axis:
-        case Atom():
-            return Atom("", 1) if axis.name in turned else axis
-        case Product():
-            return Product(tuple(flat(item, turned) for item in axis.items))  # type: ignore[misc]
-        case Sum():
-            return Sum(tuple(flat(term, turned) for term in axis.terms))  # type: ignore[misc]
+def is_small(group: str) -> bool:
+    """Whether a group's regular representation is small enough for features."""
+    found = find_group(group)
+    return found.finite and len(found.elements) <= LARGEST
 
 
-class Lengths(nn.Module):
-    """Add to features the lengths of what a group turns, under the names that `with_lengths` gives."""
+def regular_name(group: str, space: WeightSpace) -> str:
+    """A name that no index of a space has, for the regular representation of a group."""
+    name = f"{group}_regular"
+    while any(index.name == name for index in space.indices):
+        name += "_"
+    return name
+
+
+def replaced(
+    axes: Sequence[Expression], acting: Mapping[str, str], stands: Mapping[str, str]
+) -> tuple[Expression, ...]:
+    """Axes with what stands for a group in place of the first index that it turns, and 1 in place of the others."""
+    seen: set[str] = set()
+
+    def of(axis: Expression) -> Expression:
+        if isinstance(axis, Atom):
+            group = acting.get(axis.name)
+            if group is None:
+                return axis
+            first = group in stands and group not in seen
+            seen.add(group)
+            return Atom(stands[group]) if first else Atom("", 1)
+        if isinstance(axis, Product):
+            return Product(tuple(map(of, axis.items)))  # type: ignore[arg-type]
+        before, terms = set(seen), []
+        for term in axis.terms:  # each is in a piece of its own
+            seen.clear()
+            seen.update(before)
+            terms.append(of(term))
+        return Sum(tuple(terms))  # type: ignore[arg-type]
+
+    return tuple(map(of, axes))
+
+
+class Companions(nn.Module):
+    """Add to features the companions that `with_companions` names: zeros, and the lengths of what a group turns."""
 
     def __init__(self, space: WeightSpace) -> None:
         super().__init__()
-        self.turned = turned_indices(space)
-        self.space, self.names = with_lengths(space)
-        self.own = space
+        self.turned, self.own = turned_indices(space), space
+        self.space, self.regular, self.lengths = with_companions(space)
 
     def forward(self, x: Features) -> Features:
-        if not self.names:
+        if self.space is self.own:
             return x
         seen, wide = observed(self.own, x), self.space
         if seen is not self.own:
             wide = resized(wide, tuple((index.name, index.size) for index in seen.indices))
         found = dict(x)
-        for name, beside in self.names.items():
+        for name, beside in self.regular.items():
+            found[beside] = x[name].new_zeros(x[name].shape[0], *wide[beside].shape, x[name].shape[-1])
+        for name, beside in self.lengths.items():
             found[beside] = by_piece(self.turned, own_length, wide[beside], (wide[name], x[name]))
         return found
 
@@ -162,13 +203,19 @@ class Scaling(nn.Module):
         self.shift = nn.Parameter(torch.zeros(len(self.tensors), channels))
 
     def forward(self, x: Features) -> Features:
-        found = {name: value if name in self.tensors else self.function(value) for name, value in x.items()}
-        if self.tensors:
+        apart = self.apart()
+        found = {n: self.function(value) for n, value in x.items() if n not in self.tensors and n not in apart}
+        own = [(number, name) for number, name in enumerate(self.tensors) if name not in apart]
+        if own:
             space = observed(self.space, x)
-            for name, scale, shift in zip(self.tensors, self.scale, self.shift, strict=True):
-                scaled = self.scaled(scale, shift)
+            for number, name in own:
+                scaled = self.scaled(self.scale[number], self.shift[number])
                 found[name] = by_piece(self.turned, scaled, space[name], (space[name], x[name]))
         return found
+
+    def apart(self) -> Collection[str]:
+        """The tensors that are not treated by themselves."""
+        return ()
 
     def scaled(self, scale: Tensor, shift: Tensor) -> ByDims:
         """What happens to a piece of a tensor with such parameters."""
@@ -199,9 +246,9 @@ class Gated(Scaling):
     """Entries that a group turns times `sigmoid(scale · length + shift)`, the others through `function`.
 
     The gates of Weiler et al. (2018), each from its own field's length. Without representation indices it is
-    `Pointwise(function)`. Where `space` has tensors of lengths, named by `lengths` as `with_lengths` gives them, these
-    are the gates in place of the field's own, and what they become takes up the lengths: through them other tensors
-    decide how much of a field passes, and hear of it.
+    `Pointwise(function)`. Where `space` has companions for lengths, as `with_companions` names them, these are the
+    gates in place of the field's own, and what they become takes up the lengths: through them other tensors decide how
+    much of a field passes, and hear of it.
     """
 
     def __init__(
@@ -213,20 +260,22 @@ class Gated(Scaling):
     ) -> None:
         super().__init__(space, channels, function)
         self.lengths = dict(lengths or {})
-        if self.lengths:  # the gates, made by a layer with biases, need none
+        if set(self.tensors) <= set(self.lengths):  # gates that a layer with biases makes need none
             self.register_parameter("shift", None)
 
     def forward(self, x: Features) -> Features:
-        if not self.lengths:
-            return super().forward(x)
-        space = observed(self.space, x)
-        beside = {*self.lengths.values(), *self.lengths}
-        found = {name: value if name in beside else self.function(value) for name, value in x.items()}
-        for number, (name, gate) in enumerate(self.lengths.items()):
-            fields, gates = (space[name], x[name]), (space[gate], x[gate])
-            found[name] = by_piece(self.turned, self.passed, space[name], fields, gates)
-            found[gate] = by_piece(self.turned, self.heard(self.scale[number]), space[gate], fields, gates)
+        found = super().forward(x)
+        if self.lengths:
+            space = observed(self.space, x)
+            for name, gate in self.lengths.items():
+                fields, gates = (space[name], x[name]), (space[gate], x[gate])
+                found[name] = by_piece(self.turned, self.passed, space[name], fields, gates)
+                heard = self.heard(self.scale[self.tensors.index(name)])
+                found[gate] = by_piece(self.turned, heard, space[gate], fields, gates)
         return found
+
+    def apart(self) -> Collection[str]:
+        return {*self.lengths, *self.lengths.values()}
 
     def passed(self, part: Tensor, gate: Tensor, dims: list[int]) -> Tensor:
         """A piece times its gates."""

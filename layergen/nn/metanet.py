@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from layergen.linear import EquivariantLinear, Terms
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
-from layergen.nn.fields import Gated, Lengths
+from layergen.nn.fields import Companions, Gated
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Residual
@@ -28,9 +28,10 @@ class Metanet(nn.Module):
     Standardised input, Fourier features, a per-tensor lift and positional embeddings; then `layers` residual blocks
     of channel norm, derived equivariant layer, activation and dropout; then an invariant head (mean and max pools)
     or an equivariant layer. `terms`, `rank` and `limit` go to the derived layers. With `update`, weight-to-weight
-    outputs are `x + γ · output`, γ learned from 0.01 up. Where a group turns the entries, their lengths are carried
-    beside them as tensors of their own, from which every tensor hears of them, and gates take the place of the
-    activation (`Gated`).
+    outputs are `x + γ · output`, γ learned from 0.01 up. Where a group turns the entries, gates take the place of
+    the activation (`Gated`), and companions go beside them: over a finite group's regular representation, whose
+    entries the activation may take, else of lengths alone. With lengths alone the network may be more symmetric than
+    the group: one over SO(3) does not notice a reflection in the origin.
 
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
     >>> x = {"w": torch.randn(5, 8, 2, 1), "b": torch.randn(5, 8, 1)}
@@ -73,15 +74,15 @@ class Metanet(nn.Module):
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
         self.positions = PositionalEmbedding(space, hidden)
-        self.lengths = Lengths(space)
-        wide = self.lengths.space
+        self.companions = Companions(space)
+        wide = self.companions.space
         self.blocks = nn.Sequential(
             *(
                 Residual(
                     nn.Sequential(
                         ChannelNorm(wide, hidden) if norm else nn.Identity(),
                         EquivariantLinear(wide, hidden, hidden, **linear),
-                        Gated(wide, hidden, activation, self.lengths.names),
+                        Gated(wide, hidden, activation, self.companions.lengths),
                         Dropout(dropout, wide),
                     )
                 )
@@ -105,7 +106,7 @@ class Metanet(nn.Module):
     def forward(self, x: Features) -> Any:
         if set(x) != set(self.space.names):
             raise ValueError(f"features of {sorted(x)} given, expected {sorted(self.space.names)}")
-        features = self.lengths(self.positions(self.lift(self.fourier(self.standardise(x)))))
+        features = self.companions(self.positions(self.lift(self.fourier(self.standardise(x)))))
         output = self.head(self.norm(self.blocks(features)))
         if self.gamma is None:
             return output

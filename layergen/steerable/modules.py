@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from symmetry.errors import SpecificationError
+from symmetry.groups import INSTALL
 
 __all__ = ["FIELDWISE", "GATED", "LAYERS", "Module", "fault", "is_a", "modules_of"]
 
@@ -42,7 +43,7 @@ def escnn_nn() -> Any:
             warnings.simplefilter("ignore")  # it warns that py3nj is missing, which nothing here needs
             return import_module("escnn.nn")
     except ImportError:
-        raise SpecificationError("escnn is not installed", remedy="pip install layergen[escnn]") from None
+        raise SpecificationError("escnn is not installed", remedy=INSTALL) from None
 
 
 def is_a(module: Any, names: Iterable[str]) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -156,7 +156,7 @@ def measure(
             sizes_of = {(tensor.name, name): float(torch.linalg.vector_norm(value)) for name, value in found.items()}
             linear.add({(tensor.name, name): value - constant[name] for name, value in found.items()}, sizes_of)
     playing = active(subject) if total else (0, 0)
-    return Coverage(
+    coverage = Coverage(
         linear.reach(playing[0]),
         bias.reach(playing[1]),
         total,
@@ -167,6 +167,8 @@ def measure(
         contracted,
         sizes,
     )
+    # What is not linear takes a basis to no map; only permutations take a basis to itself all the same.
+    return replace(coverage, stray={}) if maps.source.groups and not coverage.is_linear else coverage
 
 
 def trainable(f: Any) -> list[nn.Parameter]:

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from layergen.stacking import declared_shape
 from layergen.testing.moves import Move
 from layergen.testing.verdict import describe
-from symmetry import GroupElement, Index, RepresentationIndex, WeightSpace, generators, random_element
+from symmetry import GroupElement, Index, RepresentationIndex, WeightSpace, element, generators, random_element
 
 MANY, CERTAIN = 60, 10
 """With more generators than this, so many random elements are tried instead: those that preserve a function are a
@@ -35,13 +35,15 @@ def assert_function_preserved(
     examples: int = 10,
     tolerance: float = 1e-9,
     seed: int = 0,
+    turns: bool = False,
 ) -> None:
     """Assert that permuting a module's weights as a specification declares does not change what it computes.
 
     The module runs in evaluation mode and float64 (what it casts to float32 too) on `inputs`, its positional arguments,
     and `options`, those by name, under the generators of the group and `examples` random elements; it is not changed
-    itself. Weights should be in general position: freshly made batch norms, all ones and zeros, hide mistakes. Raises
-    `AssertionError` naming the permutation, and `ValueError` listing the tensors that do not fit.
+    itself. Groups that act on representation indices move the data too, and with them the function: they are left out
+    unless `turns` asks for them. Weights should be in general position: freshly made batch norms, all ones and zeros,
+    hide mistakes. Raises `AssertionError` naming the permutation, and `ValueError` listing the tensors that do not fit.
 
     >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     >>> tensors = {"0.weight": "h x", "0.bias": "h", "2.weight": "y h", "2.bias": "y"}
@@ -54,7 +56,7 @@ def assert_function_preserved(
     AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
     """
     weights = checked_weights(module, space)
-    found = first_broken(module, weights, space, inputs, options or {}, examples, tolerance, seed)
+    found = first_broken(module, weights, space, inputs, options or {}, examples, tolerance, seed, turns)
     if found is not None:
         g, error = found
         raise AssertionError(
@@ -119,6 +121,7 @@ def first_broken(
     examples: int,
     tolerance: float,
     seed: int,
+    turns: bool = False,
 ) -> tuple[GroupElement, float] | None:
     """The first element that changes what a module computes, and by how much."""
     module = copy.deepcopy(module).double().eval()
@@ -135,8 +138,12 @@ def first_broken(
             moved[name] = value.reshape(weights[name].shape)
         return change(expected, outputs(module, tied_alike(moved, ties, space), arguments, keywords))
 
-    rng, simple = np.random.default_rng(seed), list(generators(space))
-    several = (random_element(space, rng) for _ in range(max(examples, CERTAIN) if len(simple) > MANY else examples))
+    def kept(g: GroupElement) -> GroupElement:
+        return g if turns else element(space, dict(g.parts))
+
+    rng, simple = np.random.default_rng(seed), [g for g in map(kept, generators(space)) if g.moved]
+    count = max(examples, CERTAIN) if len(simple) > MANY else examples
+    several = (kept(random_element(space, rng)) for _ in range(count))
     for g in several if len(simple) > MANY else (*simple, *several):
         if not (error := error_of(g)) <= tolerance:
             # What a random element shows, a generator shows too: with few, they were all tried before.

@@ -13,6 +13,7 @@ from torch import nn
 
 import layergen
 import symmetry
+from layergen.drawing.notation import open_diagrams
 from layergen.nn import Dropout, Gated, Metanet, NormPointwise, Pointwise
 from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
@@ -223,11 +224,12 @@ def test_functions_that_a_representation_preserves():
             return self.a.weight.norm(dim=1) * x
 
     space = WeightSpace({"a.weight": "5 xy"}, representations={"xy": {"group": "O(2)", "representation": "standard"}})
-    assert_function_preserved(Lengths(), space, [torch.randn(5)])
+    assert_function_preserved(Lengths(), space, [torch.randn(5)], turns=True)
     wrong = nn.Sequential()
     wrong.add_module("a", nn.Linear(2, 5, bias=False))
     with pytest.raises(AssertionError, match=r"turning by element .* of 'O\(2\)'"):
-        assert_function_preserved(wrong, space, [torch.randn(3, 2)])
+        assert_function_preserved(wrong, space, [torch.randn(3, 2)], turns=True)
+    assert_function_preserved(wrong, space, [torch.randn(3, 2)])  # turning the data is meant to change the function
 
 
 def test_command_line(tmp_path):
@@ -249,7 +251,7 @@ def test_command_line(tmp_path):
     assert covered.exit_code == 0, covered.output
     refused = run("draw", spec, "--output", tmp_path / "a.png")
     assert refused.exit_code == 2
-    assert "over representation indices" in refused.stderr
+    assert "with representation indices" in refused.stderr
     block = ("--block", "s", "0.weight")
     assert run("draw", spec, *block, "--output", tmp_path / "a.png").exit_code == 0
     assert run("draw", spec, "--graph", "--output", tmp_path / "b.png").exit_code == 0
@@ -334,3 +336,43 @@ def test_metanetworks_compile():
     )
     network, x = Metanet(space, out_features=2, hidden=4), random_features(space, 1)
     torch.testing.assert_close(torch.compile(network, fullgraph=True, backend="aot_eager")(x), network(x))
+
+
+@pytest.mark.parametrize(("group", "size"), [("C4", 2), ("D4", 2), ("octahedral", 3)])
+def test_metanetworks_are_no_more_symmetric_than_a_finite_group(group, size):
+    """A turn that is not in the group changes the output: lengths alone would not see it."""
+    space = WeightSpace(
+        {"w": "h xy", "b": "h"},
+        sets={"h": 5},
+        representations={"xy": {"group": group, "representation": "standard"}},
+    )
+    torch.manual_seed(0)
+    network = Metanet(space, out_features=3, hidden=16, dtype=torch.float64)
+    x = random_features(space, 1, dtype=torch.float64)
+    turn = torch.eye(size, dtype=torch.float64)
+    turn[:2, :2] = torch.tensor([[np.cos(0.6), -np.sin(0.6)], [np.sin(0.6), np.cos(0.6)]])
+    turned = {**x, "w": torch.einsum("bhxc,yx->bhyc", x["w"], turn)}
+    assert (network(x) - network(turned)).abs().max() > 1e-3
+    mirrored = {**x, "w": x["w"] * torch.tensor([-1.0] + [1.0] * (size - 1), dtype=torch.float64)[:, None]}
+    change = (network(x) - network(mirrored)).abs().max()
+    assert change < 1e-9 if group == "D4" else change > 1e-3
+
+
+@both
+def test_spaces_and_metanetworks_pickle(space):
+    assert pickle.loads(pickle.dumps(space)) == space
+    network, x = Metanet(space, out_features=2, hidden=4), random_features(space, 1)
+    assert torch.equal(pickle.loads(pickle.dumps(network))(x), network(x))
+
+
+def test_drawn_diagrams_are_the_blocks():
+    maps = EquivariantMaps(MIXED)
+    for block in maps.blocks:
+        drawn = list(open_diagrams(block))
+        assert len(drawn) == block.diagram_count
+
+
+def test_coverage_does_not_accuse_what_is_not_linear():
+    found = layergen.testing.coverage(Gated(INR, 2, torch.relu), INR, channels=2)
+    assert not found.is_linear
+    assert found.is_equivariant
