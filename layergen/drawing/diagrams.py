@@ -15,6 +15,7 @@ from layergen.drawing.notation import OpenDiagram, open_diagrams, opened_diagram
 from layergen.drawing.rendering import POINT, page, text_width, write
 from layergen.drawing.strands import dot, square, strands
 from symmetry.diagrams import Diagram
+from symmetry.errors import SpecificationError
 from symmetry.maps import Block, readable
 
 __all__ = ["SHOWN", "diagram_gallery", "partition_diagrams"]
@@ -56,6 +57,8 @@ def partition_diagrams(block: Block) -> Figure:
     1
     """
     diagrams = list(islice(open_diagrams(block), SHOWN))
+    if not diagrams:
+        raise SpecificationError(f"there is nothing to draw: no map of {block} is equivariant but nought")
     labels = [str(diagram) for diagram in diagrams]
     return panels(diagrams, labels, f"{block.target} ← {block.source}", notes_on(block, diagrams))
 

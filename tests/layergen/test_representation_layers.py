@@ -252,8 +252,10 @@ def test_command_line(tmp_path):
     refused = run("draw", spec, "--output", tmp_path / "a.png")
     assert refused.exit_code == 2
     assert "with representation indices" in refused.stderr
-    block = ("--block", "s", "0.weight")
-    assert run("draw", spec, *block, "--output", tmp_path / "a.png").exit_code == 0
+    assert run("draw", spec, "--block", "k", "0.weight", "--output", tmp_path / "a.png").exit_code == 0
+    empty = run("draw", spec, "--block", "s", "0.weight", "--output", tmp_path / "c.png")
+    assert empty.exit_code == 2
+    assert "there is nothing to draw" in empty.stderr
     assert run("draw", spec, "--graph", "--output", tmp_path / "b.png").exit_code == 0
 
 

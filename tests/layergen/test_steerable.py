@@ -396,7 +396,7 @@ def test_what_is_no_network():
 
 def test_without_escnn(monkeypatch):
     monkeypatch.setitem(sys.modules, "escnn.nn", None)
-    with pytest.raises(SpecificationError, match=r"escnn is not installed\npip install layergen\[escnn\]"):
+    with pytest.raises(SpecificationError, match=r"escnn is not installed\ninstall it: pip install escnn"):
         steerable_space(nn.Sequential(nn.Linear(2, 3)))
 
 
