@@ -93,7 +93,9 @@ def sensitivity(
         if not excused and all(unnoticed(*run, before, after, tolerance) for run in runs):
             texts.append(text)
     if not texts:
-        return Verdict(True, f"no more symmetric than declared, under {tried} rearrangements", "as symmetric")
+        untried = "; turns that are in none of its groups are not tried" if space.groups else ""
+        message = f"no more symmetric than declared, under {tried} rearrangements{untried}"
+        return Verdict(True, message, "as symmetric")
     message = "more symmetric than declared: " + "\n    and ".join(texts)
     return Verdict(False, message, "more symmetric", findings=tuple(texts))
 
