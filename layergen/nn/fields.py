@@ -6,6 +6,7 @@ entries are scaled, by functions of their length along the representation: those
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import torch
@@ -192,7 +193,7 @@ def own_length(part: Tensor, dims: Sequence[int]) -> Tensor:
     return length(part, dims).to(part.dtype) if dims else part
 
 
-class Scaling(nn.Module):
+class Scaling(nn.Module, ABC):
     """A function of entries where that is equivariant, a learned scaling by lengths where it is not."""
 
     def __init__(self, space: WeightSpace, channels: int, function: Callable[[Tensor], Tensor]) -> None:
@@ -227,9 +228,9 @@ class Scaling(nn.Module):
 
         return act
 
+    @abstractmethod
     def factor(self, lengths: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
         """What entries of some lengths are multiplied with."""
-        raise NotImplementedError
 
 
 class NormPointwise(Scaling):

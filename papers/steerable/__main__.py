@@ -89,7 +89,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-def in_general_position(network: nn.Module, seed: int) -> nn.Module:
+def in_general_position(network: nn.Module, seed: int = 0) -> nn.Module:
     """The network with random weights, biases and running statistics."""
     generator = torch.Generator().manual_seed(seed)
     trained = {name for name, value in network.named_parameters() if value.requires_grad}
