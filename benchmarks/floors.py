@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from layergen.nn import PerTensorLinear
 from symmetry import WeightSpace
-from symmetry.weight_space import Tensor as Declared
+from symmetry.space.weight_space import Tensor as Declared
 
 __all__ = ["FreeMixing", "SwiftFloor"]
 

@@ -13,8 +13,8 @@ from benchmarks.fresh import peak_mib
 from benchmarks.machine import machine, machine_text
 from layergen.tracing import automorphisms
 from symmetry import group_order
-from symmetry.maps import readable
-from tests.layergen.networks import NETWORKS, made
+from symmetry.maps.equivariant_maps import readable
+from tests.layergen.tracing.networks import NETWORKS, made
 
 __all__ = ["row"]
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from layergen.emission.generate import generate
-from symmetry.maps import LIMIT, EquivariantMaps
-from symmetry.specification import parse
-from symmetry.weight_space import SCALAR, WeightSpace
-from symmetry.weight_space import Tensor as Declared
+from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps
+from symmetry.space.specification import parse
+from symmetry.space.weight_space import SCALAR, WeightSpace
+from symmetry.space.weight_space import Tensor as Declared
 
 __all__ = ["EquivariantLinear", "InvariantLinear", "compiled_class"]
 

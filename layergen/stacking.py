@@ -8,8 +8,8 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor
 
-from symmetry.weight_space import Tensor as Declared
-from symmetry.weight_space import WeightSpace
+from symmetry.space.weight_space import Tensor as Declared
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["stack", "unstack"]
 

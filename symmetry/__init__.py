@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from symmetry.canonical import canonical
-from symmetry.elements import GroupElement, element, generators, group_order, identity, random_element
-from symmetry.errors import SpecificationError
-from symmetry.indices import FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
-from symmetry.maps import Block, EquivariantMaps
-from symmetry.specification import dumps, load, parse
-from symmetry.weight_space import SCALAR, Tensor, WeightSpace, joint_space
+from symmetry.kinds.indices import FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import Block, EquivariantMaps
+from symmetry.space.canonical import canonical
+from symmetry.space.elements import GroupElement, element, generators, group_order, identity, random_element
+from symmetry.space.specification import dumps, load, parse
+from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace, joint_space
 
 if TYPE_CHECKING:
-    from symmetry.orbits import orbit_count
+    from symmetry.maps.orbits import orbit_count
     from symmetry.verification.report import VerificationError, verify
 
 __all__ = [
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 LAZY = {
-    "orbit_count": "symmetry.orbits",
+    "orbit_count": "symmetry.maps.orbits",
     "verify": "symmetry.verification.report",
     "VerificationError": "symmetry.verification.report",
 }

@@ -17,7 +17,7 @@ from layergen.cli.draw import draw
 from layergen.cli.generate import generate
 from layergen.cli.show import show
 from layergen.cli.trace import trace
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["app", "main"]
 

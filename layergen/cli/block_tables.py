@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from layergen.cli.console import make_table
-from symmetry.maps import Block, EquivariantMaps, readable
+from symmetry.maps.equivariant_maps import Block, EquivariantMaps, readable
+from symmetry.space.weight_space import Tensor
 from symmetry.verification.report import Finding, Report
-from symmetry.weight_space import Tensor
 
 __all__ = ["dimension_table", "findings_of", "tally", "target_table", "verification_table"]
 

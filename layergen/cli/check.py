@@ -12,9 +12,9 @@ from layergen.cli.console import print_json
 from layergen.cli.inputs import read_inputs
 from layergen.cli.objects import failure, loaded
 from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
-from symmetry.errors import SpecificationError
-from symmetry.maps import EquivariantMaps
-from symmetry.weight_space import SCALAR, WeightSpace
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = ["check"]
 

@@ -17,9 +17,9 @@ from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.objects import failure, function_of, loaded, opened, takes
 from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
-from symmetry.errors import SpecificationError
-from symmetry.maps import EquivariantMaps
-from symmetry.weight_space import SCALAR
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.weight_space import SCALAR
 
 __all__ = ["coverage"]
 

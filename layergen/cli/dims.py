@@ -10,7 +10,7 @@ from rich.console import Console
 from layergen.cli.block_tables import dimension_table, findings_of, tally, target_table, verification_table
 from layergen.cli.console import every_digit, facts, make_console, print_json
 from layergen.cli.parameters import AsJson, Invariant, Rank, Spec, Target, Terms, read_maps
-from symmetry.maps import EquivariantMaps, readable
+from symmetry.maps.equivariant_maps import EquivariantMaps, readable
 from symmetry.verification.report import PROOFS, Report
 
 __all__ = ["dims"]

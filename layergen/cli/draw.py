@@ -9,7 +9,7 @@ import typer
 from layergen.cli.console import facts, make_console
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.parameters import Invariant, Output, Spec, Target, read_maps
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["draw"]
 

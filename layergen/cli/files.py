@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["check_output", "write_whole"]
 

@@ -9,7 +9,7 @@ import typer
 from layergen.cli.console import facts, make_console
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.parameters import Invariant, Output, Rank, Spec, Target, Terms, read_maps
-from symmetry.maps import LIMIT, EquivariantMaps, readable
+from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, readable
 
 __all__ = ["generate"]
 

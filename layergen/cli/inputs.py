@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["failure", "function_of", "loaded", "opened", "takes"]
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from symmetry.errors import SpecificationError
-from symmetry.maps import EquivariantMaps
-from symmetry.specification import load
-from symmetry.weight_space import SCALAR
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.specification import load
+from symmetry.space.weight_space import SCALAR
 
 __all__ = [
     "AsJson",

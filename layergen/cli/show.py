@@ -8,12 +8,12 @@ from rich.table import Table
 
 from layergen.cli.console import facts, make_console, make_table
 from layergen.cli.parameters import Spec
-from symmetry.elements import group_order, lineage
-from symmetry.groups import find_group
-from symmetry.indices import Index, PositionalIndex, RepresentationIndex
-from symmetry.maps import readable
-from symmetry.specification import load
-from symmetry.weight_space import WeightSpace
+from symmetry.groups.groups import find_group
+from symmetry.kinds.indices import Index, PositionalIndex, RepresentationIndex
+from symmetry.maps.equivariant_maps import readable
+from symmetry.space.elements import group_order, lineage
+from symmetry.space.specification import load
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["show"]
 

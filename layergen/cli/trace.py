@@ -13,10 +13,10 @@ from layergen.cli.files import check_output, write_whole
 from layergen.cli.inputs import read_inputs
 from layergen.cli.objects import failure, loaded
 from layergen.cli.parameters import AsJson, Output
-from symmetry.elements import group_order
-from symmetry.errors import SpecificationError
-from symmetry.maps import readable
-from symmetry.specification import dumps
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import readable
+from symmetry.space.elements import group_order
+from symmetry.space.specification import dumps
 
 __all__ = ["trace"]
 

@@ -15,9 +15,9 @@ from matplotlib.patches import FancyArrowPatch
 from layergen.drawing.colours import GREY, INK, PALE, set_colours
 from layergen.drawing.rendering import page, text_width, write
 from layergen.drawing.strands import dot, square
-from symmetry.architecture import architecture_graph
-from symmetry.errors import SpecificationError
-from symmetry.weight_space import WeightSpace
+from symmetry.graphs.architecture import architecture_graph
+from symmetry.language.errors import SpecificationError
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["architecture"]
 

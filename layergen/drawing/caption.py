@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from layergen.drawing.sizes import ANONYMOUS, index_sizes
-from symmetry.maps import EquivariantMaps, readable
+from symmetry.maps.equivariant_maps import EquivariantMaps, readable
 
 __all__ = ["caption"]
 

@@ -14,9 +14,9 @@ from layergen.drawing.colours import GREY, INK, set_colours
 from layergen.drawing.notation import OpenDiagram, open_diagrams, opened_diagram
 from layergen.drawing.rendering import POINT, page, text_width, write
 from layergen.drawing.strands import dot, square, strands
-from symmetry.diagrams import Diagram
-from symmetry.errors import SpecificationError
-from symmetry.maps import Block, readable
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.diagrams import Diagram
+from symmetry.maps.equivariant_maps import Block, readable
 
 __all__ = ["SHOWN", "diagram_gallery", "partition_diagrams"]
 

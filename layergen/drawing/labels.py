@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from layergen.drawing.colours import INK, PALE
 from layergen.drawing.raster import Side
 from layergen.drawing.rendering import POINT, text_width, write
-from symmetry.weight_space import Tensor, WeightSpace
+from symmetry.space.weight_space import Tensor, WeightSpace
 
 __all__ = ["LABEL_ROOM", "Labels", "draw_columns", "draw_rows", "make_labels"]
 

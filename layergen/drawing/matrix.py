@@ -18,8 +18,8 @@ from layergen.drawing.raster import Side, block_colours, make_side, paint
 from layergen.drawing.rendering import POINT, page, text_width, write
 from layergen.drawing.sharing import Sharing, shared_entries
 from layergen.drawing.sizes import drawn_maps, index_sizes
-from symmetry.errors import SpecificationError
-from symmetry.maps import Block, EquivariantMaps
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import Block, EquivariantMaps
 
 __all__ = ["block_matrix"]
 

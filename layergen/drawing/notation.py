@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symmetry.counting import irreps_match
-from symmetry.diagrams import Diagram, block_names, joint_positions
-from symmetry.layout import Piece, Position
-from symmetry.maps import LIMIT, Block, check_limit
-from symmetry.partitions import Partition, forest_partitions
+from symmetry.maps.counting import irreps_match
+from symmetry.maps.diagrams import Diagram, block_names, joint_positions
+from symmetry.maps.equivariant_maps import LIMIT, Block, check_limit
+from symmetry.maps.partitions import Partition, forest_partitions
+from symmetry.space.layout import Piece, Position
 
 __all__ = ["OpenDiagram", "open_diagrams", "opened_diagram"]
 

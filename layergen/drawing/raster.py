@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from layergen.drawing.colours import Colour, Core, distinct, shades
 from layergen.drawing.sharing import Sharing
-from symmetry.weight_space import WeightSpace
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Side", "block_colours", "make_side", "paint"]
 

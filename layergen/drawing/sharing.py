@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.diagrams import joint_positions
-from symmetry.layout import Piece, Position, piece_values
-from symmetry.maps import Block
-from symmetry.weight_space import Tensor
+from symmetry.maps.diagrams import joint_positions
+from symmetry.maps.equivariant_maps import Block
+from symmetry.space.layout import Piece, Position, piece_values
+from symmetry.space.weight_space import Tensor
 
 __all__ = ["Sharing", "shared_entries"]
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 
 from layergen.plan.widths import orders
-from symmetry.axes import Atom, Expression, Product, Sum
-from symmetry.errors import SpecificationError
-from symmetry.indices import Index
-from symmetry.maps import EquivariantMaps
-from symmetry.weight_space import WeightSpace
+from symmetry.kinds.indices import Index
+from symmetry.language.axes import Atom, Expression, Product, Sum
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["ANONYMOUS", "MOST", "drawn_maps", "index_sizes"]
 

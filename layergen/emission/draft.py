@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from layergen.emission.expressions import WIDTH, bracketed, statement
 from layergen.emission.names import Namer, identifier
 from layergen.plan.steps import Plan
-from symmetry.axes import Atom, print_axes
-from symmetry.diagrams import Side, block_names
-from symmetry.isotypic import Change, Decomposition
-from symmetry.layout import Piece
-from symmetry.weight_space import Tensor, WeightSpace
+from symmetry.language.axes import Atom, print_axes
+from symmetry.maps.diagrams import Side, block_names
+from symmetry.maps.isotypic import Change, Decomposition, sources
+from symmetry.space.layout import Piece
+from symmetry.space.weight_space import Tensor, WeightSpace
 
 __all__ = [
     "INDENT",
@@ -87,7 +87,7 @@ class Draft:
 
 def tensor_identifier(space: WeightSpace, piece: Piece) -> str:
     """The identifier of a piece: its tensor's, with a number where the tensor has several pieces."""
-    several = len(space[piece.tensor].sources) > 1
+    several = len(sources(space[piece.tensor])) > 1
     return identifier(piece.tensor) + (f"_p{piece.number}" if several else "")
 
 
@@ -128,7 +128,7 @@ def side_text(tensor: Tensor, side: Side) -> tuple[str, str]:
         at[place] if place in at else position.index.name or str(position.index.size)
         for place, position in enumerate(piece.positions)
     ]
-    part = f"#{piece.number}" if len(tensor.sources) > 1 else ""
+    part = f"#{piece.number}" if len(sources(tensor)) > 1 else ""
     kept = " ".join(names[number] for number in side.kept)
     return kept or "1", f"{printable(tensor.name)}{part}[{' '.join(words)}]"
 

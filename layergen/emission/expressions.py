@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from symmetry.axes import Atom, Expression, Product, Sum
+from symmetry.language.axes import Atom, Expression, Product, Sum
 
 __all__ = ["WIDTH", "bracketed", "channels", "counted", "listed", "literal", "size_code", "statement", "tuple_code"]
 

@@ -10,9 +10,9 @@ from layergen.emission.names import RESERVED
 from layergen.plan.lowering import lower
 from layergen.plan.passes import PASSES, optimised
 from layergen.plan.steps import Plan
-from symmetry.errors import SpecificationError
-from symmetry.maps import LIMIT, EquivariantMaps
-from symmetry.weight_space import Tensor, WeightSpace
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps
+from symmetry.space.weight_space import Tensor, WeightSpace
 
 __all__ = ["generate"]
 

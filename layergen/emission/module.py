@@ -20,8 +20,9 @@ from layergen.emission.spreading import print_spreads
 from layergen.plan.scaling import averaged, fan_in
 from layergen.plan.steps import Plan
 from layergen.plan.widths import orders, readings
-from symmetry.maps import EquivariantMaps
-from symmetry.weight_space import SCALAR, WeightSpace
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.maps.isotypic import sources, targets
+from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = ["digest", "print_module"]
 
@@ -63,7 +64,7 @@ def make_draft(plan: Plan, name: str) -> Draft:
         for index in space.indices:
             if index.name not in sizes:
                 sizes[index.name] = namer.fresh(index.name) if index.permuted else str(index.size)
-    for piece in (*plan.maps.source.sources, *plan.maps.target.targets):
+    for piece in (*sources(*plan.maps.source), *targets(*plan.maps.target)):
         sizes |= {p.index.name: str(p.index.size) for p in piece.positions if p.index.paired}
     return Draft(plan, sizes, namer, called={"_check_names", "_check_shapes"})
 
@@ -148,7 +149,7 @@ def width_comment(maps: EquivariantMaps) -> list[str]:
             "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
         ),
     ]
-    paired = [p.index.name for piece in maps.source.sources for p in piece.positions if p.index.paired]
+    paired = [p.index.name for piece in sources(*maps.source) for p in piece.positions if p.index.paired]
     for irrep in paired[:1]:
         group, label = irrep.split(".")
         notes.append(

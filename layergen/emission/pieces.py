@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from layergen.emission.expressions import size_code, tuple_code
-from symmetry.layout import Layout, Leaf, Piece, Unflatten, leaves
+from symmetry.space.layout import Layout, Leaf, Piece, Unflatten, leaves
 
 __all__ = ["put_together", "read_pieces"]
 

@@ -9,9 +9,10 @@ from layergen.emission.expressions import channels, literal, tuple_code
 from layergen.emission.names import identifier
 from layergen.emission.pieces import read_pieces
 from layergen.plan.steps import Pool, Run, unordered
-from symmetry.diagrams import Side
-from symmetry.layout import Piece, leaves
-from symmetry.weight_space import Tensor
+from symmetry.maps.diagrams import Side
+from symmetry.maps.isotypic import decomposed, sources
+from symmetry.space.layout import Piece, leaves
+from symmetry.space.weight_space import Tensor
 
 __all__ = ["column_range", "merging_pairs", "permuted", "print_pools", "range_code"]
 
@@ -80,9 +81,9 @@ def print_sources(draft: Draft) -> dict[Piece, str]:
     space = draft.plan.maps.source
     found: dict[Piece, str] = {}
     for tensor in space:
-        if wanted.isdisjoint(tensor.sources):
+        if wanted.isdisjoint(sources(tensor)):
             continue
-        names = {piece: draft.namer.fresh(tensor_identifier(space, piece)) for piece in tensor.sources}
+        names = {piece: draft.namer.fresh(tensor_identifier(space, piece)) for piece in sources(tensor)}
         for name, code, piece in read_parts(draft, tensor, names):
             if piece is None:
                 draft.assign(name, [code])
@@ -95,8 +96,9 @@ def print_sources(draft: Draft) -> dict[Piece, str]:
 
 def read_parts(draft: Draft, tensor: Tensor, names: Mapping[Piece, str]) -> Iterator[tuple[str, str, Piece | None]]:
     """Each statement that takes a tensor apart into what maps read, as `read_pieces` gives them."""
-    turned = {parts.piece: parts for parts in tensor.reads if parts.changes}
-    plain = {parts.piece: next(leaves(parts.layout)) for parts in tensor.reads if not parts.changes}
+    read = decomposed(tensor.pieces, reading=True)
+    turned = {one.piece: one for one in read if one.changes}
+    plain = {one.piece: next(leaves(one.layout)) for one in read if not one.changes}
     whole = {piece: draft.namer.fresh(f"{identifier(tensor.name)}_in_irreps") for piece in turned}
     called = whole | {piece: names[part] for piece, part in plain.items()}
     for name, code, piece in read_pieces(tensor.layout, f"x[{literal(tensor.name)}]", called, draft.sizes, turned):

@@ -8,9 +8,10 @@ from layergen.emission.names import identifier
 from layergen.emission.pieces import joined, put_together
 from layergen.emission.pooling import merging_pairs, permuted
 from layergen.plan.steps import Spread, unordered
-from symmetry.diagrams import Side
-from symmetry.layout import Piece, leaves
-from symmetry.weight_space import Tensor
+from symmetry.maps.diagrams import Side
+from symmetry.maps.isotypic import decomposed, targets
+from symmetry.space.layout import Piece, leaves
+from symmetry.space.weight_space import Tensor
 
 __all__ = ["print_spreads"]
 
@@ -21,21 +22,25 @@ def print_spreads(draft: Draft, slices: dict[Side, str]) -> dict[str, list[str]]
     values: dict[Side, str] = {}
     pieces: dict[Piece, str] = {}
     for tensor in draft.plan.maps.target:
-        for piece in tensor.targets:
+        for piece in targets(tensor):
             steps = [step for step in draft.plan.spreads if step.side.piece == piece]
             for step in steps:
                 values[step.side] = print_sum(draft, step, steps, ordered, values)
             pieces[piece] = print_diagonals(draft, piece, steps, values)
         print_from_irreps(draft, tensor, pieces)
     return {
-        tensor.name: item_lines(*put_together(tensor.layout, pieces, [p.piece for p in tensor.writes if p.changes]))
+        tensor.name: item_lines(
+            *put_together(
+                tensor.layout, pieces, [one.piece for one in decomposed(tensor.pieces, reading=False) if one.changes]
+            )
+        )
         for tensor in draft.plan.maps.target
     }
 
 
 def print_from_irreps(draft: Draft, tensor: Tensor, values: dict[Piece, str]) -> None:
     """Put the pieces over representation indices together from their irreducible parts."""
-    for parts in tensor.writes:
+    for parts in decomposed(tensor.pieces, reading=False):
         if not parts.changes:
             values[parts.piece] = values[next(leaves(parts.layout))]
         else:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from layergen.nn.fields import by_piece, observed, own_length, turned_indices, turned_tensors
 from layergen.plan.widths import observed_space
-from symmetry.indices import PositionalIndex
-from symmetry.layout import piece_values
-from symmetry.weight_space import WeightSpace
+from symmetry.kinds.indices import PositionalIndex
+from symmetry.space.layout import piece_values
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["FourierFeatures", "PerTensorLinear", "PositionalEmbedding"]
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor, nn
 
 from layergen.plan.widths import observed_space, resized
-from symmetry.axes import Atom, Expression, Product, Sum, print_axes
-from symmetry.errors import SpecificationError
-from symmetry.groups import find_group
-from symmetry.indices import RepresentationIndex
-from symmetry.layout import take_apart
-from symmetry.weight_space import Tensor as Declared
-from symmetry.weight_space import WeightSpace
+from symmetry.groups.groups import find_group
+from symmetry.kinds.indices import RepresentationIndex
+from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes
+from symmetry.language.errors import SpecificationError
+from symmetry.space.layout import take_apart
+from symmetry.space.weight_space import Tensor as Declared
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = [
     "Companions",

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from layergen.linear import InvariantLinear
 from layergen.nn.fields import own_length, turned_indices
 from layergen.plan.widths import observed_space
-from symmetry.layout import take_apart
-from symmetry.maps import LIMIT
-from symmetry.weight_space import WeightSpace
+from symmetry.maps.equivariant_maps import LIMIT
+from symmetry.space.layout import take_apart
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["InvariantHead", "SetMax"]
 

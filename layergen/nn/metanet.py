@@ -14,8 +14,8 @@ from layergen.nn.fields import Companions, Gated
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Residual
-from symmetry.maps import LIMIT
-from symmetry.weight_space import WeightSpace
+from symmetry.maps.equivariant_maps import LIMIT
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Metanet"]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from layergen.nn.fields import by_piece, observed, turned_indices, turned_tensors
-from symmetry.weight_space import WeightSpace
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["ChannelNorm", "Standardise"]
 

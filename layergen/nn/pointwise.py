@@ -7,7 +7,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from layergen.nn.fields import check_pointwise, turned_tensors
-from symmetry.weight_space import WeightSpace
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Dropout", "Pointwise", "Residual"]
 

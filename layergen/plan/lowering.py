@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
-from symmetry.diagrams import Core, Side, sides
-from symmetry.errors import SpecificationError
-from symmetry.layout import Piece
-from symmetry.maps import LIMIT, EquivariantMaps, check_limit
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.diagrams import Core, Side, sides
+from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, check_limit
+from symmetry.maps.isotypic import sources, targets
+from symmetry.space.layout import Piece
 
 __all__ = ["lower"]
 
@@ -28,12 +29,12 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     Raises `SpecificationError` if the maps have more than `limit` diagrams (free values left open).
     """
     check_limit(maps.diagram_count, limit, "the layer")
-    sources = by_core(maps.source.sources, positions_by_set(maps.target.targets), limit, ordered=True)
-    targets = by_core(maps.target.targets, positions_by_set(maps.source.sources), limit, ordered=False)
+    pools = by_core(sources(*maps.source), positions_by_set(targets(*maps.target)), limit, ordered=True)
+    spreads = by_core(targets(*maps.target), positions_by_set(sources(*maps.source)), limit, ordered=False)
     mixes = [
         mix
-        for core in sorted(targets, key=lambda core: (len(core.sets), core.sets, str(core.parents)))
-        for mix in core_mixes(maps, core, sources.get(core, []), targets[core])
+        for core in sorted(spreads, key=lambda core: (len(core.sets), core.sets, str(core.parents)))
+        for mix in core_mixes(maps, core, pools.get(core, []), spreads[core])
     ]
     pooled = dict.fromkeys(unordered(side) for mix in mixes for side in mix.pools)
     spread = dict.fromkeys(unordered(side) for mix in mixes for side in mix.spreads)

@@ -11,8 +11,8 @@ import math
 from fractions import Fraction
 
 from layergen.plan.steps import Plan
-from symmetry.diagrams import Side
-from symmetry.layout import Piece
+from symmetry.maps.diagrams import Side
+from symmetry.space.layout import Piece
 
 __all__ = ["averaged", "coverage", "fan_in"]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symmetry.diagrams import Core, Side
-from symmetry.maps import EquivariantMaps
+from symmetry.maps.diagrams import Core, Side
+from symmetry.maps.equivariant_maps import EquivariantMaps
 
 __all__ = ["Mix", "Plan", "Pool", "Run", "Spread", "unordered"]
 

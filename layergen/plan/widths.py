@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from layergen.plan.lowering import positions_by_set
-from symmetry.axes import Atom, Expression, Product, Sum, concatenation, product
-from symmetry.layout import expression_size
-from symmetry.maps import EquivariantMaps
-from symmetry.weight_space import WeightSpace
+from symmetry.language.axes import Atom, Expression, Product, Sum, concatenation, product
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.layout import expression_size
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Reading", "observed_space", "orders", "readings", "resized"]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from torch import nn
 
-from symmetry.errors import SpecificationError
-from symmetry.groups import INSTALL
+from symmetry.groups.groups import INSTALL
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["FIELDWISE", "GATED", "LAYERS", "Module", "fault", "is_a", "modules_of"]
 

@@ -22,8 +22,8 @@ from torch import nn
 from layergen.steerable.fields import free_fields, hidden_fields, passed
 from layergen.steerable.modules import FIELDWISE, LAYERS, Module, fault, is_a, modules_of
 from layergen.steerable.tensors import PARAMETERS, layer_tensors, parameters_of
-from symmetry.errors import SpecificationError
-from symmetry.weight_space import WeightSpace
+from symmetry.language.errors import SpecificationError
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["steerable_space"]
 

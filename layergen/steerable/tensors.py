@@ -10,7 +10,7 @@ from typing import Any
 
 from layergen.steerable.fields import Field, gating
 from layergen.steerable.modules import is_a
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["PARAMETERS", "layer_tensors", "ones", "parameters_of"]
 

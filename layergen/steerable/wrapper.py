@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from layergen.steerable.modules import LAYERS, is_a, modules_of
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["Steerable"]
 

@@ -30,8 +30,8 @@ from layergen.testing.subject import (
 )
 from layergen.testing.verdict import Fault, Verdict, describe
 from symmetry import GroupElement, WeightSpace, element
-from symmetry.axes import print_axes
-from symmetry.groups import find_group
+from symmetry.groups.groups import find_group
+from symmetry.language.axes import print_axes
 
 __all__ = ["assert_equivariant", "assert_invariant", "channels_of", "check", "make_subject"]
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from symmetry import WeightSpace
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["FORMS", "Form", "adapted", "find_form"]
 

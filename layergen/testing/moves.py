@@ -20,8 +20,8 @@ from torch import Tensor
 
 from layergen.testing.strategies import copies
 from symmetry import FreeIndex, Index, WeightSpace, element
-from symmetry.axes import Atom, Product, print_axes
-from symmetry.layout import Position, take_apart
+from symmetry.language.axes import Atom, Product, print_axes
+from symmetry.space.layout import Position, take_apart
 
 __all__ = ["Move", "larger", "moves", "set_moves"]
 

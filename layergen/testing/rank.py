@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from layergen.linear import EquivariantLinear
 from layergen.plan.widths import orders, readings
-from symmetry.errors import SpecificationError
-from symmetry.maps import LIMIT, Block, EquivariantMaps
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps
+from symmetry.space.weight_space import WeightSpace
 from symmetry.verification.report import Finding
-from symmetry.weight_space import WeightSpace
 
 __all__ = ["by_emitted_rank", "probe", "smallest"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symmetry import SCALAR
-from symmetry.diagrams import Diagram
+from symmetry.maps.diagrams import Diagram
 
 __all__ = ["EXACT", "Coverage", "Reach", "diagram_text"]
 

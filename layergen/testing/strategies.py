@@ -14,9 +14,9 @@ from torch import Tensor
 
 from layergen.testing.subject import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
-from symmetry.elements import lineage
-from symmetry.groups import find_group
-from symmetry.maps import EquivariantMaps
+from symmetry.groups.groups import find_group
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.elements import lineage
 
 __all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]
 

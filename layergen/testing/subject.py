@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from layergen.testing.forms import Form, adapted
 from layergen.testing.verdict import Fault, Verdict
 from symmetry import GroupElement, WeightSpace
-from symmetry.weight_space import joint_space
+from symmetry.space.weight_space import joint_space
 
 __all__ = [
     "BATCH",

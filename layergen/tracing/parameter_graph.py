@@ -21,8 +21,8 @@ from torch.nn import functional
 
 from layergen.tracing.propagation import exported
 from layergen.tracing.trace import own_copy
-from symmetry.automorphisms import automorphism_count
-from symmetry.errors import SpecificationError
+from symmetry.graphs.automorphisms import automorphism_count
+from symmetry.language.errors import SpecificationError
 
 if TYPE_CHECKING:
     import networkx

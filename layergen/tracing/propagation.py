@@ -17,7 +17,7 @@ from torch.fx import GraphModule, Node
 from layergen.tracing.operators import RULES
 from layergen.tracing.unknowns import Atom, Axis, Sum, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Value, leaves_of
-from symmetry.errors import SpecificationError
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["Followed", "exported", "follow"]
 

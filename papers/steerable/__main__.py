@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import layergen
 from layergen.steerable import Steerable, steerable_space
 from symmetry import EquivariantMaps, WeightSpace
-from symmetry.elements import group_order, random_element
+from symmetry.space.elements import group_order, random_element
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # escnn warns that py3nj is missing, which nothing here needs

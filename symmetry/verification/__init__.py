@@ -1,1 +1,1 @@
-"""Dimensions proved by other routes than the formula; no module here shares code with `symmetry.counting`."""
+"""Dimensions proved by other routes than the formula; no module here shares code with `symmetry.maps.counting`."""

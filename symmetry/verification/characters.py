@@ -15,11 +15,11 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from symmetry.indices import RepresentationIndex
-from symmetry.layout import Piece
-from symmetry.representations import Given
+from symmetry.groups.representations import Given
+from symmetry.kinds.indices import RepresentationIndex
+from symmetry.space.layout import Piece
+from symmetry.space.weight_space import Tensor
 from symmetry.verification.class_means import mean_of_characters
-from symmetry.weight_space import Tensor
 
 __all__ = ["MOST", "character_average"]
 

@@ -11,8 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from symmetry.groups import Element, Irrep, find_group
-from symmetry.representations import Given, Representation, representation
+from symmetry.groups.groups import Element, Irrep, find_group
+from symmetry.groups.representations import Given, Representation, representation
 
 __all__ = ["mean_of_characters", "multiplicities"]
 

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from functools import cache
 from itertools import product
 
-from symmetry.groups import find_group
-from symmetry.indices import RepresentationIndex
-from symmetry.layout import Piece
-from symmetry.representations import Given
+from symmetry.groups.groups import find_group
+from symmetry.groups.representations import Given
+from symmetry.kinds.indices import RepresentationIndex
+from symmetry.space.layout import Piece
 from symmetry.verification.class_means import multiplicities
 
 __all__ = ["LARGEST", "irreducible_dimension"]

@@ -14,11 +14,11 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.elements import generators
-from symmetry.indices import RepresentationIndex
-from symmetry.layout import Piece, Position
-from symmetry.representations import Given
-from symmetry.weight_space import WeightSpace
+from symmetry.groups.representations import Given
+from symmetry.kinds.indices import RepresentationIndex
+from symmetry.space.elements import generators
+from symmetry.space.layout import Piece, Position
+from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["UNKNOWNS", "null_space_dimension", "small_sizes"]
 

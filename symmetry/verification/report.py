@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
-from symmetry.counting import block_count
-from symmetry.errors import SpecificationError
-from symmetry.isotypic import decomposed
-from symmetry.layout import Piece, leaves
-from symmetry.maps import Block, EquivariantMaps
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.counting import block_count
+from symmetry.maps.equivariant_maps import Block, EquivariantMaps
+from symmetry.maps.isotypic import decomposed
+from symmetry.space.layout import Piece, leaves
 from symmetry.verification.characters import character_average
 from symmetry.verification.irreducibles import LARGEST, irreducible_dimension
 from symmetry.verification.null_space import null_space_dimension, small_sizes
@@ -128,7 +128,7 @@ def irreducible_finding(block: Block) -> Finding:
 def dimension_at(pair: Sequence[Piece], sizes: dict[str, int]) -> int:
     """The formula for two pieces, target and source, their sets cut down."""
     written, read = (
-        [part for parts in decomposed([resized(piece, sizes)], reading=reading) for part in leaves(parts.layout)]
+        [part for one in decomposed((resized(piece, sizes),), reading=reading) for part in leaves(one.layout)]
         for piece, reading in zip(pair, (False, True), strict=True)
     )
     return sum(block_count(parts) * math.prod(part.free_size for part in parts) for parts in product(written, read))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from symmetry import GroupElement, WeightSpace, element
-from symmetry.axes import print_axes
+from symmetry.language.axes import print_axes
 
 TOKEN = re.compile(r"[A-Za-z_]\w*|\d+")
 

@@ -12,7 +12,7 @@ import symmetry
 from generated.regenerate import HERE, LAYERS
 from layergen.plan.widths import readings
 from symmetry import EquivariantMaps
-from symmetry.axes import print_axes
+from symmetry.language.axes import print_axes
 from tests.compiler import CAN_BUILD
 from tests.generated.layers import (
     as_dict,

@@ -8,8 +8,8 @@ from layergen.plan.lowering import lower
 from layergen.plan.passes import optimised
 from layergen.plan.terms import bias_terms, terms
 from symmetry import SCALAR
-from symmetry.diagrams import Diagram
-from symmetry.layout import Piece
+from symmetry.maps.diagrams import Diagram
+from symmetry.space.layout import Piece
 
 
 def features(space, batch, channels, dtype=torch.float64, seed=0):

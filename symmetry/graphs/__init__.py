@@ -1,0 +1,1 @@
+"""Graphs of an architecture, and how many automorphisms a graph has."""

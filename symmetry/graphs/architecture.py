@@ -1,0 +1,62 @@
+"""The architecture graph: indices as nodes, tensors as edges from what they read to what they write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from symmetry.space.layout import Piece
+from symmetry.space.weight_space import WeightSpace
+
+if TYPE_CHECKING:
+    import networkx
+
+__all__ = ["architecture_graph"]
+
+
+def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
+    """The indices that tensors run over as nodes, with an edge for each tensor, or piece of one, that joins two.
+
+    A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end only where
+    a tensor has fewer than two sets, and a set stands for the sets that it is nested in. A node has the `index`, a
+    `column` (its distance from where the network begins), and the `tensors` that run over it alone.
+
+    >>> space = WeightSpace({"0.weight": "h x", "0.bias": "h", "2.weight": "3 h"}, sets={"h": 8}, free={"x": 2})
+    >>> graph = architecture_graph(space)
+    >>> sorted(graph.edges(data="tensor"))
+    [('h', '3, written', '2.weight'), ('x', 'h', '0.weight')]
+    >>> graph.nodes["h"]["tensors"], graph.nodes["3, written"]["column"]
+    (['0.bias'], 2)
+    """
+    import networkx
+
+    graph, forward = networkx.MultiDiGraph(), networkx.DiGraph()
+    for piece in space.pieces:
+        ends = piece_ends(piece)
+        names = [node_name(piece, place, written=number == 0) for number, place in enumerate(ends)]
+        for name, place in zip(names, ends, strict=True):
+            if name not in graph:
+                graph.add_node(name, index=piece.positions[place].index, tensors=[])
+        if len(ends) == 1 and piece.tensor not in graph.nodes[names[0]]["tensors"]:
+            graph.nodes[names[0]]["tensors"].append(piece.tensor)
+        forward.add_nodes_from(names)
+        for name in names[1:]:
+            graph.add_edge(name, names[0], tensor=piece.tensor)
+            if not networkx.has_path(forward, names[0], name):  # an edge that closes a circle sets no column
+                forward.add_edge(name, names[0])
+    for column, names in enumerate(networkx.topological_generations(forward)):
+        networkx.set_node_attributes(graph, dict.fromkeys(names, column), "column")
+    return graph
+
+
+def piece_ends(piece: Piece) -> list[int]:
+    """Places of the positions that a piece joins, the one it writes first."""
+    parents = {piece.positions[place].parent for place in piece.permuted}
+    ends = [place for place in piece.permuted if place not in parents]
+    others = [place for place in range(len(piece.positions)) if place not in piece.permuted]
+    return sorted(ends + others[: max(0, 2 - len(ends))])
+
+
+def node_name(piece: Piece, place: int, *, written: bool) -> str:
+    """An index by its name; one without by its size and its part."""
+    index = piece.positions[place].index
+    return index.name or f"{index.size}, {'written' if written else 'read'}"

@@ -1,0 +1,1 @@
+"""The finite and compact groups that act on representation indices."""

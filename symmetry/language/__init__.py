@@ -1,0 +1,1 @@
+"""The language of specifications: axis expressions, names, and the one error."""

@@ -1,0 +1,1 @@
+"""The equivariant linear maps of a weight space: partitions, diagrams, blocks, exact dimensions."""

@@ -1,0 +1,233 @@
+"""Diagrams: the basis maps of a block, and how they factor through a core.
+
+A diagram is a set partition of the permuted positions of target and source, with one value for each free
+position. Its blocks are of three sorts: those with source positions only are summed over, those with target
+positions only are repeated over, and those with both are its *core*. A `Side` is one half of that: a partition of
+one piece's positions with the blocks it keeps, in the core's order. Read on the source it is a pool, on the target
+a spread.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations, groupby, permutations, product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.maps.counting import irreps_match
+from symmetry.maps.isotypic import decomposed, irreducible_columns, sources, targets
+from symmetry.maps.partitions import Partition, forest_partitions
+from symmetry.space.layout import Piece, Position, leaves, piece_values
+from symmetry.space.weight_space import Tensor
+
+__all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "joint_positions", "sides"]
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The indices that survive from source to target: sets, with the place of each nested one's parent."""
+
+    sets: tuple[str, ...]
+    parents: tuple[int | None, ...]
+
+    def __str__(self) -> str:
+        return " ".join(self.sets)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One half of a diagram: `blocks` partition the piece's permuted positions, `kept` are those of the core."""
+
+    piece: Piece
+    blocks: Partition
+    kept: tuple[int, ...]
+
+    @property
+    def core(self) -> Core:
+        """The core that this side has, in the order of `kept`."""
+        positions = self.piece.positions
+        parents = []
+        for number in self.kept:
+            above = positions[self.blocks[number][0]].parent
+            parents.append(None if above is None else self.kept.index(self.block_of(above)))
+        return Core(tuple(positions[self.blocks[number][0]].index.name for number in self.kept), tuple(parents))
+
+    @property
+    def dropped(self) -> tuple[int, ...]:
+        """The blocks outside the core."""
+        return tuple(number for number in range(len(self.blocks)) if number not in self.kept)
+
+    def block_of(self, place: int) -> int:
+        """The number of the block that holds a position."""
+        return next(number for number, block in enumerate(self.blocks) if place in block)
+
+    def room(self) -> dict[tuple[str, int | None], int]:
+        """How many blocks outside the core each set has, by the core place of the parent (None for a root set).
+
+        Blocks nested in a block outside the core are left out: they never meet the other side.
+        """
+        positions = self.piece.positions
+        found: dict[tuple[str, int | None], int] = {}
+        for number in self.dropped:
+            position = positions[self.blocks[number][0]]
+            above = None if position.parent is None else self.block_of(position.parent)
+            if above is None or above in self.kept:
+                key = position.index.name, None if above is None else self.kept.index(above)
+                found[key] = found.get(key, 0) + 1
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Diagram:
+    """One basis map of a block: it reads the source where indices agree, sums, and writes where they agree.
+
+    `blocks` partition the permuted places of `positions` (the target's, then the source's); `values` gives the
+    value of each free place, in order.
+    """
+
+    target: Tensor
+    source: Tensor
+    target_piece: Piece
+    source_piece: Piece
+    blocks: Partition
+    values: tuple[int, ...]
+
+    @property
+    def positions(self) -> tuple[Position, ...]:
+        """Positions of the target piece followed by those of the source piece."""
+        return joint_positions(self.target_piece, self.source_piece)
+
+    def __str__(self) -> str:
+        """In index notation: an index on the right alone is summed, one on the left alone is repeated."""
+        positions = self.positions
+        names = dict(zip(self.blocks, block_names(positions, self.blocks), strict=True))
+        at = {place: name for block, name in names.items() for place in block}
+        free = [place for place, position in enumerate(positions) if not position.index.permuted]
+        at |= {place: str(value) for place, value in zip(free, self.values, strict=True)}
+        words = [at[place] for place in range(len(positions))]
+        split = len(self.target_piece.positions)
+        left = f"{piece_name(self.target, self.target_piece)}[{' '.join(words[:split])}]"
+        right = f"{piece_name(self.source, self.source_piece)}[{' '.join(words[split:])}]"
+        return f"{left} <- {right}"
+
+    def matrix(self) -> NDArray[np.float64]:
+        """The map as a dense matrix, shape `(target size, source size)`, tensors flattened row-major.
+
+        Its entries are 0 and 1 unless there are representation indices; then they are orthogonal.
+        """
+        positions = self.positions
+        grid = np.indices([position.index.size for position in positions])
+        hit = np.ones(grid.shape[1:], dtype=bool)
+        for block in self.blocks:
+            for place in block[1:]:
+                hit &= grid[block[0]] == grid[place]
+        free = [place for place, position in enumerate(positions) if not position.index.permuted]
+        for place, value in zip(free, self.values, strict=True):
+            hit &= grid[place] == value
+        target, source = self.target, self.source
+        written, read = decomposed(target.pieces, reading=False), decomposed(source.pieces, reading=True)
+        above = next(one for one in written if self.target_piece in leaves(one.layout))
+        below = next(one for one in read if self.source_piece in leaves(one.layout))
+        rows = piece_values(target.layout, target.shape, above.piece)
+        columns = piece_values(source.layout, source.shape, below.piece)
+        inner = hit.reshape(math.prod(self.target_piece.shape), -1)
+        if above.changes:
+            inner = irreducible_columns(above, self.target_piece, reading=False) @ inner
+        if below.changes:
+            inner = inner @ irreducible_columns(below, self.source_piece, reading=True).T
+        whole = np.zeros((math.prod(target.shape), math.prod(source.shape)))
+        whole[np.ix_(rows, columns)] = inner
+        return whole
+
+
+def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
+    """The positions of two pieces in one tuple, the source's parents shifted to fit."""
+    shift = len(target.positions)
+    moved = tuple(
+        Position(position.index, None if position.parent is None else position.parent + shift)
+        for position in source.positions
+    )
+    return target.positions + moved
+
+
+def block_diagrams(target: Tensor, source: Tensor) -> Iterator[Diagram]:
+    """Every diagram of a block, pieces in order, partitions by restricted growth, free values last."""
+    for target_piece, source_piece in product(targets(target), sources(source)):
+        if not irreps_match((target_piece, source_piece)):
+            continue
+        positions = joint_positions(target_piece, source_piece)
+        free = [range(position.index.size) for position in positions if not position.index.permuted]
+        for blocks in forest_partitions(positions):
+            for values in product(*free):
+                yield Diagram(target, source, target_piece, source_piece, blocks, values)
+
+
+def sides(piece: Piece, most: Mapping[str, int], *, ordered: bool) -> Iterator[Side]:
+    """Every side of a piece: a partition of its positions and the blocks that a core may keep.
+
+    `most` bounds how many blocks of each set a core can hold (what the other side has positions for). A nested
+    block is kept only with its parents' block. With `ordered`, the kept blocks come in every order that gives the
+    canonical core (the sources' sides); without, in the first such order (the targets'): together each diagram is
+    one pair of sides.
+    """
+    for blocks in forest_partitions(piece.positions):
+        sets = [piece.positions[block[0]].index.name for block in blocks]
+        options = []
+        for name in sorted(set(sets)):
+            own = [number for number, other in enumerate(sets) if other == name]
+            fewest = len(own) if piece.positions[blocks[own[0]][0]].index.paired else 0
+            sizes = range(fewest, min(len(own), most.get(name, 0)) + 1)
+            options.append([kept for size in sizes for kept in combinations(own, size)])
+        for chosen in product(*options):
+            side = Side(piece, blocks, tuple(number for kept in chosen for number in kept))
+            if is_closed(side):
+                orders = canonical_orders(side)
+                yield from orders if ordered else orders[:1]
+
+
+def is_closed(side: Side) -> bool:
+    """Whether the parent of every kept block is kept."""
+    above = (side.piece.positions[side.blocks[number][0]].parent for number in side.kept)
+    return all(place is None or side.block_of(place) in side.kept for place in above)
+
+
+def canonical_orders(side: Side) -> list[Side]:
+    """The orders of a side's kept blocks that give the canonical form of its core.
+
+    That form has parents before children and sets by name; among what is left, the least tuple of parents.
+    """
+
+    def rank(number: int) -> tuple[int, str]:
+        position, depth = side.piece.positions[side.blocks[number][0]], 0
+        name = position.index.name
+        while position.parent is not None:
+            position, depth = side.piece.positions[position.parent], depth + 1
+        return depth, name
+
+    groups = [tuple(group) for _, group in groupby(sorted(side.kept, key=rank), key=rank)]
+    orders = [
+        Side(side.piece, side.blocks, tuple(number for group in order for number in group))
+        for order in product(*(permutations(group) for group in groups))
+    ]
+    keys = [tuple(-1 if parent is None else parent for parent in order.core.parents) for order in orders]
+    return [order for order, key in zip(orders, keys, strict=True) if key == min(keys)]
+
+
+def block_names(positions: tuple[Position, ...], blocks: Partition) -> list[str]:
+    """A name for each block: that of its set, with primes where a set has several blocks."""
+    seen: dict[str, int] = {}
+    names = []
+    for block in blocks:
+        name = positions[block[0]].index.name
+        names.append(name + "'" * seen.get(name, 0))
+        seen[name] = seen.get(name, 0) + 1
+    return names
+
+
+def piece_name(tensor: Tensor, piece: Piece) -> str:
+    """The tensor's name, with the piece's number where there are several."""
+    several = len(targets(tensor)) > 1 or len(sources(tensor)) > 1
+    return f"{tensor.name}#{piece.number}" if several else tensor.name

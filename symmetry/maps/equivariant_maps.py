@@ -1,0 +1,247 @@
+"""The equivariant linear maps of a weight space, or between two that share sets: blocks and exact dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from symmetry.kinds.indices import RepresentationIndex
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.counting import block_count
+from symmetry.maps.diagrams import Diagram, block_diagrams
+from symmetry.maps.isotypic import sources, targets
+from symmetry.space.layout import Piece
+from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
+
+if TYPE_CHECKING:
+    import sympy
+
+__all__ = ["LIMIT", "Block", "EquivariantMaps", "check_limit", "readable"]
+
+LIMIT = 100_000
+"""How many diagrams are listed by default; more are refused before a start is made."""
+
+
+def check_limit(count: int, limit: int, what: str) -> None:
+    """Raise `SpecificationError` with the count if more than `limit` diagrams would be listed."""
+    if count > limit:
+        raise SpecificationError(
+            f"{what} has {readable(count)} diagrams, more than the limit of {limit:,}",
+            remedy="the dimension is exact without listing them; to list them all the same, raise the limit",
+        )
+
+
+def readable(count: int) -> str:
+    """A count in full, or its magnitude where it has very many digits."""
+    return f"{count:,}" if count < 10**30 else f"about 10^{int(math.log10(count))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The equivariant maps from one tensor to one tensor. Iterating it gives its diagrams, a basis.
+
+    >>> space = WeightSpace({"w": "h h"}, sets={"h": 3})
+    >>> block = EquivariantMaps(space).block("w", "w")
+    >>> block.dimension, len(list(block))
+    (14, 14)
+    """
+
+    target: Tensor
+    source: Tensor
+
+    @property
+    def dimension(self) -> int:
+        """The exact dimension, for sets of every size."""
+        return sum(piece_dimension((target, source)) for target, source in self.piece_pairs)
+
+    @property
+    def diagram_count(self) -> int:
+        """The number of diagrams with free values left open."""
+        return sum(block_count(pair) for pair in self.piece_pairs)
+
+    @property
+    def piece_pairs(self) -> list[tuple[Piece, Piece]]:
+        """The pairs of pieces that the block is the direct sum of."""
+        return list(product(targets(self.target), sources(self.source)))
+
+    def diagrams(self, *, limit: int = LIMIT) -> Iterator[Diagram]:
+        """The diagrams, one a dimension. Raises `SpecificationError` at once if there are more than `limit`."""
+        check_limit(self.dimension, limit, f"the block {self}")
+        return block_diagrams(self.target, self.source)
+
+    def __iter__(self) -> Iterator[Diagram]:
+        return self.diagrams()
+
+    def __str__(self) -> str:
+        return f"{self.target} <- {self.source}"
+
+
+@cache
+def piece_dimension(pieces: Sequence[Piece], *, bounded: bool = True) -> int:
+    """Dimension of the invariants of a product of pieces: diagrams times free values."""
+    return block_count(pieces, bounded=bounded) * math.prod(piece.free_size for piece in pieces)
+
+
+@dataclass(frozen=True, slots=True, init=False, repr=False)
+class EquivariantMaps:
+    """All linear maps from `source` to `target` (by default to itself) that commute with the permutations.
+
+    Sets of the same name in both are the same set. Raises `SpecificationError` if such a name is declared
+    differently in the two.
+
+    >>> space = WeightSpace({"0.weight": "h x", "0.bias": "h", "2.weight": "y h", "2.bias": "y"},
+    ...                     sets={"h": 32}, free={"x": 2, "y": 1})
+    >>> maps = EquivariantMaps(space)
+    >>> maps.dimension, maps.bias_dimension
+    (41, 5)
+    >>> EquivariantMaps(space, SCALAR).dimension      # invariants
+    5
+
+    Two restrictions bound what grows with the square of the number of tensors. `terms="local"` keeps the blocks
+    between tensors that share a set or a group, and from each tensor to itself; a predicate on (target, source)
+    tensors keeps those it is true for. `rank` bounds the rank of the matrix A_κ of chosen cores: `{"": 8}` that of the
+    scalar core, `{"h2 h1": 4}` that of a core by its sets; an integer stands for the scalar core. Maps of bounded rank
+    are no linear space: `dimension` is then that of the space they lie in.
+
+    >>> maps = EquivariantMaps(space, terms="local", rank=8)
+    >>> maps.dimension, maps.restriction
+    (33, 'terms local, rank of core () at most 8')
+    """
+
+    source: WeightSpace
+    target: WeightSpace
+    terms: str | Callable[[Tensor, Tensor], bool]
+    ranks: tuple[tuple[str, int], ...]
+
+    def __init__(
+        self,
+        source: WeightSpace,
+        target: WeightSpace | None = None,
+        *,
+        terms: str | Callable[[Tensor, Tensor], bool] = "all",
+        rank: int | Mapping[str, int] | None = None,
+    ) -> None:
+        target = source if target is None else target
+        check_shared(source, target)
+        object.__setattr__(self, "source", source)
+        object.__setattr__(self, "target", target)
+        object.__setattr__(self, "terms", check_terms(terms))
+        object.__setattr__(self, "ranks", check_ranks(rank))
+
+    def __repr__(self) -> str:
+        restriction = f", {self.restriction}" if self.restriction else ""
+        sizes = f"{len(self.source)} tensors to {len(self.target)}, dimension {readable(self.dimension)}"
+        return f"EquivariantMaps({sizes}{restriction})"
+
+    @property
+    def restriction(self) -> str:
+        """What is left out of the whole space, in words; empty for the whole space."""
+        parts = []
+        if self.terms != "all":
+            parts.append(f"terms {self.terms if isinstance(self.terms, str) else predicate_name(self.terms)}")
+        parts += [f"rank of core ({core}) at most {rank}" for core, rank in self.ranks]
+        return ", ".join(parts)
+
+    def includes(self, target: Tensor, source: Tensor) -> bool:
+        """Whether the block from `source` to `target` is among the maps."""
+        if callable(self.terms):
+            return bool(self.terms(target, source))
+        return self.terms == "all" or target == source or bool(sets_of(target) & sets_of(source))
+
+    @property
+    def dimension(self) -> int:
+        """The exact dimension: parameters a channel pair."""
+        return sum(block.dimension for block in self.blocks)
+
+    @property
+    def bias_dimension(self) -> int:
+        """The exact dimension of the equivariant biases: parameters an output channel."""
+        return sum(block.dimension for block in self.bias_blocks)
+
+    @property
+    def blocks(self) -> Iterator[Block]:
+        """Every block that is included, targets in order and sources in order within them."""
+        return (
+            Block(target, source)
+            for target in self.target
+            for source in self.source
+            if self.terms == "all" or self.includes(target, source)
+        )
+
+    @property
+    def bias_blocks(self) -> Iterator[Block]:
+        """For each target tensor the block from a scalar: its equivariant biases."""
+        return (Block(target, SCALAR.tensors[0]) for target in self.target)
+
+    @property
+    def diagram_count(self) -> int:
+        """The number of diagrams of all blocks and biases, free values left open."""
+        return sum(block.diagram_count for block in (*self.blocks, *self.bias_blocks))
+
+    def block(self, target: str, source: str) -> Block:
+        """The block from tensor `source` to tensor `target`."""
+        return Block(self.target[target], self.source[source])
+
+    def symbolic_dimension(self) -> sympy.Expr:
+        """The dimension in the free sizes, every set large enough; a `sympy` expression.
+
+        >>> space = WeightSpace({"w": "y h", "b": "y"}, sets={"h": 32}, free={"y": 10})
+        >>> EquivariantMaps(space).symbolic_dimension()
+        5*y**2
+        """
+        from symmetry.maps.symbolic import symbolic_dimension
+
+        return symbolic_dimension(pair for block in self.blocks for pair in block.piece_pairs)
+
+
+def check_terms(terms: str | Callable[[Tensor, Tensor], bool]) -> str | Callable[[Tensor, Tensor], bool]:
+    """Return `terms` if it says which blocks to keep, else raise `SpecificationError`."""
+    if not isinstance(terms, str) and callable(terms):
+        return terms
+    if terms in ("all", "local"):
+        return terms
+    raise SpecificationError(
+        f"terms are {terms!r}", remedy="give 'all', 'local', or a predicate on (target, source) tensors"
+    )
+
+
+def check_ranks(rank: int | Mapping[Any, Any] | None) -> tuple[tuple[str, int], ...]:
+    """The ranks by core, each core's sets in the order given; raises `SpecificationError` unless they are positive."""
+    ranks = {} if rank is None else rank if isinstance(rank, Mapping) else {"": rank}
+    for core, bound in ranks.items():
+        if not isinstance(core, str) or isinstance(bound, bool) or not isinstance(bound, int) or bound < 1:
+            raise SpecificationError(f"rank {bound!r} of core {core!r}", remedy='ranks are integers, as in {"": 8}')
+    return tuple((" ".join(core.split()), bound) for core, bound in ranks.items())
+
+
+def predicate_name(predicate: Callable[[Tensor, Tensor], bool]) -> str:
+    return f"by {getattr(predicate, '__name__', type(predicate).__name__)}"
+
+
+@cache
+def sets_of(tensor: Tensor) -> frozenset[str]:
+    """Names of the sets over which a tensor runs, and of the groups that act on its representation indices."""
+    indices = [position.index for piece in tensor.pieces for position in piece.positions]
+    sets = frozenset(index.name for index in indices if index.permuted)
+    return sets | {index.group for index in indices if isinstance(index, RepresentationIndex)}
+
+
+def check_shared(source: WeightSpace, target: WeightSpace) -> None:
+    """Raise `SpecificationError` if an index is declared in both spaces but not alike."""
+    declared = {index.name: index for index in source.indices}
+    for index in target.indices:
+        other = declared.get(index.name, index)
+        if other != index:
+            raise SpecificationError(
+                f"{index.name!r} is {index.declaration()} in [{index.section}] of the target, but "
+                f"{other.declaration()} in [{other.section}] of the source",
+                remedy="an index that two weight spaces share is declared alike in both",
+            )
+    names = {index.name for space in (source, target) for index in space.indices}
+    for group in (*source.groups, *target.groups):
+        if group in names:
+            raise SpecificationError(f"{group!r} is the name of a group and of an index", remedy="rename the index")

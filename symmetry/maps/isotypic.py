@@ -1,0 +1,273 @@
+"""Tensors over representation indices in irreducible parts, where equivariant maps are diagrams again.
+
+A piece with positions over which one group acts is a tensor product of representations. An orthogonal change of basis
+takes it to a direct sum of irreducible ones, `multiplicity` copies of each. A map between two such sums takes copies
+of an irreducible representation to copies of the same one (Schur's lemma): the copies are free indices, and the
+representation itself is an index that a diagram carries from source to target. Over the reals more maps commute with
+an irreducible representation than the identity's multiples where its type is complex (2) or quaternionic (4); the
+source then has each copy once for each of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.groups.groups import Element, Irrep, find_group
+from symmetry.kinds.indices import FreeIndex, Index, IrrepIndex, RepresentationIndex
+from symmetry.language.axes import Atom, Product
+from symmetry.language.errors import SpecificationError
+from symmetry.space.layout import Layout, Leaf, Piece, Position, Split, Unflatten, leaves, take_apart
+from symmetry.space.weight_space import Tensor
+
+__all__ = [
+    "Change",
+    "Decomposed",
+    "Decomposition",
+    "apply_change",
+    "decomposed",
+    "decomposition",
+    "irreducible_columns",
+    "sources",
+    "targets",
+]
+
+Matrix = NDArray[np.float64]
+MOST = 3_000_000_000
+"""The most multiplications in a decomposition, about, for one random matrix."""
+WIDEST = 1_024
+"""The most entries of a tensor product of representations."""
+PIVOT = 1e-6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decomposition:
+    """A tensor product of representations as a direct sum: the copies of each irreducible one, and the basis.
+
+    The columns of `basis` are orthonormal, copy after copy. `reading` has each copy's columns once for each map that
+    commutes with its representation.
+    """
+
+    irreps: tuple[Irrep, ...]
+    multiplicities: tuple[int, ...]
+    basis: Matrix
+    reading: Matrix
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """The dimensions at `places` become one, the last, in the basis of a decomposition. `name` is for the basis."""
+
+    places: tuple[int, ...]
+    sizes: tuple[int, ...]
+    decomposition: Decomposition
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decomposed:
+    """A piece, the changes of basis that take it to irreducible representations, and the layout of what they give."""
+
+    piece: Piece
+    changes: tuple[Change, ...]
+    layout: Layout
+
+
+@cache
+def decomposition(group: str, factors: tuple[Any, ...]) -> Decomposition:
+    """The decomposition of a tensor product of a group's representations, given by their indices' declarations.
+
+    The basis depends on the irreducible representations' matrices only, to the sign. Raises `SpecificationError` for
+    a product that is too large.
+    """
+    acting = [RepresentationIndex("", 0, group, given).acting for given in factors]
+    size, frequency = math.prod(one.size for one in acting), sum(one.frequency for one in acting)
+    # Every irreducible representation in it has at most its frequency; the product with that has twice as much.
+    irreps = find_group(group).irreps(frequency)
+    stages = find_group(group).stages(2 * frequency)
+    if size**2 * len(irreps) * sum(map(len, stages)) > MOST or size > WIDEST:
+        raise SpecificationError(
+            f"a tensor product of representations of {group} has {size:,} entries", remedy="use fewer or smaller ones"
+        )
+    turns = [
+        [(reduce(np.kron, [one.matrix(g) for one in acting]), g, weight) for g, weight in stage] for stage in stages
+    ]
+    found = [(irrep, copies) for irrep in irreps if (copies := list(orthonormal_copies(turns, irrep, size)))]
+    basis = np.concatenate([copy for _, copies in found for copy in copies], axis=1)
+    if basis.shape != (size, size):
+        raise ArithmeticError(f"{basis.shape[1]} of {size} dimensions of a representation of {group} were found")
+    reading = [copy @ other for irrep, copies in found for copy in copies for other in irrep.commuting]
+    return Decomposition(
+        tuple(irrep for irrep, _ in found),
+        tuple(len(copies) for _, copies in found),
+        basis,
+        np.concatenate(reading, axis=1),
+    )
+
+
+def intertwiners(turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int) -> Matrix:
+    """A basis of the maps from an irreducible representation that commute with a group, flattened row by row.
+
+    Means over the group of random matrices: as many as there may be, or twice as many each time all are independent.
+    """
+    rng, count = np.random.default_rng(0), 4
+    while True:
+        found = rng.normal(size=(size, count * irrep.size))
+        for stage in turns:
+            found = sum(
+                (w * (matrix @ found).reshape(-1, irrep.size) @ irrep.matrix(g).T for matrix, g, w in stage),
+                np.zeros((size * count, irrep.size)),
+            ).reshape(size, -1)
+        rows = found.reshape(size, count, irrep.size).transpose(1, 0, 2).reshape(count, -1)
+        _, values, basis = np.linalg.svd(rows, full_matrices=False)
+        rank = int((values > PIVOT).sum())
+        if rank < count or rank == size * irrep.size:
+            return basis[:rank]
+        count = min(2 * count, size * irrep.size)
+
+
+def orthonormal_copies(
+    turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int
+) -> Iterator[Matrix]:
+    """Isometries from an irreducible representation into the space, orthogonal to each other's images."""
+    taken: list[Matrix] = []
+    for row in echelon(intertwiners(turns, irrep, size)):
+        rest = row - sum((one * float(one @ row) for one in taken), np.zeros_like(row))
+        if np.linalg.norm(rest) < PIVOT:
+            continue
+        copy = (rest / np.linalg.norm(rest)).reshape(-1, irrep.size)
+        taken += [(copy @ other).ravel() / np.linalg.norm(copy @ other) for other in irrep.commuting]
+        yield cleaned(copy * math.sqrt(irrep.size))
+
+
+def echelon(rows: Matrix) -> Matrix:
+    """The reduced row echelon form of independent rows; it depends on the space that they span only."""
+    rows, rank = rows.copy(), len(rows)
+    column = 0
+    for place in range(rank):
+        while (pivot := int(np.argmax(np.abs(rows[place:, column]))) + place) is not None:
+            if abs(rows[pivot, column]) > PIVOT:
+                break
+            column += 1
+        rows[[place, pivot]] = rows[[pivot, place]]
+        rows[place] /= rows[place, column]
+        others = np.arange(rank) != place
+        rows[others] -= np.outer(rows[others, column], rows[place])
+        column += 1
+    return cleaned(rows)
+
+
+def cleaned(matrix: Matrix) -> Matrix:
+    """A matrix without the noise in its zeros and whole numbers."""
+    whole = np.round(matrix)
+    return np.where(np.abs(matrix - whole) < 1e-12, whole, matrix) + 0.0
+
+
+@cache
+def decomposed(pieces: tuple[Piece, ...], *, reading: bool) -> tuple[Decomposed, ...]:
+    """A tensor's pieces taken apart for maps that read them, or write them: irreducible pieces are numbered through.
+
+    A piece without representation indices stays as it is. Raises `SpecificationError`, naming the tensor, for a tensor
+    product of representations that is too large.
+    """
+    if not any(isinstance(p.index, RepresentationIndex) for piece in pieces for p in piece.positions):
+        return tuple(Decomposed(piece, (), Leaf(piece)) for piece in pieces)
+    numbers = iter(range(2**62))
+    found = []
+    for piece in pieces:
+        try:
+            changes = tuple(piece_changes(piece))
+        except SpecificationError as error:
+            raise error.located(part=f'tensor "{piece.tensor}"') from None
+        found.append(Decomposed(piece, changes, part_layout(piece, changes, numbers, reading=reading)))
+    return tuple(found)
+
+
+def sources(*tensors: Tensor) -> tuple[Piece, ...]:
+    """The pieces that maps read from some tensors: those over representation indices are irreducible ones."""
+    return tuple(
+        piece for tensor in tensors for one in decomposed(tensor.pieces, reading=True) for piece in leaves(one.layout)
+    )
+
+
+def targets(*tensors: Tensor) -> tuple[Piece, ...]:
+    """The pieces that maps write to some tensors."""
+    return tuple(
+        piece for tensor in tensors for one in decomposed(tensor.pieces, reading=False) for piece in leaves(one.layout)
+    )
+
+
+def piece_changes(piece: Piece) -> Iterator[Change]:
+    """One change of basis for each group that acts on a piece."""
+    by_group: dict[str, list[tuple[int, RepresentationIndex]]] = {}
+    for place, position in enumerate(piece.positions):
+        if isinstance(position.index, RepresentationIndex):
+            by_group.setdefault(position.index.group, []).append((place, position.index))
+    gone: list[int] = []
+    for group, members in by_group.items():
+        places = tuple(place - sum(other < place for other in gone) for place, _ in members)
+        factors = tuple(index.representation for _, index in members)
+        name = "_".join(index.name for _, index in members)
+        yield Change(places, tuple(index.size for _, index in members), decomposition(group, factors), name)
+        gone += [place for place, _ in members]
+
+
+def part_layout(piece: Piece, changes: Sequence[Change], numbers: Iterator[int], *, reading: bool) -> Layout:
+    """How a piece in the changed basis is taken apart: by irreducible representation, then copies from its index."""
+    stays = [p for p, position in enumerate(piece.positions) if not isinstance(position.index, RepresentationIndex)]
+    renumbered = {old: new for new, old in enumerate(stays)}
+    plain = [
+        replace(piece.positions[old], parent=renumbered.get(piece.positions[old].parent))  # type: ignore[arg-type]
+        for old in stays
+    ]
+
+    def lay(found: list[Position], rest: Sequence[Change]) -> Layout:
+        if not rest:
+            return Leaf(Piece(piece.tensor, next(numbers), tuple(found)))
+        dim, summands = len(found), rest[0].decomposition
+        terms, lengths, branches = [], [], []
+        for irrep, copies in zip(summands.irreps, summands.multiplicities, strict=True):
+            indices = summand(irrep, copies * (len(irrep.commuting) if reading else 1))
+            factors = tuple(Atom("", index.size) for index in indices)
+            below = lay([*found, *map(Position, indices)], rest[1:])
+            sizes = tuple(index.size for index in indices)
+            terms.append(factors[0] if len(factors) == 1 else Product(factors) if factors else Atom("", 1))
+            lengths.append(math.prod(sizes))
+            branches.append(below if len(indices) == 1 else Unflatten(dim, factors, sizes, below))
+        return branches[0] if len(branches) == 1 else Split(dim, tuple(terms), tuple(lengths), tuple(branches))
+
+    return lay(plain, list(changes))
+
+
+def summand(irrep: Irrep, count: int) -> list[Index]:
+    """The indices of some copies of an irreducible representation: which copy, and its own index if that is moved."""
+    copies = [FreeIndex("", count)] if count > 1 else []
+    return [*copies, *([] if irrep.trivial else [IrrepIndex(f"{identifier(irrep.group)}.{irrep.label}", irrep.size)])]
+
+
+def identifier(group: str) -> str:
+    """A group's name without brackets."""
+    return "".join(letter for letter in group if letter.isalnum())
+
+
+def apply_change(change: Change, array: Any, lead: int = 0, *, reading: bool) -> Any:
+    """An array in the basis of a change; `lead` dimensions come before those of the piece."""
+    places = [place + lead for place in change.places]
+    array = np.moveaxis(array, places, range(-len(places), 0))
+    array = array.reshape(*array.shape[: -len(places)], -1)
+    return array @ (change.decomposition.reading if reading else change.decomposition.basis)
+
+
+def irreducible_columns(whole: Decomposed, piece: Piece, *, reading: bool) -> Matrix:
+    """The basis vectors of an irreducible piece: entries of the whole piece, row-major, by its own, row-major."""
+    entries = math.prod(whole.piece.shape)
+    array: Any = np.eye(entries).reshape(entries, *whole.piece.shape)
+    for change in whole.changes:
+        array = apply_change(change, array, 1, reading=reading)
+    return next(found for leaf, found in take_apart(whole.layout, array, 1) if leaf == piece).reshape(entries, -1)

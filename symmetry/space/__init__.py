@@ -1,0 +1,1 @@
+"""Weight spaces: tensors over indices, their layout, and the elements of their group."""

@@ -1,0 +1,89 @@
+"""Specifications in TOML, read and written. Reading one never executes anything."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from symmetry.kinds.indices import KINDS
+from symmetry.language.errors import SpecificationError
+from symmetry.space.weight_space import WeightSpace
+
+__all__ = ["dumps", "load", "parse"]
+
+
+def parse(text: str) -> WeightSpace:
+    """The weight space that a TOML text declares; the inverse of `str`.
+
+    Raises `SpecificationError` with the place of the fault.
+
+    >>> space = parse('''
+    ... [sets]
+    ... h1 = 32
+    ... [free]
+    ... x = 2
+    ... [tensors]
+    ... "0.weight" = "h1 x"
+    ... "0.bias" = "h1"
+    ... ''')
+    >>> space.shapes
+    {'0.weight': (32, 2), '0.bias': (32,)}
+    """
+    sections = read_toml(text)
+    known = [kind.section for kind in KINDS] + ["tensors"]
+    for section in sections:
+        if section not in known:
+            raise SpecificationError(
+                f"unknown section [{section}]",
+                remedy="sections: " + ", ".join(f"[{name}]" for name in known),
+            )
+    if "tensors" not in sections:
+        raise SpecificationError(
+            "there is no [tensors] section", remedy='add one, with lines such as "0.weight" = "h1 x"'
+        )
+    return WeightSpace(**sections)
+
+
+def read_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text; its syntax errors get a caret of ours."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        fault, line, column = str(error), None, 0
+        if match := re.search(r"^(.*) \(at line (\d+), column (\d+)\)$", fault, re.DOTALL):
+            fault, column = match[1], int(match[3]) - 1
+            line = text.splitlines()[int(match[2]) - 1] if int(match[2]) <= len(text.splitlines()) else ""
+            fault = f"line {match[2]} is not TOML: {fault[:1].lower()}{fault[1:]}"
+        raise SpecificationError(
+            fault, text=line, start=column, remedy='a specification has lines such as h1 = 32 and "0.weight" = "h1 x"'
+        ) from None
+    except (RecursionError, ValueError) as error:  # nested without end, or an integer of thousands of digits
+        raise SpecificationError(f"this TOML cannot be read: {error}", remedy="sections are flat tables") from None
+
+
+def load(path: str | os.PathLike[str]) -> WeightSpace:
+    """The weight space declared in a TOML file.
+
+    Raises `SpecificationError` naming the file, also when it cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise SpecificationError("not UTF-8 text", place=str(path), remedy="a specification is a TOML file") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SpecificationError(
+            f"cannot be read: {reason}", place=str(path), remedy="give the path of a TOML file"
+        ) from None
+    try:
+        return parse(text)
+    except SpecificationError as error:
+        raise error.located(place=str(path)) from None
+
+
+def dumps(space: WeightSpace) -> str:
+    """The canonical TOML of a weight space, as `str(space)`; `parse` gives the space back."""
+    return str(space)

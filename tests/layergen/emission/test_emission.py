@@ -1,0 +1,172 @@
+"""Emitted text: safe whatever the names, the same whatever the hash seed, sized so that variance is kept."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import layergen
+from layergen.emission.names import RESERVED, Namer, identifier
+from layergen.linear import EquivariantLinear
+from symmetry import SpecificationError, WeightSpace
+from tests.layergen.oracle import features
+
+HOSTILE = [
+    'a"b',
+    "a'b",
+    '"""',
+    "'''",
+    "\\",
+    "\\N{BULLET}",
+    "{x}",
+    "%s",
+    "#",
+    "a]; import os  #",
+    "class",
+    "self",
+    "x",
+    "torch",
+    "0",
+    "é",
+    "名",
+    "a b",
+    "a.b",
+    "a_b",
+    "${HOME}",
+    "a'#\"",
+    "__import__('os').system('true')",
+]
+printable = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.isprintable)
+
+
+@given(st.lists(st.one_of(printable, st.sampled_from(HOSTILE)), min_size=1, max_size=4, unique=True))
+def test_hostile_tensor_names_stay_data(names):
+    space = WeightSpace(dict.fromkeys(names, "h x"), sets={"h": 3}, free={"x": 2})
+    source = layergen.generate(space)
+    tree = ast.parse(source)
+    assert [type(node).__name__ for node in tree.body[-1:]] == ["ClassDef"]
+    allowed = (ast.Expr, ast.ImportFrom, ast.Import, ast.FunctionDef, ast.ClassDef)
+    constants = [node for node in tree.body if isinstance(node, ast.Assign)]
+    assert [ast.unparse(node) for node in constants] == ["_CONVOLVED = 2 ** 22"]
+    assert all(isinstance(node, allowed) for node in tree.body if node not in constants)
+    assert {node.module for node in tree.body if isinstance(node, ast.ImportFrom)} == {"__future__", "typing", "torch"}
+    assert source.isascii() or all(line.lstrip().startswith("#") or "#" in line for line in non_ascii(source))
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert not calls & {"__import__", "exec", "eval", "open"}
+    layer = EquivariantLinear(space, 1, 1)
+    assert set(layer(features(space, 1, 1, torch.float32))) == set(names)
+
+
+def non_ascii(source):
+    return [line for line in source.splitlines() if not line.isascii()]
+
+
+@pytest.mark.parametrize("name", ["print", "len", "n", "c", "x", "batch", "pools", "mixed", "torch", "self", "match"])
+def test_index_names_that_mean_something_in_emitted_code(name):
+    space = WeightSpace({"w": f"h {name}", "b": f"{name} q"}, sets={"h": 4, name: 3}, free={"q": 2})
+    layer = EquivariantLinear(space, 2, 3)
+    layergen.testing.assert_equivariant(layer, space)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b", "class", "1a", "x;y", "_Hidden", "ValueError", "len", "torch", "Tensor", "é", 3]
+)
+def test_class_names_are_identifiers_of_their_own(name):
+    with pytest.raises(SpecificationError, match="class name"):
+        layergen.generate(WeightSpace({"b": "h"}, sets={"h": 3}), name=name)
+
+
+@given(st.lists(st.text(max_size=5), max_size=8))
+def test_names_are_distinct_identifiers(texts):
+    namer = Namer()
+    names = [namer.fresh(identifier(text)) for text in texts]
+    assert len(set(names)) == len(names)
+    assert all(name.isidentifier() and name.isascii() and name not in RESERVED for name in names)
+
+
+def test_bytes_do_not_depend_on_the_hash_seed():
+    code = (
+        "import layergen, symmetry\n"
+        "space = symmetry.WeightSpace({'w': '((a b) + c) x', 'v': 'c c', 'u': 'a (b c)'},\n"
+        "    sets={'a': 2, 'b': {'size': 3, 'within': 'a'}, 'c': 3}, free={'x': 2})\n"
+        "print(layergen.generate(space))"
+    )
+    root = Path(__file__).parents[3]
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(root), "PATH": ""},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
+
+
+SPACES = {
+    "perceptron": ({"0.weight": "h1 x", "0.bias": "h1", "2.weight": "h2 h1", "2.bias": "h2", "4.weight": "y h2"}, {}),
+    "shared": ({"w": "h1 h1", "v": "h2 h1 h2", "b": "h2"}, {}),
+    "concatenated": ({"w": "(h1 + h2) h1", "b": "((h1 3) + y)", "v": "h2"}, {}),
+}
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("width", [8, 512])
+def test_initial_outputs_have_unit_variance(name, width):
+    """Independent inputs of unit variance, many channels so that one draw of the weights is enough."""
+    if name == "shared" and width == 512:
+        width = 64  # three axes of one tensor: 64³ entries already
+    tensors, _ = SPACES[name]
+    used = " ".join(tensors.values())
+    free = {index: size for index, size in {"x": 2, "y": 3}.items() if index in used}
+    space = WeightSpace(tensors, sets={"h1": width, "h2": width}, free=free)
+    torch.manual_seed(0)
+    layer = EquivariantLinear(space, 16, 16)
+    with torch.no_grad():
+        out = layer({t.name: torch.randn(4 if width > 8 else 64, *t.shape, 16) for t in space})
+    for tensor, value in out.items():
+        assert 0.7 < value.var() < 1.4, tensor
+
+
+def test_initial_variance_of_a_map_that_only_pools():
+    """The invariants of a wide tensor are means of many entries; their weights make up for it."""
+    for width in (8, 512):
+        torch.manual_seed(0)
+        head = layergen.InvariantLinear(WeightSpace({"w": "h k"}, sets={"h": width, "k": width}), 16, 256)
+        with torch.no_grad():
+            out = head({"w": torch.randn(64, width, width, 16)})
+        assert 0.7 < out.var() < 1.4
+
+
+def test_one_layer_serves_every_width():
+    space = WeightSpace({"w": "h x", "v": "(gate h) h", "b": "h"}, sets={"h": 8}, free={"x": 2, "gate": 4})
+    torch.manual_seed(0)
+    layer = EquivariantLinear(space, 2, 2, dtype=torch.float64)
+    for width in (1, 5, 6, 20):
+        layergen.testing.assert_equivariant(layer, space.resized({"h": width}))
+
+
+def test_half_precision_weights_are_finite():
+    layer = EquivariantLinear(WeightSpace({"w": "a b"}, sets={"a": 300, "b": 300}), 1, 4, dtype=torch.float16)
+    assert all(torch.isfinite(parameter).all() for parameter in layer.parameters())
+
+
+def test_long_names_keep_one_slice_one_tensor():
+    """A statement that is broken over lines for one name must not unpack it."""
+    long = "encoder_layers_0_self_attention_projection"
+    space = WeightSpace(
+        {
+            f"{long}.weight": f"(({long} {long}_u) + ({long} {long}_v)) d",
+            f"{long}.bias": f"(({long} {long}_u) + ({long} {long}_v))",
+        },
+        sets={"d": 3, long: 2, f"{long}_u": {"size": 2, "within": long}, f"{long}_v": {"size": 2, "within": long}},
+    )
+    layer = EquivariantLinear(space, 1, 2, terms="local")
+    assert layer(features(space, 2, 1, torch.float32)).keys() == set(space.names)
+    compile(layergen.generate(space), "long", "exec")

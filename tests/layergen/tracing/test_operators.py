@@ -1,0 +1,134 @@
+"""What the rules of the operator table leave to be permuted, one small network an operator."""
+
+import pytest
+import torch
+from torch import nn
+
+import layergen
+from tests.layergen.tracing.networks import IMAGE, Forward, kinds, small
+
+
+def scaled_in_place(y, gate):
+    y.view(-1, gate.bias.shape[0], 1).mul_(gate.bias[:, None])
+    return y
+
+
+def run_cells(cells, x):
+    hidden = state = torch.zeros(x.shape[0], 4)
+    for step in x.unbind(1):
+        hidden, state = cells(step, (hidden, state))
+    return hidden
+
+
+def beside(net, x):
+    x = net.e(x)
+    q, k, v = net.a(x).view(*x.shape[:2], 2, 12).transpose(1, 2).chunk(3, dim=-1)
+    mixed = torch.softmax(q @ k.mT, -1) @ v
+    return net.o(x.tanh()) + mixed.transpose(1, 2).flatten(2).square().sum(-1, keepdim=True)
+
+
+OPERATORS = {
+    "a maximum along a dimension": (small(lambda net, x: net.o(net.a(x).max(1)[0])), (2, 4, 3), {5: 1}),
+    "sorted along another dimension": (small(lambda net, x: net.o(net.a(x).sort(1)[0][:, 0])), (2, 4, 3), {5: 1}),
+    "cumulated along another dimension": (small(lambda net, x: net.o(net.a(x).cumsum(1))), (2, 4, 3), {5: 1}),
+    "rolled along another dimension": (small(lambda net, x: net.o(net.a(x).roll(1, 1))), (2, 4, 3), {5: 1}),
+    "flipped along another dimension": (small(lambda net, x: net.o(net.a(x).flip(1))), (2, 4, 3), {5: 1}),
+    "cumulated along the set": (small(lambda net, x: net.o(net.a(x).cumsum(-1))), (2, 3), {}),
+    "the place of the largest": (small(lambda net, x: net.o(net.a(x)) + net.a(x).argmax(-1)[:, None]), (2, 3), {}),
+    "an equation with dots": (
+        small(lambda net, x: net.o(torch.einsum("...i,hi->...h", x, net.a.weight))), (2, 4, 3), {5: 2}
+    ),
+    "an equation without an arrow": (
+        small(lambda net, x: net.o(torch.einsum("bi,hi", x, net.a.weight))), (2, 3), {5: 2}
+    ),
+    "an empty slice": (
+        small(lambda net, x: net.o(torch.cat([net.a(x)[..., :5], net.a(x)[..., 5:]], -1))), (2, 3), {5: 1}
+    ),
+    "a slope for each channel": (small(lambda net, x: net.o(net.p(net.a(x))), p=nn.PReLU(5)), (2, 3), {5: 1}),
+    "a gate": (small(lambda net, x: net.o(nn.functional.glu(net.a(x))), first=(3, 10)), (2, 3), {5: 1}),
+    "positions out of channels": (
+        Forward(lambda net, x: net.b(net.a(x)), a=nn.Conv2d(3, 4, 3), b=nn.Sequential(
+            nn.Conv2d(4, 20, 1), nn.PixelShuffle(2), nn.Conv2d(5, 2, 1))), IMAGE, {4: 1, 5: 1}
+    ),
+    "written into a view": (
+        small(lambda net, x: net.o(scaled_in_place(net.a(x), net.g)), g=nn.Linear(1, 5)), (2, 3), {5: 2}
+    ),
+    "zeros made on the way": (
+        small(lambda net, x: net.o(torch.tanh(net.a(x) + net.h(torch.zeros(2, 5)))), h=nn.Linear(5, 5)), (2, 3), {5: 2}
+    ),
+    "cells in a loop": (
+        Forward(lambda net, x: net.o(run_cells(net.c, x)), c=nn.LSTMCell(3, 4), o=nn.Linear(4, 2)), (2, 5, 3), {4: 1}
+    ),
+    "the last state of the last layer": (
+        Forward(lambda net, x: net.o(net.c(x)[1][-1]), c=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2)),
+        (2, 5, 3), {4: 2},
+    ),
+    "the last states of both ways": (
+        Forward(
+            lambda net, x: net.o(torch.cat([net.c(x)[1][0][-2], net.c(x)[1][0][-1]], -1)),
+            c=nn.LSTM(3, 4, bidirectional=True, batch_first=True), o=nn.Linear(8, 2),
+        ),
+        (2, 5, 3), {4: 2},
+    ),
+    "a state handed on": (
+        Forward(
+            lambda net, x: net.o(net.d(x, net.c(x)[1])[0]),
+            c=nn.GRU(3, 4, 2, batch_first=True), d=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2),
+        ),
+        (2, 5, 3), {4: 2},
+    ),
+    "all states at once": (
+        Forward(lambda net, x: net.o(net.c(x)[1].mean(0)), c=nn.GRU(3, 4, 2, batch_first=True), o=nn.Linear(4, 2)),
+        (2, 5, 3), {4: 1},
+    ),
+    "stacked and flattened": (
+        Forward(
+            lambda net, x: net.o(torch.stack([net.a(x).tanh(), net.b(x), net.c(x).relu()], 1).flatten(1)),
+            a=nn.Linear(3, 4), b=nn.Linear(3, 4), c=nn.Linear(3, 4), o=nn.Linear(12, 2),
+        ),
+        (2, 3), {4: 3},
+    ),
+    "stacked and summed": (
+        Forward(
+            lambda net, x: net.o(torch.stack([net.a(x).tanh(), net.b(x)]).amax(0)),
+            a=nn.Linear(3, 4), b=nn.Linear(3, 4), o=nn.Linear(4, 2),
+        ),
+        (2, 3), {4: 1},
+    ),
+    "masked logits": (
+        small(lambda net, x: net.o(net.a(x).tanh()).masked_fill(torch.tensor([True, False]), -torch.inf)),
+        (2, 3), {5: 1},
+    ),
+    "heads with their queries, keys and values side by side": (
+        Forward(beside, e=nn.Linear(3, 8), a=nn.Linear(8, 24), o=nn.Linear(8, 2)),
+        (2, 5, 3), {8: 1, 2: 1, "4 in 2": 2},
+    ),
+    "weights with norms of their own": (
+        nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 5)), nn.Tanh(), nn.Linear(5, 2)),
+        (2, 3), {5: 1},
+    ),
+}  # fmt: skip
+"""What is done to the units of a layer, and the sets that there should be; what is not used has one of its own."""
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_operators_leave_what_they_leave_alone(name):
+    network, shape, sets = OPERATORS[name]
+    torch.manual_seed(0)
+    found = layergen.trace(network, [torch.randn(shape)])
+    assert kinds(found.space) == sets
+    assert found.preserved
+    assert found.warnings == ()
+
+
+def test_a_deep_network_of_small_weights_hides_nothing():
+    """The gate is written through a view and its set has to be that of the units, though little reaches the output."""
+    tower = nn.Sequential(*[layer for _ in range(14) for layer in (nn.Linear(6, 6), nn.Tanh())])
+    for parameter in tower.parameters():
+        nn.init.normal_(parameter, 0, 0.02)
+    network = Forward(
+        lambda net, x: net.o(net.t(scaled_in_place(net.a(x), net.g))),
+        a=nn.Linear(3, 6), g=nn.Linear(1, 6), o=nn.Linear(6, 2), t=tower,
+    )  # fmt: skip
+    space = layergen.trace(network, [torch.randn(4, 3)]).space
+    assert str(space["a.bias"].axes[0]) == str(space["g.bias"].axes[0])

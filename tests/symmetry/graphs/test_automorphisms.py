@@ -1,0 +1,65 @@
+"""Orders of automorphism groups, against graphs whose groups are known and against trying every permutation."""
+
+from itertools import permutations
+
+import networkx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from symmetry.graphs.architecture import architecture_graph
+from symmetry.graphs.automorphisms import automorphism_count
+from symmetry.space.weight_space import WeightSpace
+
+
+@pytest.mark.parametrize(
+    ("graph", "order"),
+    [
+        (networkx.petersen_graph(), 120),
+        (networkx.complete_graph(7), 5040),
+        (networkx.complete_multipartite_graph(5, 5, 3), 120 * 120 * 2 * 6),
+        (networkx.hypercube_graph(4), 384),
+        (networkx.frucht_graph(), 1),
+        (networkx.empty_graph(4), 24),
+        (networkx.paley_graph(13).to_undirected(), 78),  # regular: colours alone say nothing
+    ],
+)
+def test_known_graphs(graph, order):
+    assert automorphism_count(graph) == order
+
+
+@given(st.integers(0, 2**15 - 1), st.lists(st.sampled_from("ab"), min_size=6, max_size=6))
+def test_every_permutation(edges, colours):
+    """Graphs of six nodes, by trying all 720 permutations."""
+    pairs = [(i, j) for i in range(6) for j in range(i)]
+    graph = networkx.empty_graph(6)
+    graph.add_edges_from(pair for place, pair in enumerate(pairs) if edges >> place & 1)
+    networkx.set_node_attributes(graph, dict(enumerate(colours)), "colour")
+    keeps = [
+        p
+        for p in permutations(range(6))
+        if all(colours[i] == colours[p[i]] for i in range(6))
+        and all(graph.has_edge(p[i], p[j]) for i, j in graph.edges)
+    ]
+    assert automorphism_count(graph) == len(keeps)
+    some = [node for node in graph if colours[node] == "a"]
+    assert automorphism_count(graph, some) == len({tuple(p[node] for node in some) for p in keeps})
+
+
+def test_architecture_of_attention():
+    """Nested sets stand for what they are nested in; a circle does not keep columns from being found."""
+    graph = architecture_graph(
+        WeightSpace(
+            {"qk": "((head dk) + (head dk)) d", "o": "d (head dk)", "b": "d", "e": "d 3"},
+            sets={"d": 8, "head": 2, "dk": {"size": 4, "within": "head"}},
+        )
+    )
+    assert set(graph) == {"dk", "d", "3, read"}
+    assert sorted(graph.edges(data="tensor")) == [
+        ("3, read", "d", "e"),
+        ("d", "dk", "qk"),
+        ("d", "dk", "qk"),
+        ("dk", "d", "o"),
+    ]
+    assert dict(graph.nodes(data="column")) == {"3, read": 0, "d": 1, "dk": 2}
+    assert graph.nodes["d"]["tensors"] == ["b"]
