@@ -7,6 +7,7 @@ A kind says how it is declared and whether permutations move it; what its diagra
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, ClassVar
 
 from symmetry.groups.groups import find_group
@@ -18,11 +19,20 @@ __all__ = [
     "KINDS",
     "FreeIndex",
     "Index",
+    "Invariant",
     "IrrepIndex",
     "PositionalIndex",
     "RepresentationIndex",
     "SetIndex",
 ]
+
+
+class Invariant(Enum):
+    """What a kind's action leaves alone of a tensor's entries: functions may be made of it."""
+
+    ENTRY = "the entry itself"
+    MAGNITUDE = "the absolute value of the entry"
+    LENGTH = "the length along the index"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,10 @@ class Index:
     def of_size(self, size: int) -> Any:
         """The right-hand side of the declaration, as Python, for another size."""
         return size
+
+    def invariant(self, charge: int = 1) -> Invariant:
+        """What the action along an occurrence of that charge leaves alone of the entries."""
+        return Invariant.ENTRY
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +173,9 @@ class RepresentationIndex(Index):
 
     def of_size(self, size: int) -> Any:
         return {"group": self.group, "representation": self.representation, "size": size}
+
+    def invariant(self, charge: int = 1) -> Invariant:
+        return Invariant.ENTRY if self.acting.permutes else Invariant.LENGTH
 
     @property
     def acting(self) -> Representation:
