@@ -18,7 +18,7 @@ from symmetry.space.specification import dumps, load, parse
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace, joint_space
 
 if TYPE_CHECKING:
-    from symmetry.maps.orbits import orbit_count
+    from symmetry.verification.listing import orbit_count
     from symmetry.verification.report import VerificationError, verify
 
 __all__ = [
@@ -50,7 +50,7 @@ __all__ = [
 ]
 
 LAZY = {
-    "orbit_count": "symmetry.maps.orbits",
+    "orbit_count": "symmetry.verification.listing",
     "verify": "symmetry.verification.report",
     "VerificationError": "symmetry.verification.report",
 }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from symmetry.maps.counting import irreps_match
 from symmetry.maps.diagrams import Diagram, block_names, joint_positions
 from symmetry.maps.equivariant_maps import LIMIT, Block, check_limit
-from symmetry.maps.partitions import Partition, forest_partitions
+from symmetry.maps.partitions import Partition, forest_partitions, joint_rule
 from symmetry.space.layout import Piece, Position
 
 __all__ = ["OpenDiagram", "open_diagrams", "opened_diagram"]
@@ -70,8 +69,9 @@ def open_diagrams(block: Block) -> Iterator[OpenDiagram]:
     ["[h x] ← [h x']", "[h x] ← [h' x']"]
     """
     check_limit(block.diagram_count, LIMIT, f"the block {block}")
-    for target, source in (pair for pair in block.piece_pairs if irreps_match(pair)):
-        for blocks in forest_partitions(joint_positions(target, source)):
+    for target, source in block.piece_pairs:
+        positions = joint_positions(target, source)
+        for blocks in forest_partitions(positions, joint_rule(positions, len(target.positions))):
             yield OpenDiagram(block, target, source, blocks)
 
 

@@ -50,9 +50,9 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
 
 def piece_ends(piece: Piece) -> list[int]:
     """Places of the positions that a piece joins, the one it writes first."""
-    parents = {piece.positions[place].parent for place in piece.permuted}
-    ends = [place for place in piece.permuted if place not in parents]
-    others = [place for place in range(len(piece.positions)) if place not in piece.permuted]
+    parents = {piece.positions[place].parent for place in piece.joined}
+    ends = [place for place in piece.joined if place not in parents]
+    others = [place for place in range(len(piece.positions)) if place not in piece.joined]
     return sorted(ends + others[: max(0, 2 - len(ends))])
 
 

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, groupby, permutations, product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.maps.counting import irreps_match
 from symmetry.maps.isotypic import decomposed, irreducible_columns, sources, targets
-from symmetry.maps.partitions import Partition, forest_partitions
+from symmetry.maps.partitions import Partition, forest_partitions, half_rule, joint_rule
 from symmetry.space.layout import Piece, Position, leaves, piece_values
 from symmetry.space.weight_space import Tensor
 
@@ -28,10 +27,11 @@ __all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "joint_po
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The indices that survive from source to target: sets, with the place of each nested one's parent."""
+    """The indices that survive from source to target, with the place of each nested one's parent, and its charge."""
 
     sets: tuple[str, ...]
     parents: tuple[int | None, ...]
+    charges: tuple[int, ...]
 
     def __str__(self) -> str:
         return " ".join(self.sets)
@@ -39,7 +39,7 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One half of a diagram: `blocks` partition the piece's permuted positions, `kept` are those of the core."""
+    """One half of a diagram: `blocks` partition the piece's joined positions, `kept` are those of the core."""
 
     piece: Piece
     blocks: Partition
@@ -53,7 +53,16 @@ class Side:
         for number in self.kept:
             above = positions[self.blocks[number][0]].parent
             parents.append(None if above is None else self.kept.index(self.block_of(above)))
-        return Core(tuple(positions[self.blocks[number][0]].index.name for number in self.kept), tuple(parents))
+        names = tuple(positions[self.blocks[number][0]].index.name for number in self.kept)
+        return Core(names, tuple(parents), tuple(self.charge(number) for number in self.kept))
+
+    def charge(self, number: int) -> int:
+        """The charge that a core keeps of a block."""
+        block = self.blocks[number]
+        kept = self.piece.positions[block[0]].index.keeps([self.piece.positions[place].charge for place in block])
+        if kept is None:
+            raise ValueError(f"the block {block} of {self.piece} cannot be part of a core")
+        return kept
 
     @property
     def dropped(self) -> tuple[int, ...]:
@@ -84,7 +93,7 @@ class Side:
 class Diagram:
     """One basis map of a block: it reads the source where indices agree, sums, and writes where they agree.
 
-    `blocks` partition the permuted places of `positions` (the target's, then the source's); `values` gives the
+    `blocks` partition the joined places of `positions` (the target's, then the source's); `values` gives the
     value of each free place, in order.
     """
 
@@ -105,7 +114,7 @@ class Diagram:
         positions = self.positions
         names = dict(zip(self.blocks, block_names(positions, self.blocks), strict=True))
         at = {place: name for block, name in names.items() for place in block}
-        free = [place for place, position in enumerate(positions) if not position.index.permuted]
+        free = [place for place, position in enumerate(positions) if not position.index.joined]
         at |= {place: str(value) for place, value in zip(free, self.values, strict=True)}
         words = [at[place] for place in range(len(positions))]
         split = len(self.target_piece.positions)
@@ -124,7 +133,7 @@ class Diagram:
         for block in self.blocks:
             for place in block[1:]:
                 hit &= grid[block[0]] == grid[place]
-        free = [place for place, position in enumerate(positions) if not position.index.permuted]
+        free = [place for place, position in enumerate(positions) if not position.index.joined]
         for place, value in zip(free, self.values, strict=True):
             hit &= grid[place] == value
         target, source = self.target, self.source
@@ -147,7 +156,7 @@ def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
     """The positions of two pieces in one tuple, the source's parents shifted to fit."""
     shift = len(target.positions)
     moved = tuple(
-        Position(position.index, None if position.parent is None else position.parent + shift)
+        replace(position, parent=None if position.parent is None else position.parent + shift)
         for position in source.positions
     )
     return target.positions + moved
@@ -156,11 +165,9 @@ def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
 def block_diagrams(target: Tensor, source: Tensor) -> Iterator[Diagram]:
     """Every diagram of a block, pieces in order, partitions by restricted growth, free values last."""
     for target_piece, source_piece in product(targets(target), sources(source)):
-        if not irreps_match((target_piece, source_piece)):
-            continue
         positions = joint_positions(target_piece, source_piece)
-        free = [range(position.index.size) for position in positions if not position.index.permuted]
-        for blocks in forest_partitions(positions):
+        free = [range(position.index.size) for position in positions if not position.index.joined]
+        for blocks in forest_partitions(positions, joint_rule(positions, len(target_piece.positions))):
             for values in product(*free):
                 yield Diagram(target, source, target_piece, source_piece, blocks, values)
 
@@ -173,14 +180,16 @@ def sides(piece: Piece, most: Mapping[str, int], *, ordered: bool) -> Iterator[S
     canonical core (the sources' sides); without, in the first such order (the targets'): together each diagram is
     one pair of sides.
     """
-    for blocks in forest_partitions(piece.positions):
-        sets = [piece.positions[block[0]].index.name for block in blocks]
+    for blocks in forest_partitions(piece.positions, half_rule(piece.positions)):
+        indices = [piece.positions[block[0]].index for block in blocks]
+        charges = [[piece.positions[place].charge for place in block] for block in blocks]
         options = []
-        for name in sorted(set(sets)):
-            own = [number for number, other in enumerate(sets) if other == name]
-            fewest = len(own) if piece.positions[blocks[own[0]][0]].index.paired else 0
-            sizes = range(fewest, min(len(own), most.get(name, 0)) + 1)
-            options.append([kept for size in sizes for kept in combinations(own, size)])
+        for name in sorted({index.name for index in indices}):
+            own = [number for number, index in enumerate(indices) if index.name == name]
+            must = [number for number in own if not indices[number].closes(charges[number])]
+            may = [n for n in own if n not in must and indices[n].keeps(charges[n]) is not None]
+            sizes = range(min(len(may), most.get(name, 0) - len(must)) + 1)
+            options.append([tuple(sorted((*must, *kept))) for size in sizes for kept in combinations(may, size)])
         for chosen in product(*options):
             side = Side(piece, blocks, tuple(number for kept in chosen for number in kept))
             if is_closed(side):
@@ -197,15 +206,15 @@ def is_closed(side: Side) -> bool:
 def canonical_orders(side: Side) -> list[Side]:
     """The orders of a side's kept blocks that give the canonical form of its core.
 
-    That form has parents before children and sets by name; among what is left, the least tuple of parents.
+    That form has parents before children, indices by name and charge; among what is left, the least tuple of parents.
     """
 
-    def rank(number: int) -> tuple[int, str]:
+    def rank(number: int) -> tuple[int, str, int]:
         position, depth = side.piece.positions[side.blocks[number][0]], 0
         name = position.index.name
         while position.parent is not None:
             position, depth = side.piece.positions[position.parent], depth + 1
-        return depth, name
+        return depth, name, side.charge(number)
 
     groups = [tuple(group) for _, group in groupby(sorted(side.kept, key=rank), key=rank)]
     orders = [

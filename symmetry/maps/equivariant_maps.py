@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -81,7 +81,7 @@ class Block:
 
 
 @cache
-def piece_dimension(pieces: Sequence[Piece], *, bounded: bool = True) -> int:
+def piece_dimension(pieces: tuple[Piece, Piece], *, bounded: bool = True) -> int:
     """Dimension of the invariants of a product of pieces: diagrams times free values."""
     return block_count(pieces, bounded=bounded) * math.prod(piece.free_size for piece in pieces)
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.kinds.indices import FreeIndex, Index
+from symmetry.kinds.free import FreeIndex
+from symmetry.kinds.index import Index
 from symmetry.language.axes import Atom, Expression, Product, Sum
 from symmetry.language.errors import SpecificationError
 
@@ -46,6 +47,7 @@ class Position:
 
     index: Index
     parent: int | None = None
+    charge: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +63,13 @@ class Piece:
         return tuple(position.index.size for position in self.positions)
 
     @property
-    def permuted(self) -> tuple[int, ...]:
-        """Places of the positions that permutations move."""
-        return tuple(place for place, position in enumerate(self.positions) if position.index.permuted)
+    def joined(self) -> tuple[int, ...]:
+        """Places of the positions that a diagram's blocks join."""
+        return tuple(place for place, position in enumerate(self.positions) if position.index.joined)
+
+    @property
+    def permuted(self) -> tuple[int, ...]:  # SHIM
+        return self.joined
 
     @property
     def free(self) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
 from layergen.testing.strategies import group_elements
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, element
-from symmetry.verification.class_means import multiplicities
+from symmetry.verification.irreducibles import multiplicities
 from tests.layergen.cli.commands import run
 from tests.layergen.oracle import features, oracle, plan_of
 from tests.layergen.test_linear import random_layer
