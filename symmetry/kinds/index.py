@@ -57,7 +57,7 @@ class Index:
 
     @property
     def paired(self) -> bool:  # SHIM
-        return self.joined and not self.closes([1])
+        return self.joined and self.room == float("inf")
 
     # How it is declared and printed.
 
@@ -70,6 +70,11 @@ class Index:
     def declared(cls, name: str, declaration: Any) -> Index:
         """The index that `name = declaration` declares in the kind's section."""
         return cls(name, check_size(name, declaration))
+
+    @classmethod
+    def examples(cls) -> Sequence[Sequence[Any]]:
+        """Declarations for property tests to draw from; those in one row are acted on together. None where sizes do."""
+        return ()
 
     def declaration(self) -> str:
         """The right-hand side of the declaration, as TOML."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import importlib.util
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -16,6 +17,15 @@ from symmetry.kinds.index import Index, Invariant
 from symmetry.language.errors import SpecificationError
 
 __all__ = ["RepresentationIndex"]
+
+
+EXAMPLES = {
+    "C4": ("regular", "irrep(1)", "irrep(2)", "grid(2)", "trivial", "irrep(1) + trivial"),
+    "D3": ("standard", "quotient(0, 1)", "irrep(1, 0)"),
+    "D4": ("standard", "irrep(1, 2)", "quotient(None, 2)", "grid(2)"),
+    "SO(2)": ("standard", "irrep(2)", "irrep(0) + irrep(1)"),
+    "O(3)": ("standard", "irrep(0, 1)", "irrep(1, 0)"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +111,13 @@ class RepresentationIndex(Index):
                 remedy="leave the size out: it follows from the representation",
             )
         return cls(name, size, group, given)
+
+    @classmethod
+    def examples(cls) -> Sequence[Sequence[Any]]:
+        """Finite and compact groups, irreducible representations of each type, sums; none where escnn is missing."""
+        if importlib.util.find_spec("escnn") is None:
+            return ()
+        return [[{"group": group, "representation": one} for one in row] for group, row in EXAMPLES.items()]
 
     def declaration(self) -> str:
         given = self.representation

@@ -23,7 +23,18 @@ from symmetry.language.errors import SpecificationError
 from symmetry.space.layout import Piece, take_apart
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["GroupElement", "acted_on", "element", "generators", "group_order", "identity", "random_element"]
+__all__ = [
+    "GroupElement",
+    "acted_on",
+    "element",
+    "generators",
+    "group_order",
+    "identity",
+    "lineage",
+    "movers",
+    "random_element",
+    "simple_elements",
+]
 
 Indices = NDArray[np.intp]
 
@@ -337,6 +348,14 @@ def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[Grou
     """
     for name, (action, copies) in movers(space, positional=positional).items():
         yield from (element(space, {name: part}) for part in action.generators(copies))
+
+
+def simple_elements(space: WeightSpace, *, positional: bool = False, only: str | None = None) -> Iterator[GroupElement]:
+    """The simplest elements beside the identity, group by group (or only one): of a set, every exchange of two."""
+    for name, (action, copies) in movers(space, positional=positional).items():
+        if only in (None, name):
+            for number in range(action.simple_count(copies)):
+                yield element(space, {name: action.simple(copies, number)})
 
 
 def group_order(space: WeightSpace, *, positional: bool = False) -> int:

@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from symmetry.kinds.indices import KINDS
+from symmetry.kinds.registry import KINDS
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
@@ -33,7 +33,7 @@ def parse(text: str) -> WeightSpace:
     {'0.weight': (32, 2), '0.bias': (32,)}
     """
     sections = read_toml(text)
-    known = [kind.section for kind in KINDS] + ["tensors"]
+    known = [*KINDS, "tensors"]
     for section in sections:
         if section not in known:
             raise SpecificationError(

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from symmetry.kinds.indices import KINDS, FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
+from symmetry.kinds.indices import Index, RepresentationIndex, SetIndex
+from symmetry.kinds.registry import KINDS as BY_SECTION
 from symmetry.language.axes import Atom, Expression, Product, parse_axes, print_axes
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name
@@ -62,14 +63,13 @@ class WeightSpace:
         free: Mapping[str, int] | None = None,
         positional: Mapping[str, int] | None = None,
         representations: Mapping[str, Any] | None = None,
+        **sections: Mapping[str, Any] | None,
     ) -> None:
-        sections: dict[type[Index], Mapping[str, Any] | None] = {
-            SetIndex: sets,
-            FreeIndex: free,
-            PositionalIndex: positional,
-            RepresentationIndex: representations,
-        }
-        indices = declared_indices(sections)
+        named = {"sets": sets, "free": free, "positional": positional, "representations": representations}
+        for name in sections:
+            if name not in BY_SECTION:
+                raise SpecificationError(f"there is no section [{name}]", remedy=f"sections: {', '.join(BY_SECTION)}")
+        indices = declared_indices({BY_SECTION[name]: given for name, given in (named | sections).items()})
         built = tuple(make_tensor(name, axes, indices) for name, axes in check_tensors(tensors).items())
         check_used(indices, built)
         object.__setattr__(self, "indices", tuple(indices.values()))
@@ -101,7 +101,7 @@ class WeightSpace:
     def __str__(self) -> str:
         """The canonical specification, as TOML."""
         lines = []
-        for kind in KINDS:
+        for kind in BY_SECTION.values():
             declared = [index for index in self.indices if type(index) is kind]
             if declared:
                 lines.append(f"[{kind.section}]")
@@ -150,7 +150,7 @@ class WeightSpace:
 
     def declarations(self, sizes: Mapping[str, int]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
         """The tensors' axes and the sections of the indices, some at other sizes, as `WeightSpace` takes them."""
-        sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
+        sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in BY_SECTION.values()}
         for index in self.indices:
             sections[index.section][index.name] = index.of_size(sizes.get(index.name, index.size))
         return {tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, sections
@@ -169,7 +169,7 @@ def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
     """
     if source == target:
         return source
-    sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
+    sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in BY_SECTION.values()}
     for index in (*source.indices, *target.indices):
         sections[index.section][index.name] = index.of_size(index.size)
     tensors = {f"source: {tensor.name}": print_axes(tensor.axes) for tensor in source}

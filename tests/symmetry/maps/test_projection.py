@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layergen.testing.strategies import weight_spaces
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace, random_element
 from symmetry.maps.projection import project
+from symmetry.strategies import weight_spaces
+from tests.symmetry.action import matrix_of
 
 SPACES = weight_spaces(max_entries=60, max_diagrams=400, max_size=4)
 
@@ -25,7 +26,8 @@ def test_sums_of_diagrams_are_read_back(space, seed):
         projection = project(block)
         assert [str(one) for one in projection.diagrams] == [str(one) for one in block.diagrams()]
         wanted = rng.standard_normal((2, block.dimension))
-        dense = np.array([sum(c * d.matrix() for c, d in zip(row, block, strict=True)) for row in wanted])
+        none = np.zeros(shape(block))
+        dense = np.array([sum((c * d.matrix() for c, d in zip(row, block, strict=True)), none) for row in wanted])
         found, rest = projection(dense)
         np.testing.assert_allclose(found, wanted, atol=1e-9)
         np.testing.assert_allclose(rest, 0, atol=1e-9)
@@ -42,7 +44,7 @@ def test_the_rest_is_orthogonal_and_the_projection_is_the_mean_over_the_group(sp
     for diagram in block:
         assert abs(((dense - near) * diagram.matrix()).sum()) < 1e-8
     g = random_element(space, rng, positional=True)
-    moved = dense[np.ix_(g.tensor_index(block.target.name), g.tensor_index(block.source.name))]
+    moved = matrix_of(g.inverse(), block.target.name) @ dense @ matrix_of(g, block.source.name)
     np.testing.assert_allclose(projection(moved[None])[0][0], found, atol=1e-9)
 
 

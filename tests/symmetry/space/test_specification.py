@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import symmetry
-from layergen.testing.strategies import weight_spaces
 from symmetry import SpecificationError, WeightSpace
+from symmetry.strategies import weight_spaces
 
 GOOD = """
 [sets]
