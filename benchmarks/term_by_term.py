@@ -17,7 +17,7 @@ from layergen import EquivariantLinear
 from layergen.plan.lowering import lower
 from layergen.plan.passes import optimised
 from layergen.plan.steps import Plan
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 from symmetry.space.layout import Layout, Leaf, Piece, Unflatten, take_apart
 
 __all__ = ["TermByTerm"]

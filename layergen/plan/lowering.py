@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
 from symmetry.language.errors import SpecificationError
-from symmetry.maps.diagrams import Core, Side, sides
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, check_limit
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.sides import Core, Side, sides
 from symmetry.space.layout import Piece
 
 __all__ = ["lower"]

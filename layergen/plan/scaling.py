@@ -11,7 +11,7 @@ import math
 from fractions import Fraction
 
 from layergen.plan.steps import Plan
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 from symmetry.space.layout import Piece
 
 __all__ = ["averaged", "coverage", "fan_in"]

@@ -68,10 +68,13 @@ class Block:
         """The pairs of pieces that the block is the direct sum of."""
         return list(product(targets(self.target), sources(self.source)))
 
-    def diagrams(self, *, limit: int = LIMIT) -> Iterator[Diagram]:
-        """The diagrams, one a dimension. Raises `SpecificationError` at once if there are more than `limit`."""
-        check_limit(self.dimension, limit, f"the block {self}")
-        return block_diagrams(self.target, self.source)
+    def diagrams(self, *, limit: int = LIMIT, opened: bool = False) -> Iterator[Diagram]:
+        """The diagrams, one a dimension; with `opened` one for all that differ in free values alone.
+
+        Raises `SpecificationError` at once if there are more than `limit`.
+        """
+        check_limit(self.diagram_count if opened else self.dimension, limit, f"the block {self}")
+        return block_diagrams(self.target, self.source, opened=opened)
 
     def __iter__(self) -> Iterator[Diagram]:
         return self.diagrams()

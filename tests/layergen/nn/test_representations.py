@@ -13,7 +13,6 @@ from torch import nn
 
 import layergen
 import symmetry
-from layergen.drawing.notation import open_diagrams
 from layergen.nn import Dropout, Gated, Metanet, NormPointwise, Pointwise
 from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
@@ -370,7 +369,7 @@ def test_spaces_and_metanetworks_pickle(space):
 def test_drawn_diagrams_are_the_blocks():
     maps = EquivariantMaps(MIXED)
     for block in maps.blocks:
-        drawn = list(open_diagrams(block))
+        drawn = list(block.diagrams(opened=True))
         assert len(drawn) == block.diagram_count
 
 
