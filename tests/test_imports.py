@@ -34,8 +34,10 @@ ROOMS = {
         "graphs",
     ],
     "layergen": [
+        "features",
         "plan",
         "emission",
+        "compiled",
         "linear",
         "stacking",
         "steerable",
@@ -45,6 +47,7 @@ ROOMS = {
         "tracing",
         "drawing",
         "cli",
+        "__main__",
     ],
 }
 """Each module imports from those before it only (and from its own room)."""
