@@ -10,8 +10,6 @@ from types import ModuleType
 from typing import Any
 from weakref import WeakValueDictionary, finalize
 
-from torch import nn
-
 from layergen.emission.generate import generate
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.weight_space import SCALAR

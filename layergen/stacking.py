@@ -112,7 +112,8 @@ def network_faults(state: Mapping[str, Any], first: Mapping[str, Any], space: We
             if is_weight(name, value) and not any(is_same(value, state.get(other)) for other in shapes):
                 yield f"{name!r} is not declared{hint(name, space)}"
         elif not is_dense(value):
-            yield f"{name!r} is no dense tensor but {value.layout if isinstance(value, Tensor) else type(value).__name__}"
+            kind = value.layout if isinstance(value, Tensor) else type(value).__name__
+            yield f"{name!r} is no dense tensor but {kind}"
         elif declared_shape(value, space[name]).shape != shapes[name]:
             yield f"{name!r} has shape {tuple(value.shape)}, declared {shapes[name]}"
         elif is_dense(other := first.get(name)):

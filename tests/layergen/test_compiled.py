@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import traceback
+import weakref
 
 import pytest
 import torch
@@ -38,11 +39,12 @@ def test_modules_are_released_with_the_layers_that_use_them():
     assert len(in_memory() - before) == 2 * (70 + 10)
     del layers[10:], heads
     assert len(in_memory() - before) == 2 * 10
-    kept = layers[0]
+    kept, modules = layers[0], [weakref.ref(layer.emitted.layer) for layer in layers]
     del layers
     x = features(kept.space, 1, 1, torch.float32)
     assert kept(x)["w"].shape == (1, 2, 3, 1)
     assert len(in_memory() - before) == 2
+    assert [module() is not None for module in modules] == [True] + [False] * 9
     del kept
     assert not in_memory() - before
 
