@@ -139,7 +139,7 @@ class InvariantLinear(EquivariantLinear):
     out_features
         Number of invariants, also called `out_channels`.
     bias, terms, rank, limit, device, dtype
-        As in `EquivariantLinear`, whose errors these are too.
+        As in `EquivariantLinear`, where the errors are listed too.
 
     Examples
     --------
