@@ -35,8 +35,10 @@ ROOMS = {
         "strategies",
     ],
     "layergen": [
+        "features",
         "plan",
         "emission",
+        "compiled",
         "linear",
         "stacking",
         "steerable",
@@ -46,6 +48,7 @@ ROOMS = {
         "tracing",
         "drawing",
         "cli",
+        "__main__",
     ],
 }
 """Each module imports from those before it only (and from its own room)."""

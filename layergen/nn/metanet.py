@@ -8,13 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layergen.linear import EquivariantLinear, Terms
+from layergen.linear import EquivariantLinear
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.fields import Companions, Gated
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Residual
-from symmetry.maps.equivariant_maps import LIMIT
+from symmetry.maps.equivariant_maps import LIMIT, Terms
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Metanet"]

@@ -4,6 +4,7 @@ from layergen.testing.checking import assert_equivariant, assert_invariant, chec
 from layergen.testing.coverage import coverage
 from layergen.testing.forms import FORMS, Form, adapted
 from layergen.testing.preservation import assert_function_preserved
+from layergen.testing.rank import by_emitted_rank
 from layergen.testing.reach import Coverage
 from layergen.testing.sensitivity import assert_no_more_symmetric, sensitivity
 from layergen.testing.strategies import features, group_elements, transpositions, weight_spaces
@@ -21,6 +22,7 @@ __all__ = [
     "assert_function_preserved",
     "assert_invariant",
     "assert_no_more_symmetric",
+    "by_emitted_rank",
     "check",
     "coverage",
     "features",

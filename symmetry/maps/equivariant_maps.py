@@ -20,10 +20,13 @@ from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 if TYPE_CHECKING:
     import sympy
 
-__all__ = ["LIMIT", "Block", "EquivariantMaps", "check_limit", "readable"]
+__all__ = ["LIMIT", "Block", "EquivariantMaps", "Terms", "check_limit", "readable"]
 
 LIMIT = 100_000
 """How many diagrams are listed by default; more are refused before a start is made."""
+
+Terms = str | Callable[[Tensor, Tensor], bool]
+"""Which blocks are kept: "all", "local", or those for which a predicate on (target, source) tensors is true."""
 
 
 def check_limit(count: int, limit: int, what: str) -> None:
@@ -117,7 +120,7 @@ class EquivariantMaps:
 
     source: WeightSpace
     target: WeightSpace
-    terms: str | Callable[[Tensor, Tensor], bool]
+    terms: Terms
     ranks: tuple[tuple[str, int], ...]
 
     def __init__(
@@ -125,7 +128,7 @@ class EquivariantMaps:
         source: WeightSpace,
         target: WeightSpace | None = None,
         *,
-        terms: str | Callable[[Tensor, Tensor], bool] = "all",
+        terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
     ) -> None:
         target = source if target is None else target
@@ -201,7 +204,7 @@ class EquivariantMaps:
         return symbolic_dimension(pair for block in self.blocks for pair in block.piece_pairs)
 
 
-def check_terms(terms: str | Callable[[Tensor, Tensor], bool]) -> str | Callable[[Tensor, Tensor], bool]:
+def check_terms(terms: Terms) -> Terms:
     """Return `terms` if it says which blocks to keep, else raise `SpecificationError`."""
     if not isinstance(terms, str) and callable(terms):
         return terms

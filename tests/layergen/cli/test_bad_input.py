@@ -103,7 +103,7 @@ def test_the_message_is_that_of_the_error(folder):
 def process(*arguments, stdout=subprocess.PIPE):
     """A command run through the entry point itself, as a shell would."""
     environment = {**os.environ, "PYTHONPATH": str(Path(layergen.__file__).parents[1])}
-    command = [sys.executable, "-m", "layergen.cli", *arguments]
+    command = [sys.executable, "-m", "layergen", *arguments]
     return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, check=False)
 
 

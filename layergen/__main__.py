@@ -1,4 +1,4 @@
-"""`python -m layergen.cli`, the same as the command `layergen`."""
+"""`python -m layergen`, the same as the command `layergen`."""
 
 from __future__ import annotations
 
