@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from symmetry.kinds.registry import KINDS
 from symmetry.maps.equivariant_maps import EquivariantMaps
-from symmetry.space.elements import GroupElement, acted_on, element, movers
+from symmetry.space.elements import GroupElement, element
+from symmetry.space.group import acted_on, movers
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["group_elements", "transpositions", "weight_spaces"]

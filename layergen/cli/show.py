@@ -11,7 +11,8 @@ from layergen.cli.parameters import Spec
 from symmetry.groups.groups import find_group
 from symmetry.kinds.indices import Index, PositionalIndex, RepresentationIndex
 from symmetry.maps.equivariant_maps import readable
-from symmetry.space.elements import group_order, lineage
+from symmetry.space.elements import group_order
+from symmetry.space.group import lineage
 from symmetry.space.specification import load
 from symmetry.space.weight_space import WeightSpace
 

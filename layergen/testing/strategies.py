@@ -13,7 +13,7 @@ from torch import Tensor
 
 from layergen.testing.subject import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
-from symmetry.space.elements import lineage
+from symmetry.space.group import lineage
 from symmetry.strategies import group_elements, transpositions, weight_spaces
 
 __all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]

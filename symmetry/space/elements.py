@@ -17,21 +17,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.kinds.action import Action, Part
+from symmetry.kinds.action import Part
 from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
-from symmetry.space.layout import Piece, take_apart
+from symmetry.space.group import acting, actions, lineage, movers
+from symmetry.space.layout import take_apart
+from symmetry.space.moving import images_on, multiplied
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = [
     "GroupElement",
-    "acted_on",
     "element",
     "generators",
     "group_order",
     "identity",
-    "lineage",
-    "movers",
     "random_element",
     "simple_elements",
 ]
@@ -143,21 +142,8 @@ class GroupElement:
         flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
         moved = np.empty(flat.size, dtype=np.intp)
         for piece, places in take_apart(tensor.layout, flat):
-            moved[places[self.piece_index(piece)].ravel()] = places.ravel()
+            moved[places[images_on(piece, self.parts)].ravel()] = places.ravel()
         return moved
-
-    def piece_index(self, piece: Piece) -> tuple[Indices, ...]:
-        """For each position of a piece, where its coordinate goes, over the grid of all index values."""
-        grid = np.indices(piece.shape)
-        return tuple(
-            grid[place] if where is None else where[tuple(grid[p] for p in chain(piece, place))]
-            for place, where in enumerate(self.images_along(piece))
-        )
-
-    def images_along(self, piece: Piece) -> Iterator[Indices | None]:
-        """For each position of a piece where its index's values go, None where they stay."""
-        for index in (position.index for position in piece.positions):
-            yield None if index.action is None else index.images(self.parts[index.action.name])
 
     def act(self, arrays: Mapping[str, Any], *, channels: bool = False) -> dict[str, Any]:
         """Move the entries of some tensors: `(*axes)`, or with `channels` features `(batch, *axes, channels)`.
@@ -175,73 +161,11 @@ class GroupElement:
             raise SpecificationError(
                 f"{kind} of shape {tuple(array.shape)} given", part=f'tensor "{name}"', remedy=f"its axes are {shape}"
             )
-        array = self.multiplied(name, array, lead=int(channels))
+        array = multiplied(self.space[name], array, self.parts, lead=int(channels))
         index = self.tensor_index(name)
         if not channels:
             return array.reshape(-1)[index].reshape(array.shape)
         return array.reshape(array.shape[0], index.size, array.shape[-1])[:, index].reshape(array.shape)
-
-    def multiplied(self, name: str, array: Any, lead: int) -> Any:
-        """A tensor's entries times what the element multiplies them with, before they are moved.
-
-        `lead` dimensions come before the tensor's axes. Whole numbers become floating-point ones where they have to.
-        """
-        factors = [
-            (piece, place, *found)
-            for piece in self.space[name].pieces
-            for place in range(len(piece.positions))
-            if (found := self.multipliers(piece, place)) is not None
-        ]
-        if not factors:
-            return array
-        array = floating_copy(array)
-        pieces = dict(take_apart(self.space[name].layout, array, lead))
-        for piece, place, values, is_matrix in factors:
-            part, dims = pieces[piece], [lead + above for above in chain(piece, place)]
-            like: Any = values if isinstance(part, np.ndarray) else part.new_tensor(values)
-            if is_matrix:
-                part[...] = along(part, like, dims)
-            else:
-                order = tuple(np.argsort(dims))
-                shape = [part.shape[dim] if dim in dims else 1 for dim in range(part.ndim)]
-                part *= (like.transpose(order) if isinstance(part, np.ndarray) else like.permute(order)).reshape(shape)
-        return array
-
-    def multipliers(self, piece: Piece, place: int) -> tuple[NDArray[np.float64], bool] | None:
-        """The factors, or the matrices (then with True), by which the element acts along a position of a piece."""
-        index, charge = piece.positions[place].index, piece.positions[place].charge
-        if index.action is None:
-            return None
-        part = self.parts[index.action.name]
-        if (matrices := index.matrices(part, charge)) is not None:
-            return matrices, True
-        factors = index.factors(part, charge)
-        return None if factors is None else (factors, False)
-
-
-def along(array: Any, matrices: Any, dims: list[int]) -> Any:
-    """An array with matrices `(*parents, value, value)` applied along the last of `dims`, those before the parents."""
-    import importlib
-
-    module = np if isinstance(array, np.ndarray) else importlib.import_module("torch")
-    axes, fresh = list(range(array.ndim)), array.ndim
-    out = [fresh if axis == dims[-1] else axis for axis in axes]
-    return module.einsum(array, axes, matrices, [*dims[:-1], fresh, dims[-1]], out)
-
-
-def floating_copy(array: Any) -> Any:
-    """A contiguous copy of an array, of numpy or torch, whose entries are real or complex numbers."""
-    if isinstance(array, np.ndarray):
-        return np.array(array, dtype=array.dtype if np.issubdtype(array.dtype, np.inexact) else float, order="C")
-    return (array if array.is_floating_point() or array.is_complex() else array.float()).contiguous().clone()
-
-
-def chain(piece: Piece, place: int) -> list[int]:
-    """The places of a position's parents, outermost first, and its own."""
-    found = [place]
-    while (above := piece.positions[found[0]].parent) is not None:
-        found.insert(0, above)
-    return found
 
 
 def image_of(index: Index, parts: Mapping[str, Part]) -> Indices:
@@ -252,49 +176,12 @@ def image_of(index: Index, parts: Mapping[str, Part]) -> Indices:
     return where
 
 
-def acted_on(space: WeightSpace) -> dict[str, list[Index]]:
-    """The indices that each group acts on, by the name of the group's part."""
-    found: dict[str, list[Index]] = {}
-    for index in space.indices:
-        if index.action is not None:
-            found.setdefault(index.action.name, []).append(index)
-    return found
-
-
-def acting(space: WeightSpace) -> dict[str, tuple[Action, tuple[int, ...]]]:
-    """What acts on a space, by the names of the parts, with the sizes of the parents of what it acts on."""
-    return {
-        name: (action, tuple(space.index(above).size for above in lineage(space, indices[0].name)[:-1]))
-        for name, indices in acted_on(space).items()
-        if (action := indices[0].action) is not None
-    }
-
-
-def actions(space: WeightSpace) -> dict[str, Action]:
-    """What acts on a space, by the names of the parts."""
-    return {name: action for name, (action, _) in acting(space).items()}
-
-
-def movers(space: WeightSpace, *, positional: bool) -> dict[str, tuple[Action, tuple[int, ...]]]:
-    """What acts on a space; what only the derivation permutes, told apart by an embedding, if asked for."""
-    still = {name for name, indices in acted_on(space).items() if all(index.embedded for index in indices)}
-    return {name: found for name, found in acting(space).items() if positional or name not in still}
-
-
 def frozen(parts: Mapping[str, Part]) -> Mapping[str, Part]:
     """The parts, arrays made read-only, in a read-only mapping."""
     for part in parts.values():
         if isinstance(part, np.ndarray):
             part.flags.writeable = False
     return MappingProxyType(dict(parts))
-
-
-def lineage(space: WeightSpace, name: str) -> list[str]:
-    """A set with its parents, outermost first."""
-    chain = [name]
-    while (parent := space.index(chain[0]).parent) is not None:
-        chain.insert(0, parent)
-    return chain
 
 
 def identity(space: WeightSpace) -> GroupElement:
