@@ -16,7 +16,6 @@ from layergen.testing.subject import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
 from symmetry.groups.groups import find_group
 from symmetry.maps.equivariant_maps import EquivariantMaps
-from symmetry.space.elements import lineage
 
 __all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]
 
@@ -77,9 +76,9 @@ def draw_axes(draw: st.DrawFn, pool: Sequence[str], parents: dict[str, str | Non
         case "product":
             return f"({axes})"
         case "sum":
-            return f"({axes} + {draw(st.sampled_from(['2', 'h', '(h 2)', 'h h']))})"
+            return f"(({axes}) + {draw(st.sampled_from(['2', 'h', '(h 2)', 'h h']))})"
         case "inner sum":
-            return f"(h ({axes} + 2)) h"
+            return f"(h (({axes}) + 2)) h"
         case _:
             return axes
 
@@ -144,7 +143,7 @@ def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = Fa
         if move == "transposition":
             parts[index.name] = transposition(space, index, number % transposition_count(space, index))
         elif move == "random":
-            sizes = copies(space, index)
+            sizes = space.copies(index)
             rows = np.broadcast_to(np.arange(index.size), (*sizes, index.size))
             parts[index.name] = np.random.default_rng(number).permuted(rows, axis=-1)
     return element(space, parts | {name: turn(name, draw(st.integers(0, 2**16))) for name in space.groups})
@@ -164,14 +163,9 @@ def movable(space: WeightSpace, *, positional: bool = False) -> list[Index]:
     return [index for index in space.indices if index.size > 1 and isinstance(index, kinds)]
 
 
-def copies(space: WeightSpace, index: Index) -> tuple[int, ...]:
-    """The sizes of a nested set's parents: it has one copy for each of their elements."""
-    return tuple(space.index(name).size for name in lineage(space, index.name)[:-1])
-
-
 def transposition_count(space: WeightSpace, index: Index) -> int:
     """How many pairs of elements, within one copy, there are."""
-    return math.prod(copies(space, index)) * math.comb(index.size, 2)
+    return math.prod(space.copies(index)) * math.comb(index.size, 2)
 
 
 def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.intp]:
@@ -181,7 +175,7 @@ def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.i
     while pair >= index.size - 1 - low:
         pair -= index.size - 1 - low
         low += 1
-    part = np.broadcast_to(np.arange(index.size), (*copies(space, index), index.size)).copy()
+    part = np.broadcast_to(np.arange(index.size), (*space.copies(index), index.size)).copy()
     part.reshape(-1, index.size)[copy, [low, low + 1 + pair]] = low + 1 + pair, low
     return part
 
