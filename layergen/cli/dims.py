@@ -91,7 +91,7 @@ def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
 def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
     """The dimension in the free sizes, and whether it holds at the sizes that are declared."""
     expression = maps.symbolic_dimension()
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    sizes = maps.sizes
     value = expression.subs({symbol: sizes[symbol.name] for symbol in expression.free_symbols})
     with every_digit():
         return str(expression), int(value) == maps.dimension

@@ -50,11 +50,23 @@ class Index:
     """Whether nothing acts on it."""
     paired: ClassVar[bool] = False
     """Whether a diagram joins it to its like on the other side, and to nothing else."""
+    nests: ClassVar[bool] = False
+    """Whether others may be nested within it."""
 
     @property
     def parent(self) -> str | None:
         """Name of the set that this index is nested in, if any."""
         return None
+
+    @property
+    def group_name(self) -> str | None:
+        """Name of the group that acts on it together with all other indices of that group, if any."""
+        return None
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        """The sizes of the dimensions that an axis over it alone has in a network."""
+        return (self.size,)
 
     @classmethod
     def declared(cls, name: str, declaration: Any) -> Index:
@@ -89,6 +101,7 @@ class SetIndex(Index):
 
     section: ClassVar[str] = "sets"
     permuted: ClassVar[bool] = True
+    nests: ClassVar[bool] = True
 
     @property
     def parent(self) -> str | None:
@@ -173,6 +186,15 @@ class RepresentationIndex(Index):
 
     def of_size(self, size: int) -> Any:
         return {"group": self.group, "representation": self.representation, "size": size}
+
+    @property
+    def group_name(self) -> str:
+        return self.group
+
+    @property
+    def stored(self) -> tuple[int, ...]:
+        side = self.acting.side
+        return (side, side) if side else (self.size,)
 
     def invariant(self, charge: int = 1) -> Invariant:
         return Invariant.ENTRY if self.acting.permutes else Invariant.LENGTH

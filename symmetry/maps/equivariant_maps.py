@@ -138,6 +138,11 @@ class EquivariantMaps:
         return f"EquivariantMaps({sizes}{restriction})"
 
     @property
+    def sizes(self) -> dict[str, int]:
+        """Size of each index of either side by name."""
+        return self.source.sizes | self.target.sizes
+
+    @property
     def restriction(self) -> str:
         """What is left out of the whole space, in words; empty for the whole space."""
         parts = []

@@ -8,7 +8,6 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from symmetry.kinds.indices import KINDS
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
@@ -33,13 +32,6 @@ def parse(text: str) -> WeightSpace:
     {'0.weight': (32, 2), '0.bias': (32,)}
     """
     sections = read_toml(text)
-    known = [kind.section for kind in KINDS] + ["tensors"]
-    for section in sections:
-        if section not in known:
-            raise SpecificationError(
-                f"unknown section [{section}]",
-                remedy="sections: " + ", ".join(f"[{name}]" for name in known),
-            )
     if "tensors" not in sections:
         raise SpecificationError(
             "there is no [tensors] section", remedy='add one, with lines such as "0.weight" = "h1 x"'

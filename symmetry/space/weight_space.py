@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
-from symmetry.kinds.indices import KINDS, FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
-from symmetry.language.axes import Atom, Expression, Product, parse_axes, print_axes
+from symmetry.kinds import indices as kinds
+from symmetry.kinds.indices import Index
+from symmetry.language.axes import Atom, Expression, atoms, parse_axes, print_axes
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name
 from symmetry.space.layout import Layout, Piece, expression_size, leaves, make_layout
+from symmetry.space.reading import observed_sizes
 
 __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 
@@ -56,19 +59,16 @@ class WeightSpace:
 
     def __init__(
         self,
+        /,
         tensors: Mapping[str, str],
         *,
         sets: Mapping[str, Any] | None = None,
         free: Mapping[str, int] | None = None,
         positional: Mapping[str, int] | None = None,
         representations: Mapping[str, Any] | None = None,
+        **sections: Mapping[str, Any] | None,
     ) -> None:
-        sections: dict[type[Index], Mapping[str, Any] | None] = {
-            SetIndex: sets,
-            FreeIndex: free,
-            PositionalIndex: positional,
-            RepresentationIndex: representations,
-        }
+        sections |= {"sets": sets, "free": free, "positional": positional, "representations": representations}
         indices = declared_indices(sections)
         built = tuple(make_tensor(name, axes, indices) for name, axes in check_tensors(tensors).items())
         check_used(indices, built)
@@ -101,7 +101,7 @@ class WeightSpace:
     def __str__(self) -> str:
         """The canonical specification, as TOML."""
         lines = []
-        for kind in KINDS:
+        for kind in kinds.KINDS:
             declared = [index for index in self.indices if type(index) is kind]
             if declared:
                 lines.append(f"[{kind.section}]")
@@ -122,13 +122,18 @@ class WeightSpace:
 
     @property
     def groups(self) -> tuple[str, ...]:
-        """Names of the groups that act on representation indices."""
-        return tuple(dict.fromkeys(i.group for i in self.indices if isinstance(i, RepresentationIndex)))
+        """Names of the groups that act on several indices together."""
+        return tuple(dict.fromkeys(index.group_name for index in self.indices if index.group_name is not None))
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each tensor by name."""
         return {tensor.name: tensor.shape for tensor in self.tensors}
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Size of each index by name."""
+        return {index.name: index.size for index in self.indices}
 
     def index(self, name: str) -> Index:
         """The index of that name."""
@@ -137,6 +142,48 @@ class WeightSpace:
                 return index
         known = ", ".join(index.name for index in self.indices) or "none"
         raise SpecificationError(f"there is no index {name!r}", remedy=f"indices: {known}")
+
+    def lineage(self, index: Index) -> tuple[Index, ...]:
+        """An index after the sets that it is nested in, outermost first.
+
+        >>> space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 4, "within": "head"}})
+        >>> [ancestor.name for ancestor in space.lineage(space.index("dk"))]
+        ['head', 'dk']
+        """
+        return (index,) if index.parent is None else (*self.lineage(self.index(index.parent)), index)
+
+    def copies(self, index: Index) -> tuple[int, ...]:
+        """The sizes of the sets that an index is nested in, outermost first: it has as many copies as their product.
+
+        >>> space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 4, "within": "head"}})
+        >>> space.copies(space.index("dk")), space.copies(space.index("head"))
+        ((2,), ())
+        """
+        return tuple(ancestor.size for ancestor in self.lineage(index)[:-1])
+
+    def observed(self, shapes: Mapping[str, Sequence[int]]) -> WeightSpace:
+        """The space with the sizes that arrays over its tensors show.
+
+        Parameters
+        ----------
+        shapes
+            The lengths of the axes of each tensor, by its name.
+
+        Returns
+        -------
+        WeightSpace
+            The space at other widths. A set that maps from the space to itself cannot read (it is below its order, or
+            the axes leave it open) stays at its declared size.
+
+        Examples
+        --------
+        >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 32}, free={"x": 2})
+        >>> space.observed({"w": (64, 2), "b": (64,)}).sizes
+        {'h': 64, 'x': 2}
+        """
+        if all(tuple(shapes[tensor.name]) == tensor.shape for tensor in self):
+            return self
+        return resized(self, tuple(observed_sizes(self, shapes).items()))
 
     def resized(self, sizes: Mapping[str, int]) -> WeightSpace:
         """The same space with other sizes for some of its indices.
@@ -150,10 +197,16 @@ class WeightSpace:
 
     def declarations(self, sizes: Mapping[str, int]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
         """The tensors' axes and the sections of the indices, some at other sizes, as `WeightSpace` takes them."""
-        sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
+        sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in kinds.KINDS}
         for index in self.indices:
             sections[index.section][index.name] = index.of_size(sizes.get(index.name, index.size))
         return {tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, sections
+
+
+@lru_cache(maxsize=256)
+def resized(space: WeightSpace, sizes: tuple[tuple[str, int], ...]) -> WeightSpace:
+    """`space.resized`, remembered."""
+    return space.resized(dict(sizes))
 
 
 def remade(tensors: Mapping[str, str], sections: Mapping[str, Mapping[str, Any]]) -> WeightSpace:
@@ -169,7 +222,7 @@ def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
     """
     if source == target:
         return source
-    sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in KINDS}
+    sections: dict[str, dict[str, Any]] = {kind.section: {} for kind in kinds.KINDS}
     for index in (*source.indices, *target.indices):
         sections[index.section][index.name] = index.of_size(index.size)
     tensors = {f"source: {tensor.name}": print_axes(tensor.axes) for tensor in source}
@@ -177,10 +230,16 @@ def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
     return WeightSpace(tensors, **sections)
 
 
-def declared_indices(sections: Mapping[type[Index], Mapping[str, Any] | None]) -> dict[str, Index]:
+def declared_indices(sections: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Index]:
     """Every declared index by name; raises for a bad declaration, a name declared twice, a bad parent."""
+    known = [kind.section for kind in kinds.KINDS]
+    for section in sections:
+        if section not in known:
+            names = ", ".join(f"[{name}]" for name in (*known, "tensors"))
+            raise SpecificationError(f"unknown section [{section}]", remedy=f"sections: {names}")
     found: dict[str, Index] = {}
-    for kind, declarations in sections.items():
+    for kind in kinds.KINDS:
+        declarations = sections.get(kind.section)
         if not isinstance(declarations or {}, Mapping):
             raise SpecificationError(
                 f"{declarations!r} is not a table of sizes", part=f"[{kind.section}]", remedy="write name = size"
@@ -199,29 +258,29 @@ def declared_indices(sections: Mapping[type[Index], Mapping[str, Any] | None]) -
             found[name] = index
     check_parents(found)
     for index in found.values():
-        if isinstance(index, RepresentationIndex) and index.group in found:
+        if index.group_name in found:
             raise SpecificationError(
-                f"{index.group!r} is the name of a group and of an index", remedy="give the index another name"
+                f"{index.group_name!r} is the name of a group and of an index", remedy="give the index another name"
             )
     return found
 
 
-def check_parents(indices: Mapping[str, Index]) -> None:
+def check_parents(declared: Mapping[str, Index]) -> None:
     """Raise `SpecificationError` unless every nested set leads up to a set that is not nested."""
-    for index in indices.values():
-        chain = [index.name]
-        while (parent := indices[chain[-1]].parent) is not None:
-            if not isinstance(indices.get(parent), SetIndex):
-                known = ", ".join(name for name, other in indices.items() if isinstance(other, SetIndex))
+    for index in declared.values():
+        part, chain = f"[{index.section}]", [index.name]
+        while (parent := declared[chain[-1]].parent) is not None:
+            if parent not in declared or not declared[parent].nests:
+                known = ", ".join(name for name, other in declared.items() if other.nests)
                 raise SpecificationError(
                     f"{chain[-1]!r} is nested within {parent!r}, which is not a set",
-                    part="[sets]",
+                    part=part,
                     remedy=f"sets: {known}",
                 )
             if parent in chain:
                 raise SpecificationError(
                     f"nested sets form a cycle: {' within '.join([*chain, parent])}",
-                    part="[sets]",
+                    part=part,
                     remedy="a nested set lies, through its parents, within a set that is not nested",
                 )
             chain.append(parent)
@@ -244,10 +303,11 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
     """The tensor that `name = axes_text` declares; every fault in it is shown in its place."""
     try:
         axes = parse_axes(axes_text)
-        for atom in atoms(axes):
+        for atom in atoms(*axes):
             if atom.name and atom.name not in indices:
                 raise undeclared(atom, indices)
-        shape = tuple(expression_size(axis, indices) for axis in axes)
+        sizes = {atom.name: indices[atom.name].size for atom in atoms(*axes) if atom.name}
+        shape = tuple(expression_size(axis, sizes) for axis in axes)
         layout = make_layout(name, axes, indices)
         pieces = tuple(leaves(layout))
     except SpecificationError as error:
@@ -255,25 +315,11 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
         raise SpecificationError(
             error.fault, part=f'tensor "{name}"', text=text, start=error.start, end=error.end, remedy=error.remedy
         ) from None
-    stored = tuple(size for axis in axes for size in stored_sizes(axis, indices))
+    whole = (indices.get(axis.name) if isinstance(axis, Atom) else None for axis in axes)
+    stored = tuple(
+        length for index, size in zip(whole, shape, strict=True) for length in (index.stored if index else (size,))
+    )
     return Tensor(name, axes, shape, layout, pieces, stored)
-
-
-def stored_sizes(axis: Expression, indices: Mapping[str, Index]) -> tuple[int, ...]:
-    """The sizes that an axis has in a network: two for a pixel grid."""
-    index = indices.get(axis.name) if isinstance(axis, Atom) else None
-    if isinstance(index, RepresentationIndex) and index.acting.side:
-        return index.acting.side, index.acting.side
-    return (expression_size(axis, indices),)
-
-
-def atoms(expressions: Iterable[Expression]) -> Iterator[Atom]:
-    """Every atom of some expressions, from left to right."""
-    for expression in expressions:
-        if isinstance(expression, Atom):
-            yield expression
-        else:
-            yield from atoms(expression.items if isinstance(expression, Product) else expression.terms)
 
 
 def undeclared(atom: Atom, indices: Mapping[str, Index]) -> SpecificationError:
@@ -288,7 +334,7 @@ def undeclared(atom: Atom, indices: Mapping[str, Index]) -> SpecificationError:
 
 def check_used(indices: Mapping[str, Index], tensors: Iterable[Tensor]) -> None:
     """Raise `SpecificationError` if an index occurs in no tensor."""
-    used = {atom.name for tensor in tensors for atom in atoms(tensor.axes)}
+    used = {atom.name for tensor in tensors for atom in atoms(*tensor.axes)}
     for name, index in indices.items():
         if name not in used:
             raise SpecificationError(
