@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from symmetry.kinds.indices import RepresentationIndex
 from symmetry.language.errors import SpecificationError
-from symmetry.maps.counting import block_count
 from symmetry.maps.diagrams import Diagram, block_diagrams
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 
@@ -56,12 +54,12 @@ class Block:
     @property
     def dimension(self) -> int:
         """The exact dimension, for sets of every size."""
-        return sum(piece_dimension((target, source)) for target, source in self.piece_pairs)
+        return total([self.target], [self.source], weight=free_size)
 
     @property
     def diagram_count(self) -> int:
         """The number of diagrams with free values left open."""
-        return sum(block_count(pair) for pair in self.piece_pairs)
+        return total([self.target], [self.source], weight=one)
 
     @property
     def piece_pairs(self) -> list[tuple[Piece, Piece]]:
@@ -78,12 +76,6 @@ class Block:
 
     def __str__(self) -> str:
         return f"{self.target} <- {self.source}"
-
-
-@cache
-def piece_dimension(pieces: Sequence[Piece], *, bounded: bool = True) -> int:
-    """Dimension of the invariants of a product of pieces: diagrams times free values."""
-    return block_count(pieces, bounded=bounded) * math.prod(piece.free_size for piece in pieces)
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -155,27 +147,31 @@ class EquivariantMaps:
         """Whether the block from `source` to `target` is among the maps."""
         if callable(self.terms):
             return bool(self.terms(target, source))
-        return self.terms == "all" or target == source or bool(sets_of(target) & sets_of(source))
+        return self.terms == "all" or target == source or bool(movers(target) & movers(source))
 
     @property
     def dimension(self) -> int:
         """The exact dimension: parameters a channel pair."""
-        return sum(block.dimension for block in self.blocks)
+        return self.total(free_size)
 
     @property
     def bias_dimension(self) -> int:
         """The exact dimension of the equivariant biases: parameters an output channel."""
-        return sum(block.dimension for block in self.bias_blocks)
+        return total(self.target, SCALAR, weight=free_size)
 
     @property
     def blocks(self) -> Iterator[Block]:
         """Every block that is included, targets in order and sources in order within them."""
-        return (
-            Block(target, source)
-            for target in self.target
-            for source in self.source
-            if self.terms == "all" or self.includes(target, source)
-        )
+        near: dict[str, dict[int, Tensor]] = {}
+        for number, source in enumerate(self.source if self.terms == "local" else ()):
+            for name in (source.name, *movers(source)):
+                near.setdefault(name, {})[number] = source
+        for target in self.target:
+            sources: Iterable[Tensor] = self.source
+            if self.terms == "local":  # of many tensors only those that may share something are looked at
+                found = {n: t for name in (target.name, *movers(target)) for n, t in near.get(name, {}).items()}
+                sources = (found[number] for number in sorted(found))
+            yield from (Block(target, source) for source in sources if self.includes(target, source))
 
     @property
     def bias_blocks(self) -> Iterator[Block]:
@@ -185,7 +181,15 @@ class EquivariantMaps:
     @property
     def diagram_count(self) -> int:
         """The number of diagrams of all blocks and biases, free values left open."""
-        return sum(block.diagram_count for block in (*self.blocks, *self.bias_blocks))
+        return self.total(one) + total(self.target, SCALAR, weight=one)
+
+    def total(self, weight: Callable[[Piece], int], *, bounded: bool = True) -> int:
+        """The number of diagrams of all blocks, each counted so often as its two pieces weigh."""
+        if callable(self.terms):
+            blocks = ((block.target, block.source) for block in self.blocks)
+            return sum(total([target], [source], weight=weight, bounded=bounded) for target, source in blocks)
+        local = self.terms == "local"
+        return total(self.target, self.source, local=local, weight=weight, bounded=bounded)
 
     def block(self, target: str, source: str) -> Block:
         """The block from tensor `source` to tensor `target`."""
@@ -200,7 +204,7 @@ class EquivariantMaps:
         """
         from symmetry.maps.symbolic import symbolic_dimension
 
-        return symbolic_dimension(pair for block in self.blocks for pair in block.piece_pairs)
+        return symbolic_dimension(self)
 
 
 def check_terms(terms: str | Callable[[Tensor, Tensor], bool]) -> str | Callable[[Tensor, Tensor], bool]:
@@ -225,14 +229,6 @@ def check_ranks(rank: int | Mapping[Any, Any] | None) -> tuple[tuple[str, int], 
 
 def predicate_name(predicate: Callable[[Tensor, Tensor], bool]) -> str:
     return f"by {getattr(predicate, '__name__', type(predicate).__name__)}"
-
-
-@cache
-def sets_of(tensor: Tensor) -> frozenset[str]:
-    """Names of the sets over which a tensor runs, and of the groups that act on its representation indices."""
-    indices = [position.index for piece in tensor.pieces for position in piece.positions]
-    sets = frozenset(index.name for index in indices if index.permuted)
-    return sets | {index.group for index in indices if isinstance(index, RepresentationIndex)}
 
 
 def check_shared(source: WeightSpace, target: WeightSpace) -> None:
