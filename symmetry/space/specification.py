@@ -39,8 +39,32 @@ def parse(text: str) -> WeightSpace:
     return WeightSpace(**sections)
 
 
+DEEPEST = 50
+"""Parts of a key that are read; reading a key takes time with the square of them, and three have a meaning."""
+LONG_KEY = re.compile(
+    rf"""
+    "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]*     # in text and comments dots are dots
+    | (?P<key> (?: [\w-]+ [ \t]* \. [ \t]* ){{{DEEPEST},}} )
+    | [\w-]+
+    """,
+    re.VERBOSE,
+)
+
+
+def check_keys(text: str) -> None:
+    """Raise `SpecificationError` for a key in so many parts that reading it would take long."""
+    for match in LONG_KEY.finditer(text):
+        if match["key"]:
+            line = text.count("\n", 0, match.start()) + 1
+            raise SpecificationError(
+                f"line {line} has a key of more than {DEEPEST} parts",
+                remedy='a key with dots stands in quotes, as in "0.weight" = "h1 x"',
+            )
+
+
 def read_toml(text: str) -> dict[str, Any]:
     """The tables of a TOML text; its syntax errors get a caret of ours."""
+    check_keys(text)
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
