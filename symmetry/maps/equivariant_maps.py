@@ -9,6 +9,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from symmetry.language.errors import SpecificationError
+from symmetry.maps.cores import check_core, core_sets
 from symmetry.maps.diagrams import Diagram, block_diagrams
 from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.totals import free_size, movers, one, total
@@ -43,7 +44,7 @@ class Block:
     """The equivariant maps from one tensor to one tensor. Iterating it gives its diagrams, a basis.
 
     >>> space = WeightSpace({"w": "h h"}, sets={"h": 3})
-    >>> block = EquivariantMaps(space).block("w", "w")
+    >>> block = EquivariantMaps(space).block(target="w", source="w")
     >>> block.dimension, len(list(block))
     (14, 14)
     """
@@ -67,7 +68,10 @@ class Block:
         return list(product(targets(self.target), sources(self.source)))
 
     def diagrams(self, *, limit: int = LIMIT) -> Iterator[Diagram]:
-        """The diagrams, one a dimension. Raises `SpecificationError` at once if there are more than `limit`."""
+        """The diagrams, as many as the dimension.
+
+        Raises `SpecificationError` at once, before any is made, if there are more than `limit`.
+        """
         check_limit(self.dimension, limit, f"the block {self}")
         return block_diagrams(self.target, self.source)
 
@@ -80,11 +84,43 @@ class Block:
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class EquivariantMaps:
-    """All linear maps from `source` to `target` (by default to itself) that commute with the permutations.
+    """All linear maps from `source` to `target` that commute with the symmetries of the neurons.
 
-    Sets of the same name in both are the same set. Raises `SpecificationError` if such a name is declared
-    differently in the two.
+    Sets of one name in both are the same set. The maps are the direct sum of blocks, one for each pair of a target and
+    a source tensor; a block's basis is its diagrams, and a layer has one parameter for each of them and each pair of
+    channels. Two restrictions bound what grows with the square of the number of tensors: `terms` leaves out blocks,
+    `rank` bounds the rank of the matrices that the layer multiplies with.
 
+    Parameters
+    ----------
+    source
+        The space of the features that the maps read.
+    target
+        The space of the features that they write: by default `source`; `SCALAR` for the invariants.
+    terms
+        Which blocks are kept. `"all"`; `"local"`: those between tensors that share a set or a group, and from each
+        tensor to itself; a predicate: those of which `terms(target tensor, source tensor)` is true.
+    rank
+        For some cores, a bound on the rank of the matrix, `(free values of the pools · in_channels)` by `(free values
+        of the spreads · out_channels)`, that takes all pooled features over the core to all that are spread from it.
+        `{"": 8}` bounds that of the scalar core, `{"h2 h1": 4}` that of a core by its sets in any order; an integer
+        stands for the scalar core. A bound that the matrix does not reach changes nothing. Maps of bounded rank are no
+        linear space: `dimension` is then that of the space they lie in.
+
+    Raises
+    ------
+    SpecificationError
+        If an index of one name is declared differently in the two spaces, or if `rank` names a core that no diagram
+        has; the message lists the cores.
+
+    References
+    ----------
+    Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019 (diagrams as a basis);
+    Zhou et al., "Permutation equivariant neural functionals", NeurIPS 2023, and Navon et al., "Equivariant
+    architectures for learning in deep weight spaces", ICML 2023 (the maps of perceptrons).
+
+    Examples
+    --------
     >>> space = WeightSpace({"0.weight": "h x", "0.bias": "h", "2.weight": "y h", "2.bias": "y"},
     ...                     sets={"h": 32}, free={"x": 2, "y": 1})
     >>> maps = EquivariantMaps(space)
@@ -92,13 +128,6 @@ class EquivariantMaps:
     (41, 5)
     >>> EquivariantMaps(space, SCALAR).dimension      # invariants
     5
-
-    Two restrictions bound what grows with the square of the number of tensors. `terms="local"` keeps the blocks
-    between tensors that share a set or a group, and from each tensor to itself; a predicate on (target, source)
-    tensors keeps those it is true for. `rank` bounds the rank of the matrix A_κ of chosen cores: `{"": 8}` that of the
-    scalar core, `{"h2 h1": 4}` that of a core by its sets; an integer stands for the scalar core. Maps of bounded rank
-    are no linear space: `dimension` is then that of the space they lie in.
-
     >>> maps = EquivariantMaps(space, terms="local", rank=8)
     >>> maps.dimension, maps.restriction
     (33, 'terms local, rank of core () at most 8')
@@ -123,6 +152,8 @@ class EquivariantMaps:
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "terms", check_terms(terms))
         object.__setattr__(self, "ranks", check_ranks(rank))
+        for core, _ in self.ranks:
+            check_core(self, core)
 
     def __repr__(self) -> str:
         restriction = f", {self.restriction}" if self.restriction else ""
@@ -183,8 +214,11 @@ class EquivariantMaps:
         """The number of diagrams of all blocks and biases, free values left open."""
         return self.total(one) + total(self.target, SCALAR, weight=one)
 
-    def total(self, weight: Callable[[Piece], int], *, bounded: bool = True) -> int:
-        """The number of diagrams of all blocks, each counted so often as its two pieces weigh."""
+    def total(self, weight: Callable[[Piece], Any], *, bounded: bool = True) -> Any:
+        """The number of diagrams of all blocks, each counted so often as its two pieces weigh: `symmetry.maps.totals`.
+
+        A number, or a polynomial where weights are.
+        """
         if callable(self.terms):
             blocks = ((block.target, block.source) for block in self.blocks)
             return sum(total([target], [source], weight=weight, bounded=bounded) for target, source in blocks)
@@ -192,7 +226,24 @@ class EquivariantMaps:
         return total(self.target, self.source, local=local, weight=weight, bounded=bounded)
 
     def block(self, target: str, source: str) -> Block:
-        """The block from tensor `source` to tensor `target`."""
+        """The block from tensor `source` to tensor `target`.
+
+        Parameters
+        ----------
+        target, source
+            Names of a tensor of the target space and of one of the source space; say which by keyword.
+
+        Raises
+        ------
+        SpecificationError
+            If there is no such tensor; the message lists those that there are.
+
+        Examples
+        --------
+        >>> space = WeightSpace({"w": "y h", "b": "y"}, sets={"h": 32}, free={"y": 10})
+        >>> EquivariantMaps(space).block(target="b", source="w").dimension
+        100
+        """
         return Block(self.target[target], self.source[source])
 
     def symbolic_dimension(self) -> sympy.Expr:
@@ -221,9 +272,13 @@ def check_terms(terms: str | Callable[[Tensor, Tensor], bool]) -> str | Callable
 def check_ranks(rank: int | Mapping[Any, Any] | None) -> tuple[tuple[str, int], ...]:
     """The ranks by core, each core's sets in the order given; raises `SpecificationError` unless they are positive."""
     ranks = {} if rank is None else rank if isinstance(rank, Mapping) else {"": rank}
+    seen: set[tuple[str, ...]] = set()
     for core, bound in ranks.items():
         if not isinstance(core, str) or isinstance(bound, bool) or not isinstance(bound, int) or bound < 1:
             raise SpecificationError(f"rank {bound!r} of core {core!r}", remedy='ranks are integers, as in {"": 8}')
+        if core_sets(core) in seen:
+            raise SpecificationError(f"core {core!r} has two ranks", remedy="the order of its sets plays no part")
+        seen.add(core_sets(core))
     return tuple((" ".join(core.split()), bound) for core, bound in ranks.items())
 
 
