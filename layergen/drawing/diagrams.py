@@ -53,7 +53,7 @@ def partition_diagrams(block: Block) -> Figure:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32}))
-    >>> len(partition_diagrams(maps.block("w", "w")).axes)
+    >>> len(partition_diagrams(maps.block(target="w", source="w")).axes)
     1
     """
     diagrams = list(islice(open_diagrams(block), SHOWN))
@@ -70,7 +70,7 @@ def diagram_gallery(groups: Mapping[str, Sequence[Diagram]]) -> Figure:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 32}))
-    >>> len(diagram_gallery({"missing": list(maps.block("w", "b"))}).axes)
+    >>> len(diagram_gallery({"missing": list(maps.block(target="w", source="b"))}).axes)
     1
     """
     opened = {(group, opened_diagram(diagram)): None for group, diagrams in groups.items() for diagram in diagrams}

@@ -66,7 +66,7 @@ def open_diagrams(block: Block) -> Iterator[OpenDiagram]:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> space = WeightSpace({"w": "h x"}, sets={"h": 8}, free={"x": 2})
-    >>> [str(diagram) for diagram in open_diagrams(EquivariantMaps(space).block("w", "w"))]
+    >>> [str(diagram) for diagram in open_diagrams(EquivariantMaps(space).block(target="w", source="w"))]
     ["[h x] ← [h x']", "[h x] ← [h' x']"]
     """
     check_limit(block.diagram_count, LIMIT, f"the block {block}")

@@ -19,7 +19,8 @@ def orders(maps: EquivariantMaps) -> dict[str, int]:
 
 def readings(maps: EquivariantMaps) -> tuple[list[Reading], list[str]]:
     """How a layer reads the sets' sizes from its input, in order, and the sets that stay at their declared sizes."""
-    return reading.readings(maps.source, maps.target)
+    found, stay = reading.readings(maps.source, maps.target)
+    return found, list(stay)
 
 
 def observed_space(space: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> WeightSpace:

@@ -9,12 +9,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from symmetry.language.axes import Atom, Expression, atoms, concatenation, factors, product, terms
+from symmetry.language.errors import SpecificationError
 from symmetry.space.layout import Piece, expression_size
 
 if TYPE_CHECKING:
     from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["Reading", "observed_sizes", "orders", "positions_by_set", "readings"]
+__all__ = ["Reading", "check_observed", "observed_sizes", "orders", "positions_by_set", "readings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def orders(source: WeightSpace, target: WeightSpace) -> dict[str, int]:
     return {name: read.get(name, 0) + written.get(name, 0) for name in dict.fromkeys(names)}
 
 
-def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], list[str]]:
+def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], dict[str, str]]:
     """How maps between two spaces read the sets' sizes from their input, and the sets that stay as declared.
 
     A set stays at its declared size where that is smaller than its order, where the source does not show it, or where
@@ -57,21 +58,30 @@ def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], l
 
     Returns
     -------
-    tuple[list[Reading], list[str]]
-        The readings in an order in which each needs those before it only, and the names of the sets that stay.
+    tuple[list[Reading], dict[str, str]]
+        The readings in an order in which each needs those before it only, and why each set that stays does so.
 
     Examples
     --------
     >>> from symmetry import WeightSpace
-    >>> space = WeightSpace({"w": "(gate h) x", "b": "h"}, sets={"h": 8}, free={"x": 2, "gate": 4})
+    >>> space = WeightSpace({"w": "(gate h) k", "b": "h", "c": "k"}, sets={"h": 8, "k": 1}, free={"gate": 4})
     >>> found, stay = readings(space, space)
-    >>> [(reading.name, reading.tensor, reading.axis) for reading in found], stay
-    ([('h', 'b', 0)], [])
+    >>> [(reading.name, reading.tensor, reading.axis) for reading in found]
+    [('h', 'b', 0)]
+    >>> print(stay["k"])
+    its declared size is below its order, 2, from which on sizes are read
     """
     order, sizes = orders(source, target), source.sizes | target.sizes
-    small = [name for name in order if sizes[name] < order[name]]
-    found, more = resolve(source, {name for name in sizes if name not in order} | set(small), list(order))
-    return found, [name for name in order if name in {*small, *more}]
+    small = {name for name in order if sizes[name] < order[name]}
+    found, opened = resolve(source, {name for name in sizes if name not in order} | small, list(order))
+    shown = {atom.name for tensor in source for atom in atoms(*tensor.axes)}
+    reasons = {}
+    for name in order:
+        if name in small:
+            reasons[name] = f"its declared size is below its order, {order[name]}, from which on sizes are read"
+        elif name in opened:
+            reasons[name] = "left open by the axes over it" if name in shown else "on no axis of the input"
+    return found, reasons
 
 
 def resolve(space: WeightSpace, known: set[str], names: list[str]) -> tuple[list[Reading], list[str]]:
@@ -131,16 +141,25 @@ def unknown_names(expression: Expression, known: set[str]) -> set[str]:
 
 
 @lru_cache(maxsize=256)
-def own_readings(space: WeightSpace) -> tuple[Reading, ...]:
-    """How a space's sizes are read from its own tensors, as the maps from it to itself read them."""
-    return tuple(readings(space, space)[0])
+def own_readings(space: WeightSpace) -> tuple[list[Reading], dict[str, str]]:
+    """How a space's sizes are read from its own tensors, as the maps from it to itself read them, and what stays."""
+    return readings(space, space)
 
 
 def observed_sizes(space: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
     """The sizes of a space's indices that arrays of some shapes show; what cannot be read is as declared."""
     sizes = space.sizes
-    for reading in own_readings(space):
+    for reading in own_readings(space)[0]:
         rest = sum(expression_size(term, sizes) for term in reading.rest)
         length = shapes[reading.tensor][reading.axis]
         sizes[reading.name] = (length - rest) // expression_size(reading.factor, sizes)
     return sizes
+
+
+def check_observed(space: WeightSpace, seen: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> None:
+    """Raise `SpecificationError` unless arrays have the shapes of `space` at the sizes `seen` in them."""
+    wrong = [tensor for tensor in seen if tuple(shapes[tensor.name]) != tensor.shape]
+    if wrong:
+        faults = [f"{tensor.name!r} has axes {tuple(shapes[tensor.name])}, expected {tensor.shape}" for tensor in wrong]
+        stays = [f"{name!r} stays {space.sizes[name]}: {why}" for name, why in own_readings(space)[1].items()]
+        raise SpecificationError("; ".join(faults), remedy="; ".join(stays) or "all axes of a set have one length")

@@ -13,7 +13,7 @@ from symmetry.language.axes import print_axes
 from symmetry.language.errors import SpecificationError
 from symmetry.space.declarations import Tensor, check_tensors, check_used, declared_indices, make_tensor
 from symmetry.space.layout import Piece
-from symmetry.space.reading import observed_sizes
+from symmetry.space.reading import check_observed, observed_sizes
 
 __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 
@@ -178,6 +178,11 @@ class WeightSpace:
             The space at other widths. A set that maps from the space to itself cannot read (it is below its order, or
             the axes leave it open) stays at its declared size.
 
+        Raises
+        ------
+        SpecificationError
+            If the shapes fit no widths; the message says which sets stay, and why.
+
         Examples
         --------
         >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 32}, free={"x": 2})
@@ -186,7 +191,9 @@ class WeightSpace:
         """
         if all(tuple(shapes[tensor.name]) == tensor.shape for tensor in self):
             return self
-        return resized(self, tuple(observed_sizes(self, shapes).items()))
+        seen = resized(self, tuple(observed_sizes(self, shapes).items()))
+        check_observed(self, seen, shapes)
+        return seen
 
     def resized(self, sizes: Mapping[str, int]) -> WeightSpace:
         """The same space with other sizes for some of its indices.
