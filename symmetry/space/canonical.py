@@ -14,10 +14,21 @@ __all__ = ["canonical"]
 def canonical(space: WeightSpace) -> WeightSpace:
     """The same weight space with plain names: tensors by name, sets numbered as they come, free indices as sizes.
 
-    Free neighbours in a product are one.
+    Sizes that follow each other in a product are multiplied into one. Two spaces that differ in the names of indices
+    and the order of tensors only have one canonical form.
 
-    Two spaces that differ in the names of indices and the order of tensors have one canonical form.
+    Parameters
+    ----------
+    space
+        A weight space.
 
+    Returns
+    -------
+    WeightSpace
+        One over indices `s0`, `s1`, … of the same kinds and sizes.
+
+    Examples
+    --------
     >>> first = WeightSpace({"b": "h", "w": "y h"}, sets={"h": 3}, free={"y": 2})
     >>> [str(tensor) for tensor in canonical(first)]
     ['b[s0]', 'w[2 s0]']

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from symmetry.language.axes import Atom, Expression, atoms, concatenation, factors, product, terms
 from symmetry.language.errors import SpecificationError
@@ -100,23 +100,24 @@ def resolve(space: WeightSpace, known: set[str], names: list[str]) -> tuple[list
 
 
 def follow(space: WeightSpace, known: set[str]) -> list[Reading]:
-    """The sets that can be read one after the other once some are known."""
-    found: list[Reading] = []
-    known = set(known)
-    while reading := next_reading(space, known):
-        found.append(reading)
-        known.add(reading.name)
-    return found
+    """The sets that can be read one after the other once some are known, each from the first axis that determines it.
 
-
-def next_reading(space: WeightSpace, known: set[str]) -> Reading | None:
-    """The first axis, simplest first, that determines one further set."""
-    candidates = [(tensor.name, axis, expression) for tensor in space for axis, expression in enumerate(tensor.axes)]
-    for tensor, axis, expression in sorted(candidates, key=lambda candidate: not isinstance(candidate[2], Atom)):
+    Axes over one index alone come before the others.
+    """
+    axes = [(tensor.name, axis, expression) for tensor in space for axis, expression in enumerate(tensor.axes)]
+    queue, waiting = deque(sorted(axes, key=lambda one: not isinstance(one[2], Atom))), list[Any]()
+    found, known = list[Reading](), set(known)
+    while queue:
+        tensor, axis, expression = queue.popleft()
         solved = solve(expression, known)
         if solved is not None:
-            return Reading(solved[0], tensor, axis, solved[1], solved[2])
-    return None
+            found.append(Reading(solved[0], tensor, axis, solved[1], solved[2]))
+            known.add(solved[0])
+            queue.extendleft(reversed(waiting))
+            waiting.clear()
+        elif unknown_names(expression, known):
+            waiting.append((tensor, axis, expression))
+    return found
 
 
 def solve(expression: Expression, known: set[str]) -> tuple[str, Expression, tuple[Expression, ...]] | None:

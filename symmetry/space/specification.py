@@ -17,8 +17,18 @@ __all__ = ["dumps", "load", "parse"]
 def parse(text: str) -> WeightSpace:
     """The weight space that a TOML text declares; the inverse of `str`.
 
-    Raises `SpecificationError` with the place of the fault.
+    Parameters
+    ----------
+    text
+        A specification: a section for each kind of index, and `[tensors]`.
 
+    Raises
+    ------
+    SpecificationError
+        With the place of the fault.
+
+    Examples
+    --------
     >>> space = parse('''
     ... [sets]
     ... h1 = 32
@@ -83,7 +93,15 @@ def read_toml(text: str) -> dict[str, Any]:
 def load(path: str | os.PathLike[str]) -> WeightSpace:
     """The weight space declared in a TOML file.
 
-    Raises `SpecificationError` naming the file, also when it cannot be read.
+    Parameters
+    ----------
+    path
+        The file, in UTF-8.
+
+    Raises
+    ------
+    SpecificationError
+        With the name of the file and the place of the fault, also if the file cannot be read.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -101,5 +119,12 @@ def load(path: str | os.PathLike[str]) -> WeightSpace:
 
 
 def dumps(space: WeightSpace) -> str:
-    """The canonical TOML of a weight space, as `str(space)`; `parse` gives the space back."""
+    """The canonical TOML of a weight space, as `str(space)`; `parse` gives the space back.
+
+    >>> print(dumps(WeightSpace({"b": "h"}, sets={"h": 3})), end="")
+    [sets]
+    h = 3
+    [tensors]
+    "b" = "h"
+    """
     return str(space)

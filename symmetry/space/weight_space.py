@@ -227,6 +227,18 @@ def remade(tensors: Mapping[str, str], sections: Mapping[str, Mapping[str, Any]]
 def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
     """The tensors of two spaces in one, so that its group is that of both: sets of one name are one set.
 
+    Parameters
+    ----------
+    source, target
+        Spaces in which indices of one name are declared alike.
+
+    Returns
+    -------
+    WeightSpace
+        `source` where the two are equal; else a space over tensors called `source: …` and `target: …`.
+
+    Examples
+    --------
     >>> joint_space(WeightSpace({"w": "h"}, sets={"h": 2}), WeightSpace({"w": "h k"}, sets={"h": 2, "k": 3})).names
     ('source: w', 'target: w')
     """
