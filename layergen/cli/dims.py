@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ from rich.console import Console
 from layergen.cli.block_tables import dimension_table, findings_of, tally, target_table, verification_table
 from layergen.cli.console import every_digit, facts, make_console, print_json
 from layergen.cli.parameters import AsJson, Invariant, Rank, Spec, Target, Terms, read_maps
+from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps, readable
 from symmetry.verification.report import PROOFS, Report
 
@@ -17,6 +19,8 @@ __all__ = ["dims"]
 
 Verify = Annotated[bool, typer.Option("--verify", help="Prove each dimension by independent routes.")]
 
+MOST = 1_000_000
+"""The most blocks that are listed."""
 LONGEST = 300
 """A symbolic dimension of more characters than this is shown by its number of terms."""
 
@@ -32,6 +36,8 @@ def dims(
 ) -> None:
     """Count the equivariant linear maps of a weight space, block by block."""
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
+    if verify or as_json:
+        check_blocks(maps)
     report = prove(maps) if verify else None
     if as_json:
         print_json(as_object(maps, report))
@@ -39,6 +45,20 @@ def dims(
         print_tables(make_console(), maps, report)
     if report is not None and not agree(report):
         raise typer.Exit(1)
+
+
+def lists(maps: EquivariantMaps) -> bool:
+    """Whether the blocks of some maps are few enough to be listed."""
+    return next(islice(maps.blocks, MOST, None), None) is None
+
+
+def check_blocks(maps: EquivariantMaps) -> None:
+    """Raise `SpecificationError` if there are more blocks than are listed."""
+    if not lists(maps):
+        raise SpecificationError(
+            f"there are more than {MOST:,} blocks, too many to list one by one",
+            remedy="without --json and --verify the totals are given; --terms local has fewer blocks",
+        )
 
 
 def prove(maps: EquivariantMaps) -> Report:
@@ -60,7 +80,7 @@ def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
         "dimension": maps.dimension,
         "bias_dimension": maps.bias_dimension,
         "restriction": maps.restriction or None,
-        "symbolic_dimension": symbolic(maps)[0],
+        "symbolic_dimension": symbolic(maps)[0] or None,
         "blocks": [
             {"target": block.target.name, "source": block.source.name, "dimension": block.dimension}
             for block in maps.blocks
@@ -89,9 +109,12 @@ def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
 
 
 def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
-    """The dimension in the free sizes, and whether it holds at the sizes that are declared."""
-    expression = maps.symbolic_dimension()
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    """The dimension in the free sizes, and whether it holds at the sizes that are declared; empty if it is too long."""
+    try:
+        expression = maps.symbolic_dimension()
+    except SpecificationError:
+        return "", True
+    sizes = maps.sizes
     value = expression.subs({symbol: sizes[symbol.name] for symbol in expression.free_symbols})
     with every_digit():
         return str(expression), int(value) == maps.dimension
@@ -99,8 +122,11 @@ def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
 
 def print_tables(console: Console, maps: EquivariantMaps, report: Report | None) -> None:
     """The totals and the block matrix; with a report, a table of what each proof found."""
-    table = dimension_table(maps, console.width)
     blocks = f"{len(maps.target)} × {len(maps.source)}"
+    if not lists(maps):
+        console.print(facts(totals(maps) | {"blocks": f"{blocks}, too many to list"}))
+        return
+    table = dimension_table(maps, console.width)
     note = "" if table is not None else ", too wide to show: --json lists them"
     console.print(facts(totals(maps) | {"blocks": blocks + note}), "")
     console.print(target_table(maps) if table is None else table)
@@ -117,5 +143,7 @@ def totals(maps: EquivariantMaps) -> dict[str, str]:
     return ({"restricted": maps.restriction} if maps.restriction else {}) | {
         "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
         "bias dimension": readable(maps.bias_dimension),
-        "symbolic": text if holds else f"{text} where every set is large enough; here some are not",
+        "symbolic": text or "too many free sizes to write out"
+        if holds
+        else f"{text} where every set is large enough; here some are not",
     }

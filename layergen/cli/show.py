@@ -12,7 +12,6 @@ from symmetry.groups.groups import find_group
 from symmetry.kinds.indices import Index, PositionalIndex, RepresentationIndex
 from symmetry.maps.equivariant_maps import readable
 from symmetry.space.elements import group_order
-from symmetry.space.group import lineage
 from symmetry.space.specification import load
 from symmetry.space.weight_space import WeightSpace
 
@@ -102,7 +101,7 @@ def order(space: WeightSpace) -> str:
     """The order of the group as a product of factorials, and its magnitude."""
     factors = []
     for index in moved(space):
-        copies = parents(space, index)
+        copies = math.prod(space.copies(index))
         factors.append(f"{readable(index.size)}!" if copies == 1 else f"({readable(index.size)}!)^{readable(copies)}")
     groups = [find_group(name) for name in space.groups]
     factors += [str(len(group.elements)) for group in groups if group.finite]
@@ -110,15 +109,11 @@ def order(space: WeightSpace) -> str:
     return " · ".join([f"{' · '.join(factors) or '1'} {magnitude(space)}".rstrip(), *infinite])
 
 
-def parents(space: WeightSpace, index: Index) -> int:
-    """How many elements the parents of an index have together: so many copies of its group there are."""
-    return math.prod(space.index(name).size for name in lineage(space, index.name)[:-1])
-
-
 def magnitude(space: WeightSpace) -> str:
     """The order of the group in figures, or as a power of ten; empty where no float holds the exponent."""
     try:
-        digits = sum(parents(space, index) * math.lgamma(index.size + 1) / math.log(10) for index in moved(space))
+        logarithms = (math.prod(space.copies(index)) * math.lgamma(index.size + 1) for index in moved(space))
+        digits = sum(logarithms) / math.log(10)
     except OverflowError:
         return ""
     if digits <= EXACT:

@@ -52,7 +52,7 @@ def partition_diagrams(block: Block) -> Figure:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32}))
-    >>> len(partition_diagrams(maps.block("w", "w")).axes)
+    >>> len(partition_diagrams(maps.block(target="w", source="w")).axes)
     1
     """
     diagrams = list(islice(block.diagrams(opened=True), SHOWN))
@@ -69,7 +69,7 @@ def diagram_gallery(groups: Mapping[str, Sequence[Diagram]]) -> Figure:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 32}))
-    >>> len(diagram_gallery({"missing": list(maps.block("w", "b"))}).axes)
+    >>> len(diagram_gallery({"missing": list(maps.block(target="w", source="b"))}).axes)
     1
     """
     opened = {(group, replace(diagram, values=None)): None for group, found in groups.items() for diagram in found}

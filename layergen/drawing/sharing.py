@@ -37,7 +37,7 @@ def shared_entries(block: Block) -> Sharing:
     There are as many as the block has dimensions.
 
     >>> from symmetry import EquivariantMaps, WeightSpace
-    >>> block = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3})).block("b", "b")
+    >>> block = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3})).block(target="b", source="b")
     >>> shared_entries(block).of.tolist(), shared_entries(block).cores
     ([[0, 1, 1], [1, 0, 1], [1, 1, 0]], (('h',), ()))
     """

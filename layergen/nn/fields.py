@@ -155,13 +155,13 @@ def replaced(
             seen.add(group)
             return Atom(stands[group]) if first else Atom("", 1)
         if isinstance(axis, Product):
-            return Product(tuple(map(of, axis.items)))  # type: ignore[arg-type]
+            return Product(tuple(map(of, axis.items)))
         before, terms = set(seen), []
         for term in axis.terms:  # each is in a piece of its own
             seen.clear()
             seen.update(before)
             terms.append(of(term))
-        return Sum(tuple(terms))  # type: ignore[arg-type]
+        return Sum(tuple(terms))
 
     return tuple(map(of, axes))
 

@@ -84,7 +84,7 @@ def coverage(
     maps, sizes = EquivariantMaps(space, into), {}
     if shrink:
         small, small_target, _ = smallest(maps)
-        declared = {index.name: index.size for index in (*space.indices, *into.indices)}
+        declared = space.sizes | into.sizes
         sizes = {
             index.name: index.size
             for index in (*small.indices, *small_target.indices)

@@ -11,16 +11,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from layergen.testing.strategies import copies
 from symmetry import FreeIndex, Index, WeightSpace, element
-from symmetry.language.axes import Atom, Product, print_axes
+from symmetry.language.axes import print_axes, substitute
 from symmetry.space.layout import Position, take_apart
 
 __all__ = ["Move", "larger", "moves", "set_moves"]
@@ -144,7 +142,7 @@ def unnested_sets(space: WeightSpace) -> Iterator[Move]:
     Wherever the set stands, its position and its parent's are moved together.
     """
     for index in space.indices:
-        sizes = copies(space, index) if index.parent is not None else ()
+        sizes = space.copies(index) if index.parent is not None else ()
         if sizes and sizes[-1] > 1 and index.size > 1:
             sources = {}
             for tensor in space:
@@ -188,7 +186,9 @@ def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[st
     """
     sources, left = {}, list(space)
     for tensor in space:
-        renamed = tuple(rename(axis, swap) for axis in tensor.axes)
+        renamed = tuple(
+            substitute(axis, lambda atom: replace(atom, name=swap.get(atom.name, atom.name))) for axis in tensor.axes
+        )
         if renamed == tensor.axes:
             continue
         partner = next((one for one in left if one.axes == renamed), None)
@@ -201,17 +201,6 @@ def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[st
         left.remove(partner)
         sources[tensor.name] = partner.name, np.arange(math.prod(tensor.shape))
     return sources
-
-
-def rename(axis: Any, swap: Mapping[str, str]) -> Any:
-    """An axis with indices renamed."""
-    match axis:
-        case Atom():
-            return replace(axis, name=swap.get(axis.name, axis.name))
-        case Product():
-            return replace(axis, items=tuple(rename(item, swap) for item in axis.items))
-        case _:
-            return replace(axis, terms=tuple(rename(term, swap) for term in axis.terms))
 
 
 def exchanged_tensors(space: WeightSpace) -> Iterator[Move]:
@@ -227,7 +216,7 @@ def in_group(space: WeightSpace, move: Move) -> bool:
     """Whether a move is that of an element that permutes one set, every copy of a nested one alike."""
     for index in space.indices:
         if index.permuted and index.size > 1:
-            part = np.broadcast_to(np.argsort(shuffle(index.size)), (*copies(space, index), index.size))
+            part = np.broadcast_to(np.argsort(shuffle(index.size)), (*space.copies(index), index.size))
             g = element(space, {index.name: part})
             whole = {t.name: move.sources.get(t.name, (t.name, np.arange(math.prod(t.shape)))) for t in space}
             if all(origin == n and np.array_equal(gather, g.tensor_index(n)) for n, (origin, gather) in whole.items()):

@@ -50,7 +50,7 @@ def by_emitted_rank(maps: EquivariantMaps, blocks: Sequence[Block], *, limit: in
 def smallest(maps: EquivariantMaps) -> tuple[WeightSpace, WeightSpace, str]:
     """Both spaces with every set that the layer reads from its input at its order, and a note on which these are."""
     order, (_, fixed) = orders(maps), readings(maps)
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    sizes = maps.sizes
     cut = {name: max(1, least) for name, least in order.items() if name not in fixed and least < sizes[name]}
     cut = {name: size for name, size in cut.items() if name in {index.name for index in maps.source.indices}}
     note = "at " + ", ".join(f"{name}={size}" for name, size in cut.items()) if cut else ""

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from layergen.testing.subject import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
-from symmetry.space.group import lineage
 from symmetry.strategies import group_elements, transpositions, weight_spaces
 
 __all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]
@@ -54,14 +53,9 @@ def movable(space: WeightSpace, *, positional: bool = False) -> list[Index]:
     return [index for index in space.indices if index.size > 1 and isinstance(index, kinds)]
 
 
-def copies(space: WeightSpace, index: Index) -> tuple[int, ...]:
-    """The sizes of a nested set's parents: it has one copy for each of their elements."""
-    return tuple(space.index(name).size for name in lineage(space, index.name)[:-1])
-
-
 def transposition_count(space: WeightSpace, index: Index) -> int:
     """How many pairs of elements, within one copy, there are."""
-    return math.prod(copies(space, index)) * math.comb(index.size, 2)
+    return math.prod(space.copies(index)) * math.comb(index.size, 2)
 
 
 def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.intp]:
@@ -71,7 +65,7 @@ def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.i
     while pair >= index.size - 1 - low:
         pair -= index.size - 1 - low
         low += 1
-    part = np.broadcast_to(np.arange(index.size), (*copies(space, index), index.size)).copy()
+    part = np.broadcast_to(np.arange(index.size), (*space.copies(index), index.size)).copy()
     part.reshape(-1, index.size)[copy, [low, low + 1 + pair]] = low + 1 + pair, low
     return part
 

@@ -17,9 +17,21 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     """The indices that tensors run over as nodes, with an edge for each tensor, or piece of one, that joins two.
 
     A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end only where
-    a tensor has fewer than two sets, and a set stands for the sets that it is nested in. A node has the `index`, a
-    `column` (its distance from where the network begins), and the `tensors` that run over it alone.
+    a tensor has fewer than two sets, and a set stands for the sets that it is nested in.
 
+    Parameters
+    ----------
+    space
+        The weights of an architecture.
+
+    Returns
+    -------
+    networkx.MultiDiGraph
+        Nodes are named after their index and have the `index`, a `column` (the distance from where the network
+        begins), and the `tensors` that run over it alone; edges have the name of their `tensor`.
+
+    Examples
+    --------
     >>> space = WeightSpace({"0.weight": "h x", "0.bias": "h", "2.weight": "3 h"}, sets={"h": 8}, free={"x": 2})
     >>> graph = architecture_graph(space)
     >>> sorted(graph.edges(data="tensor"))

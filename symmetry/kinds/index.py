@@ -93,6 +93,11 @@ class Index:
         """The sizes that an axis over this index has in a network."""
         return (self.size,)
 
+    @property
+    def group_name(self) -> str | None:
+        """Name of the group that acts on it together with the other indices of that group, if there is one."""
+        return None if self.action is None or self.action.name == self.name else self.action.name
+
     # Which blocks of positions a diagram may have.
 
     def label(self, charge: int, *, read: bool) -> Hashable:

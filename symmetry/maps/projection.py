@@ -62,7 +62,7 @@ class Projection:
 
         >>> from symmetry import EquivariantMaps, WeightSpace
         >>> maps = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3}))
-        >>> projected = project(maps.block("b", "b"))
+        >>> projected = project(maps.block(target="b", source="b"))
         >>> coefficients, rest = projected(np.array([np.eye(3) + 2, np.diag([1.0, -1.0, 0.0])]))
         >>> [str(diagram) for diagram in projected.diagrams], coefficients.round(9).tolist(), rest.round(3).tolist()
         (['b[h] <- b[h]', "b[h] <- b[h']"], [[1.0, 2.0], [0.0, 0.0]], [0.0, 1.414])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from symmetry.kinds.action import Part
 from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
-from symmetry.space.group import acting, actions, lineage, movers
+from symmetry.space.group import acting, actions, movers
 from symmetry.space.layout import take_apart
 from symmetry.space.moving import images_on, multiplied
 from symmetry.space.weight_space import WeightSpace
@@ -99,7 +99,7 @@ class GroupElement:
 
     def images(self, name: str) -> tuple[Indices, ...]:
         """Where the copies of a nested index go: one array of coordinates, axes `(*parents)`, for each parent."""
-        ancestors = [self.space.index(parent) for parent in lineage(self.space, name)[:-1]]
+        ancestors = self.space.lineage(self.space.index(name))[:-1]
         grid = np.indices([ancestor.size for ancestor in ancestors])
         return tuple(
             image_of(ancestor, self.parts)[tuple(grid[: depth + 1])] for depth, ancestor in enumerate(ancestors)

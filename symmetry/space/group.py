@@ -6,15 +6,7 @@ from symmetry.kinds.action import Action
 from symmetry.kinds.index import Index
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["acted_on", "acting", "actions", "lineage", "movers"]
-
-
-def lineage(space: WeightSpace, name: str) -> list[str]:
-    """A set with its parents, outermost first."""
-    chain = [name]
-    while (parent := space.index(chain[0]).parent) is not None:
-        chain.insert(0, parent)
-    return chain
+__all__ = ["acted_on", "acting", "actions", "movers"]
 
 
 def acted_on(space: WeightSpace) -> dict[str, list[Index]]:
@@ -29,7 +21,7 @@ def acted_on(space: WeightSpace) -> dict[str, list[Index]]:
 def acting(space: WeightSpace) -> dict[str, tuple[Action, tuple[int, ...]]]:
     """What acts on a space, by the names of the parts, with the sizes of the parents of what it acts on."""
     return {
-        name: (action, tuple(space.index(above).size for above in lineage(space, indices[0].name)[:-1]))
+        name: (action, space.copies(indices[0]))
         for name, indices in acted_on(space).items()
         if (action := indices[0].action) is not None
     }

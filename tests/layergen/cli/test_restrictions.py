@@ -48,3 +48,11 @@ def test_nonsense_is_refused(folder, options):
     assert result.exit_code == 2
     assert options[1].strip("=") in result.stderr
     assert not Path("layer.py").exists()
+
+
+@pytest.mark.parametrize("command", [("dims",), ("generate", "--name", "Layer", "--output", "layer.py")])
+def test_a_rank_of_a_core_that_is_not_there_is_refused(folder, command):
+    result = run(command[0], "mlp.toml", *command[1:], "--rank", "h1 h1=2")
+    assert result.exit_code == 2
+    assert "there is no core (h1 h1) to bound the rank of\ncores: (), (h1), " in result.stderr
+    assert not Path("layer.py").exists()

@@ -353,8 +353,8 @@ def test_proofs_are_held_to_what_the_block_says(monkeypatch):
     space = WeightSpace(
         {"w": "h p"}, sets={"h": 2}, representations={"p": {"group": "C4", "representation": "standard"}}
     )
-    right = module.piece_dimension
-    monkeypatch.setattr(module, "piece_dimension", lambda pieces, bounded=True: right(pieces) + 1)
+    right = module.total
+    monkeypatch.setattr(module, "total", lambda *tensors, **options: right(*tensors, **options) + 1)
     for proof in PROOFS:
         with pytest.raises(VerificationError):
             verify(EquivariantMaps(space), proofs=[proof])
