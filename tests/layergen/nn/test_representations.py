@@ -342,6 +342,19 @@ def test_metanetworks_compile():
     torch.testing.assert_close(torch.compile(network, fullgraph=True, backend="aot_eager")(x), network(x))
 
 
+def test_many_parameters_at_once():
+    """An ensemble by vmap: parameters are batched, features are not."""
+    space = WeightSpace(
+        {"w": "h (2 + xy)"}, sets={"h": 3}, representations={"xy": {"group": "C4", "representation": "standard"}}
+    )
+    network, x = Gated(space, 2, torch.relu), random_features(space, 2)
+    several = {name: torch.stack([value, 2 * value, -value]) for name, value in network.state_dict().items()}
+    found = torch.func.vmap(lambda values: torch.func.functional_call(network, values, (x,))["w"])(several)
+    for number, value in enumerate(found):
+        single = torch.func.functional_call(network, {name: v[number] for name, v in several.items()}, (x,))
+        torch.testing.assert_close(value, single["w"])
+
+
 @pytest.mark.parametrize(("group", "size"), [("C4", 2), ("D4", 2), ("octahedral", 3)])
 def test_metanetworks_are_no_more_symmetric_than_a_finite_group(group, size):
     """A turn that is not in the group changes the output: lengths alone would not see it."""
