@@ -74,7 +74,7 @@ class FourierFeatures(nn.Module):
     References
     ----------
     Tancik et al. (2020), "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
-    NeurIPS, section 6 (Gaussian mapping).
+    NeurIPS: the Gaussian mapping.
     """
 
     frequencies: Tensor

@@ -64,9 +64,9 @@ class Scalars:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Entries of which the symmetry leaves alone the length along the dimensions `dims`, without any `|x|`.
+    """Entries of which the symmetry leaves alone the length along the dimensions `dims`; without any, the magnitude.
 
-    They are only ever multiplied by functions of their length.
+    They are only ever multiplied by functions of it, which is equivariant.
     """
 
     dims: tuple[int, ...]
@@ -130,30 +130,30 @@ def tensor_entries(space: WeightSpace) -> dict[str, Entries]:
 class Pieces:
     """The entries of each piece of a space's tensors, and functions of features piece by piece.
 
-    Tensors of one piece are not taken apart, nor are those of which no length along an axis is needed and whose pieces
-    are alike. Tensors that are not in the space have scalars.
+    A tensor is only taken apart where its pieces have entries of different sorts, or lengths along different axes.
+    Tensors that are not in the space have scalars.
     """
 
     def __init__(self, space: WeightSpace | None) -> None:
         self.space, tensors = space, () if space is None else space.tensors
         self.entries = {tensor.name: tuple(map(piece_entries, tensor.pieces)) for tensor in tensors}
         several = [tensor.name for tensor in tensors if not isinstance(tensor.layout, Leaf)]
-        self.apart = [name for name in several if set(self.entries[name]) not in ({SCALARS}, {Vectors(())})]
+        self.apart = {name for name in several if set(self.entries[name]) not in ({SCALARS}, {Vectors(())})}
 
     def map(
         self, function: Callable[..., Tensor], x: Features, names: Iterable[tuple[str, ...]] | None = None
     ) -> Features:
-        """For each tensor `function(name, entries, part)` of its pieces.
+        """For each tensor what `function(name, entries, part)` makes of its pieces.
 
-        Or of the tensors `names`: each with any others beside it that have pieces alike, whose parts the function takes
-        too.
+        With `names` for the first tensor of each tuple. The others have pieces alike, and the function takes those too:
+        `function(name, entries, part, other part)`.
         """
         space = observed(self.space, x) if self.space is not None and self.apart else None
         names = ((name,) for name in x) if names is None else names
-        return {given[0]: self.apply(function, space, *given, x=x) for given in names}
+        return {given[0]: self.whole(function, space, *given, x=x) for given in names}
 
-    def apply(self, function: Callable[..., Tensor], space: WeightSpace | None, *names: str, x: Features) -> Tensor:
-        """`function(name, entries, *parts)` of every piece, in a space that has the sizes of the features."""
+    def whole(self, function: Callable[..., Tensor], space: WeightSpace | None, *names: str, x: Features) -> Tensor:
+        """What the function makes of the pieces of one tensor; `space` has the sizes of the features."""
         name, entries = names[0], self.entries.get(names[0], (SCALARS,))
         if space is None or name not in self.apart:
             return function(name, entries[0], *(x[other] for other in names))

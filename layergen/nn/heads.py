@@ -99,8 +99,8 @@ class InvariantHead(nn.Module):
 
     References
     ----------
-    Zaheer et al. (2017), "Deep Sets", NeurIPS, theorem 2. Zhou et al. (2023), "Permutation Equivariant Neural
-    Functionals", NeurIPS, section 2 (invariant layers).
+    Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
+    NeurIPS: invariant layers of weight spaces.
     """
 
     def __init__(

@@ -122,7 +122,7 @@ class NormPointwise(Scaling):
     References
     ----------
     Worrall, Garbin, Turmukhambetov and Brostow (2017), "Harmonic Networks: Deep Translation and Rotation
-    Equivariance", CVPR, section 4.2.
+    Equivariance", CVPR.
     """
 
     def __init__(self, space: WeightSpace, channels: int, function: Function) -> None:
@@ -166,7 +166,7 @@ class Gated(Scaling):
     References
     ----------
     Weiler, Geiger, Welling, Boomsma and Cohen (2018), "3D Steerable CNNs: Learning Rotationally Equivariant Features
-    in Volumetric Data", NeurIPS, section 4.2.
+    in Volumetric Data", NeurIPS.
     """
 
     def forward(self, x: Features) -> Features:
