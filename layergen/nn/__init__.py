@@ -3,12 +3,12 @@
 Modules take and return features, `{tensor: (batch, *axes, channels)}`.
 """
 
+from layergen.nn.companions import Companions, with_companions
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
-from layergen.nn.fields import Companions, Gated, NormPointwise, with_companions
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise
-from layergen.nn.pointwise import Dropout, Pointwise, Residual
+from layergen.nn.pointwise import Dropout, Gated, NormPointwise, Pointwise, Residual
 
 __all__ = [
     "ChannelNorm",

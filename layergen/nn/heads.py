@@ -2,49 +2,106 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
+from layergen.features import Features
 from layergen.linear import InvariantLinear
-from layergen.nn.fields import own_length, turned_indices
-from layergen.plan.widths import observed_space
-from symmetry.maps.equivariant_maps import LIMIT
+from layergen.nn.entries import Pieces, observed
+from symmetry.maps.equivariant_maps import LIMIT, Terms
 from symmetry.space.layout import take_apart
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["InvariantHead", "SetMax"]
 
-Features = dict[str, Tensor]
-
 
 class SetMax(nn.Module):
-    """For each piece and each value of its free positions the maximum over the others: `(batch, pieces · channels)`.
+    """For each piece of each tensor and each value of its free positions the maximum over the other positions.
 
-    The nonlinear companion of the mean pools; invariant, positional indices included. Of entries that a group turns it
-    is the maximum of their lengths.
+    The nonlinear companion of the mean pools; invariant, to permuting positional indices too. Of vectors, which the
+    symmetry turns or gives another sign, it is the maximum of their lengths. Takes features
+    `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The number of channels of the features.
+
+    Examples
+    --------
+    >>> module = SetMax(WeightSpace({"w": "x h"}, sets={"h": 3}, free={"x": 2}), channels=1)
+    >>> module({"w": torch.arange(6.0).reshape(1, 2, 3, 1)}), module.out_features
+    (tensor([[2., 5.]]), 2)
+
+    References
+    ----------
+    Zaheer et al. (2017), "Deep Sets", NeurIPS: sums and maxima over sets as invariant pools.
     """
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
         super().__init__()
-        self.space, self.turned = space, turned_indices(space)
+        self.space, self.pieces = space, Pieces(space)
         self.out_features = channels * sum(piece.free_size for piece in space.pieces)
 
     def forward(self, x: Features) -> Tensor:
-        space = observed_space(self.space, {name: value.shape[1:-1] for name, value in x.items()})
         found = []
-        for tensor in space:
-            for piece, part in take_apart(tensor.layout, x[tensor.name], lead=1):
-                turned = [place + 1 for place, p in enumerate(piece.positions) if p.index.name in self.turned]
-                dims = [place + 1 for place in range(len(piece.positions)) if place not in piece.free]
-                part = own_length(part, turned)
+        for tensor in observed(self.space, x):
+            parts = take_apart(tensor.layout, x[tensor.name], lead=1)
+            for entries, (piece, part) in zip(self.pieces.entries[tensor.name], parts, strict=True):
+                dims = [place for place in range(1, len(piece.positions) + 1) if place - 1 not in piece.free]
+                part = entries.argument(part).to(part.dtype)
                 found.append((part.amax(dims) if dims else part).flatten(1))
         return torch.cat(found, dim=-1)
 
 
 class InvariantHead(nn.Module):
-    """Mean and, unless `maximum` is false, max pools of all tensors, mixed and read out: `(batch, out_features)`.
+    """Mean and max pools of all tensors, mixed and read out by a perceptron.
 
-    The means go through the derived `InvariantLinear`, the maxima through a linear map of their own.
+    The means go through the derived `InvariantLinear`, the maxima (`SetMax`) through a linear map of their own; their
+    sum is normalised and read out by one hidden layer. Takes features `{tensor: (batch, *axes, channels)}`, gives
+    `(batch, out_features)`.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The number of channels of the features.
+    out_features
+        The number of invariants given.
+    hidden
+        The width of the pools' sum and of the hidden layer.
+    maximum
+        Whether maxima are pooled beside means.
+    terms
+        Which tensors the means are taken of, as in `symmetry.EquivariantMaps` with the target `symmetry.SCALAR`: "all",
+        or a predicate on (target, source) tensors.
+    rank
+        The most that the rank of the matrix of the means may be, as an integer or by core. The head has the scalar
+        core "" only: ranks of other cores say nothing about it.
+    limit
+        The most diagrams that are listed.
+
+    Raises
+    ------
+    SpecificationError
+        If `terms` or `rank` say nothing that can be read, or the maps have more diagrams than `limit`.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
+    >>> head = InvariantHead(space, channels=8, out_features=3)
+    >>> head({"w": torch.randn(5, 4, 2, 8), "b": torch.randn(5, 4, 8)}).shape
+    torch.Size([5, 3])
+
+    References
+    ----------
+    Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
+    NeurIPS: invariant layers of weight spaces.
     """
 
     def __init__(
@@ -55,10 +112,13 @@ class InvariantHead(nn.Module):
         hidden: int = 64,
         *,
         maximum: bool = True,
+        terms: Terms = "all",
+        rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
     ) -> None:
         super().__init__()
-        self.means = InvariantLinear(space, channels, hidden, limit=limit)
+        scalar = rank.get("") if isinstance(rank, Mapping) else rank
+        self.means = InvariantLinear(space, channels, hidden, terms=terms, rank=scalar, limit=limit)
         most = SetMax(space, channels)
         self.maxima = nn.Sequential(most, nn.Linear(most.out_features, hidden)) if maximum else None
         self.read_out = nn.Sequential(
@@ -66,7 +126,5 @@ class InvariantHead(nn.Module):
         )
 
     def forward(self, x: Features) -> Tensor:
-        pooled = self.means(x)
-        if self.maxima is not None:
-            pooled = pooled + self.maxima(x)
-        return self.read_out(pooled)
+        means = self.means(x)
+        return self.read_out(means if self.maxima is None else means + self.maxima(x))

@@ -5,52 +5,71 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from layergen.nn.fields import by_piece, observed, turned_indices, turned_tensors
+from layergen.features import Features
+from layergen.nn.entries import SCALARS, Pieces, learned, tensor_entries
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["ChannelNorm", "Standardise"]
-
-Features = dict[str, Tensor]
 
 
 class ChannelNorm(nn.Module):
     """Layer norm over the channels of every entry, with a scale and a shift for each tensor and channel.
 
-    Where a group turns the entries they are divided by their root mean square over its index and the channels, and
-    not shifted.
+    Vectors, which the symmetry turns or gives another sign, are divided by their root mean square over the axes along
+    which it turns them and over the channels, and not shifted. Takes and gives features,
+    `{tensor: (batch, *axes, channels)}`.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features; those of other tensors are left out of the output.
+    channels
+        The number of channels of the features.
+    eps
+        Added to variances and mean squares, which keeps the quotients finite.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
+    >>> out = ChannelNorm(space, channels=16)({"b": 5 + 3 * torch.randn(10, 4, 16)})["b"]
+    >>> bool((out.mean(-1).abs() < 1e-4).all())
+    True
+
+    References
+    ----------
+    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450.
     """
 
     def __init__(self, space: WeightSpace, channels: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.space, self.names, self.eps = space, space.names, eps
-        self.turned, self.tensors = turned_indices(space), turned_tensors(space)
+        self.pieces, self.names, self.eps = Pieces(space), space.names, eps
+        shifted = any(SCALARS in entries for entries in self.pieces.entries.values())
         self.scale = nn.Parameter(torch.ones(len(space), channels))
-        self.shift = nn.Parameter(torch.zeros(len(space), channels))
+        self.shift = learned(torch.zeros(len(space), channels), used=shifted)
 
     def forward(self, x: Features) -> Features:
-        space = observed(self.space, x) if self.turned else self.space
-        parameters = zip(self.names, self.scale, self.shift, strict=True)
-        return {name: self.normal(space, name, x[name], scale, shift) for name, scale, shift in parameters}
-
-    def normal(self, space: WeightSpace, name: str, value: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-        """One tensor, normalised."""
-
-        def normal(part: Tensor, dims: list[int]) -> Tensor:
-            if not dims:
-                return nn.functional.layer_norm(part, scale.shape, scale, shift, self.eps)
-            return scale * part / (part.square().mean((*dims, -1), keepdim=True) + self.eps).sqrt()
-
-        if name not in self.tensors:
-            return normal(value, [])
-        return by_piece(self.turned, normal, space[name], (space[name], value))
+        rows = dict(zip(self.names, zip(self.scale, self.shift, strict=True), strict=True))
+        return self.pieces.map(
+            lambda name, entries, part: entries.normalise(part, *rows[name], self.eps),
+            {name: x[name] for name in self.names},
+        )
 
 
 class Standardise(nn.Module):
     """Shift and scale each tensor by its mean and deviation over a training set, entries pooled together.
 
-    Tensors that a group turns are only scaled, by their root mean square. Until `fit` has been called it is the
-    identity.
+    Tensors that the symmetry turns, or whose signs it changes, are only scaled, by their root mean square. Until `fit`
+    has been called the module is the identity. Takes and gives features, `{tensor: (batch, *axes, channels)}`.
 
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The number of channels of the features: each has statistics of its own.
+
+    Examples
+    --------
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> x = {"b": 5 + 3 * torch.randn(100, 4, 1)}
     >>> y = Standardise(space, channels=1).fit(x)(x)["b"]
@@ -63,30 +82,29 @@ class Standardise(nn.Module):
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
         super().__init__()
-        self.names, self.turned = space.names, turned_tensors(space)
+        self.entries = tensor_entries(space)
         self.register_buffer("mean", torch.zeros(len(space), channels))
         self.register_buffer("deviation", torch.ones(len(space), channels))
 
     @torch.no_grad()
     def fit(self, x: Features) -> Standardise:
-        """Take the statistics of `x`, the features of a training set; returns the module.
+        """Take the statistics of the features of a training set.
 
-        A tensor that is constant over the set keeps deviation one.
+        Parameters
+        ----------
+        x
+            Features of the networks of the set, `{tensor: (batch, *axes, channels)}`. Channels of a tensor that are
+            constant over the set keep deviation one.
+
+        Returns
+        -------
+        Standardise
+            The module itself.
         """
-        for number, name in enumerate(self.names):
-            entries = x[name].flatten(0, -2).to(self.mean.dtype)
-            if name in self.turned:
-                lengths = entries.square().mean(0).sqrt()
-                self.deviation[number] = torch.where(lengths > 0, lengths, 1.0)
-                continue
-            deviation = entries.std(0, correction=0)
-            self.mean[number] = entries.mean(0)
-            varies = entries.amax(0) > entries.amin(0)
-            self.deviation[number] = torch.where(varies, deviation, 1.0)
+        for row, (name, entries) in enumerate(self.entries.items()):
+            self.mean[row], self.deviation[row] = entries.statistics(x[name].to(self.mean.dtype))
         return self
 
     def forward(self, x: Features) -> Features:
-        return {
-            name: (x[name] - mean) / deviation
-            for name, mean, deviation in zip(self.names, self.mean, self.deviation, strict=True)
-        }
+        rows = zip(self.entries, self.mean, self.deviation, strict=True)
+        return {name: (x[name] - mean) / deviation for name, mean, deviation in rows}

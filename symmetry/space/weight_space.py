@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -204,6 +204,19 @@ class WeightSpace:
         for name in sizes:
             self.index(name)
         return remade(*self.declarations(sizes))
+
+    def only(self, names: Collection[str]) -> WeightSpace:
+        """The space of some of the tensors, in the specification's order, over the indices that they use.
+
+        >>> WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2}).only({"b"})
+        parse('[sets]\\nh = 8\\n[tensors]\\n"b" = "h"\\n')
+        """
+        if set(names) == set(self.names):
+            return self
+        tensors, sections = self.declarations({})
+        used = {p.index.name for piece in self.pieces if piece.tensor in names for p in piece.positions}
+        kept = {name: axes for name, axes in tensors.items() if name in names}
+        return remade(kept, {key: {n: d for n, d in table.items() if n in used} for key, table in sections.items()})
 
     def declarations(self, sizes: Mapping[str, int]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
         """The tensors' axes and the sections of the indices, some at other sizes, as `WeightSpace` takes them."""

@@ -164,7 +164,9 @@ def test_nonlinearities(space, make):
 
 
 def test_the_wrong_nonlinearity_is_refused():
-    with pytest.raises(SpecificationError, match="C4 acts on the index 'xy' and does not permute its values"):
+    with pytest.raises(
+        SpecificationError, match=r"over the index 'xy' = .*C4.* leaves alone the length along the index only"
+    ):
         Pointwise(torch.relu, MIXED)
     with pytest.raises(AssertionError, match="not equivariant: turning by element"):
         assert_equivariant(Pointwise(torch.relu), MIXED, channels=2)
@@ -287,7 +289,7 @@ def test_signs_are_not_permutations(group, text):
     space = WeightSpace(
         {"w": "h s", "b": "h"}, sets={"h": 3}, representations={"s": {"group": group, "representation": text}}
     )
-    with pytest.raises(SpecificationError, match="does not permute"):
+    with pytest.raises(SpecificationError, match="leaves alone the length along the index only"):
         Pointwise(torch.relu, space)
     assert_equivariant(Metanet(space, out_channels=2, hidden=8), space)
 
@@ -337,6 +339,19 @@ def test_metanetworks_compile():
     )
     network, x = Metanet(space, out_features=2, hidden=4), random_features(space, 1)
     torch.testing.assert_close(torch.compile(network, fullgraph=True, backend="aot_eager")(x), network(x))
+
+
+def test_many_parameters_at_once():
+    """An ensemble by vmap: parameters are batched, features are not."""
+    space = WeightSpace(
+        {"w": "h (2 + xy)"}, sets={"h": 3}, representations={"xy": {"group": "C4", "representation": "standard"}}
+    )
+    network, x = Gated(space, 2, torch.relu), random_features(space, 2)
+    several = {name: torch.stack([value, 2 * value, -value]) for name, value in network.state_dict().items()}
+    found = torch.func.vmap(lambda values: torch.func.functional_call(network, values, (x,))["w"])(several)
+    for number, value in enumerate(found):
+        single = torch.func.functional_call(network, {name: v[number] for name, v in several.items()}, (x,))
+        torch.testing.assert_close(value, single["w"])
 
 
 @pytest.mark.parametrize(("group", "size"), [("C4", 2), ("D4", 2), ("octahedral", 3)])

@@ -37,6 +37,16 @@ def test_text_form_round_trips(space):
     assert str(symmetry.parse(str(space))) == str(space)
 
 
+@given(weight_spaces(), st.data())
+def test_some_of_the_tensors_are_a_space_over_their_own_indices(space, data):
+    names = data.draw(st.sets(st.sampled_from(space.names), min_size=1))
+    part = space.only(names)
+    assert part.tensors == tuple(tensor for tensor in space if tensor.name in names)
+    assert part.indices == tuple(
+        index for index in space.indices if any(p.index == index for piece in part.pieces for p in piece.positions)
+    )
+
+
 def test_every_kind_of_axis(tmp_path):
     path = tmp_path / "space.toml"
     path.write_text(GOOD)

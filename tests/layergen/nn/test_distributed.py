@@ -1,0 +1,71 @@
+"""Metanetworks under DistributedDataParallel, which waits for a gradient of every parameter."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from torch import multiprocessing
+
+from layergen.nn import ChannelNorm, Gated, InvariantHead, Metanet, NormPointwise, PerTensorLinear, PositionalEmbedding
+from layergen.testing import random_features
+from tests.layergen.nn.parallel import PLAIN, ROTATED, TURNED, loss, train
+from tests.layergen.nn.test_representations import COMPACT, INR, MIXED
+from tests.symmetry.groups.random_representations import acted_spaces
+
+SPACES = {"plain": PLAIN, "C4 and positions": MIXED, "C4": TURNED, "compact": COMPACT, "SO(3)": ROTATED, "D4": INR}
+OPTIONS = {
+    "invariant": {"out_features": 2},
+    "means": {"out_features": 2, "maximum": False},
+    "weights": {"out_channels": 2},
+    "update": {"out_channels": 1, "update": True},
+    "no norm": {"out_features": 2, "norm": False, "maximum": False, "fourier": 0},
+    "no norm, weights": {"out_channels": 2, "norm": False, "dropout": 0.2, "layers": 1},
+    "local": {"out_channels": 2, "terms": "local"},
+    "local means": {"out_features": 2, "terms": "local", "maximum": False},
+    "rank": {"out_features": 2, "rank": 2},
+    "no layers": {"out_channels": 2, "layers": 0},
+}
+
+
+def idle(module, x):
+    """The parameters that are empty or get no gradient."""
+    loss(module(x)).backward()
+    return [name for name, p in module.named_parameters() if not p.numel() or p.grad is None]
+
+
+@pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+def test_every_parameter_gets_a_gradient(space, options):
+    assert idle(Metanet(space, hidden=4, **options), random_features(space, 1)) == []
+
+
+@given(acted_spaces(max_entries=24, max_dimension=60))
+@settings(max_examples=10)
+def test_every_parameter_gets_a_gradient_in_any_space(space):
+    for options in ({"out_features": 2}, {"out_features": 2, "maximum": False}, {"out_channels": 2}):
+        assert idle(Metanet(space, hidden=2, **options), random_features(space, 1)) == []
+
+
+@pytest.mark.parametrize("space", SPACES.values(), ids=SPACES)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda space: PerTensorLinear(space, 2, 2),
+        lambda space: PositionalEmbedding(space, 2),
+        lambda space: ChannelNorm(space, 2),
+        lambda space: Gated(space, 2, torch.relu),
+        lambda space: NormPointwise(space, 2, torch.relu),
+        lambda space: InvariantHead(space, 2, 2, hidden=4),
+    ],
+)
+def test_every_parameter_of_a_module_gets_a_gradient(make, space):
+    x = {name: value.requires_grad_() for name, value in random_features(space, 2).items()}
+    assert idle(make(space), x) == []
+
+
+def test_keys_of_state_dicts_do_not_depend_on_what_is_learned():
+    assert set(PerTensorLinear(TURNED, 2, 2).state_dict()) == set(PerTensorLinear(PLAIN, 2, 2).state_dict())
+    assert set(ChannelNorm(TURNED, 2).state_dict()) == set(ChannelNorm(PLAIN, 2).state_dict())
+
+
+def test_two_processes_train_as_one(tmp_path):
+    multiprocessing.spawn(train, args=(str(tmp_path / "meeting"),), nprocs=2)
