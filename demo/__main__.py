@@ -35,7 +35,7 @@ from demo.report import write_report
 from demo.zoo import digits, load_or_train
 from layergen.drawing import block_matrix
 from layergen.testing import assert_equivariant, assert_invariant
-from layergen.testing.rank import by_emitted_rank
+from layergen.verification import by_emitted_rank
 from symmetry.verification.report import PROOFS, Report
 
 HERE = Path(__file__).parent

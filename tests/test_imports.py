@@ -40,6 +40,8 @@ ROOMS = {
         "stacking",
         "steerable",
         "nn",
+        "verification",
+        "preservation",
         "testing",
         "pytest_plugin",
         "tracing",

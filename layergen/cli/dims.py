@@ -43,7 +43,7 @@ def dims(
 
 def prove(maps: EquivariantMaps) -> Report:
     """The findings of every proof, that of the emitted layer among them; disagreements are left for the table."""
-    from layergen.testing.rank import by_emitted_rank
+    from layergen.verification import by_emitted_rank
 
     blocks = [*maps.blocks, *maps.bias_blocks]
     return Report(maps, tuple(finding for proof in (*PROOFS, by_emitted_rank) for finding in proof(maps, blocks)))

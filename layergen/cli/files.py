@@ -71,7 +71,7 @@ def real(path: Path) -> Path:
 
 def link(path: Path) -> str:
     """The words for an output that is a link."""
-    return f"it is a link to {os.readlink(path)!r}"
+    return f"it is a link to {str(path.readlink())!r}"
 
 
 def unwritable(path: Path, reason: str, remedy: str) -> SpecificationError:

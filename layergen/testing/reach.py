@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from layergen.testing.linearity import EXACT
 from symmetry import SCALAR
 from symmetry.maps.diagrams import Diagram
 
-__all__ = ["EXACT", "Coverage", "Reach", "diagram_text"]
+__all__ = ["Coverage", "Reach", "diagram_text"]
 
-EXACT = 1e-8
-"""What is smaller than this, relative to the whole, is rounding."""
 LISTED = 12
 """The most diagrams of a kind that the text of a coverage lists."""
 

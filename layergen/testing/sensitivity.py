@@ -10,21 +10,14 @@ import torch
 from torch import Tensor
 
 from layergen.linear import EquivariantLinear
-from layergen.testing.checking import make_subject, raise_unless
+from layergen.preservation.moves import Move, moves, set_moves
 from layergen.testing.forms import Form, find_form
-from layergen.testing.moves import Move, moves, set_moves
-from layergen.testing.subject import (
-    OUTPUT,
-    TOLERANCES,
-    Subject,
-    affine_error,
-    difference,
-    is_nothing,
-    random_features,
-    sane_output,
-    with_noise,
-)
-from layergen.testing.verdict import Fault, Verdict
+from layergen.testing.inputs import random_features
+from layergen.testing.linearity import affine_error
+from layergen.testing.rounding import allowance, difference, is_nothing
+from layergen.testing.sanity import sane_output, with_noise
+from layergen.testing.subject import OUTPUT, Subject, make_subject
+from layergen.testing.verdict import Fault, Verdict, raise_unless
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 
 __all__ = ["assert_no_more_symmetric", "sensitivity"]
@@ -116,7 +109,7 @@ def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Mov
 
 def is_affine(subject: Subject, output: Features, tolerance: float | None) -> bool:
     """Whether a function is linear up to a constant, on one sum of two inputs."""
-    precision = max(TOLERANCES.get(value.dtype, 1e-4) for value in output.values())
+    precision = max(allowance(value) for value in output.values())
     return affine_error(subject) <= (precision if tolerance is None else tolerance)
 
 
@@ -140,7 +133,7 @@ def unnoticed(
     expected = output if after is None else after.act(output)
     found = output if before is None else subject.output(before.act(subject.features))
     heard = {name for name, value in output.items() if value.numel() and not is_nothing(subject, value)}
-    heard = heard if before is not None else heard & set(after.sources if after is not None else ())
+    heard = heard if before is not None else heard & set(after.origins if after is not None else ())
     return bool(heard) and all(same(subject, name, expected[name], found[name], tolerance) for name in heard)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from layergen.testing.subject import random_features
+from layergen.testing.inputs import random_features
 from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
 from symmetry.groups.groups import find_group
 from symmetry.maps.equivariant_maps import EquivariantMaps

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from symmetry import GroupElement
-
-__all__ = ["Fault", "Verdict", "describe"]
+__all__ = ["Fault", "Verdict", "raise_unless"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +42,7 @@ class Fault(AssertionError):
         self.verdict = verdict
 
 
-def describe(g: GroupElement) -> str:
-    """What an element does, in words."""
-    return " and ".join(describe_part(g, name) for name in g.moved) or "moving nothing"
-
-
-def describe_part(g: GroupElement, name: str) -> str:
-    """A transposition by its two elements, anything else by the set."""
-    if name in g.turns:
-        return f"turning by element {g.described[name]} of {name!r}"
-    part = g.parts[name]
-    places = [tuple(int(i) for i in place) for place in zip(*(part != range(part.shape[-1])).nonzero(), strict=True)]
-    if len(places) == 2 and places[0][:-1] == places[1][:-1]:
-        within = f" of copy {places[0][:-1]}" if len(places[0]) > 1 else ""
-        return f"exchanging elements {places[0][-1]} and {places[1][-1]}{within} of {name!r}"
-    return f"permuting {name!r}"
+def raise_unless(verdict: Verdict) -> None:
+    """Raise `AssertionError` with the message of a verdict that is not "passed"."""
+    if not verdict.passed:
+        raise AssertionError(verdict.message)

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layergen.testing.moves import larger
-from layergen.testing.preservation import broken_by, tied_names, unnoticed_moves
+from layergen.preservation import broken_by, unnoticed_moves
+from layergen.preservation.function import tied_names
+from layergen.preservation.moves import larger
 from layergen.tracing.declaring import Frozen, declared
 from layergen.tracing.propagation import Followed, exported, follow
 from symmetry import SpecificationError, WeightSpace

@@ -85,7 +85,7 @@ def test_layer_is_equivariant(space, data):
 @given(acted_spaces(**SMALL))
 def test_emitted_rank_is_the_dimension(space):
     """The maps that the parameters give are independent."""
-    from layergen.testing.rank import by_emitted_rank
+    from layergen.verification import by_emitted_rank
 
     maps = EquivariantMaps(space)
     for finding in by_emitted_rank(maps, [*maps.blocks, *maps.bias_blocks]):

@@ -12,8 +12,8 @@ import layergen
 import symmetry
 from layergen.plan.lowering import lower
 from layergen.testing import assert_equivariant, assert_invariant, check, random_features
-from layergen.testing.rank import by_emitted_rank
 from layergen.testing.strategies import weight_spaces
+from layergen.verification import by_emitted_rank
 from symmetry import EquivariantMaps, WeightSpace
 from symmetry.verification.report import PROOFS, Finding, VerificationError
 

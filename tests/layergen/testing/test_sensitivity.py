@@ -6,8 +6,8 @@ import torch
 from hypothesis import given
 
 import layergen
+from layergen.preservation.moves import in_group, moves, set_moves
 from layergen.testing import assert_no_more_symmetric, check, sensitivity
-from layergen.testing.moves import in_group, moves, set_moves
 from layergen.testing.strategies import weight_spaces
 from symmetry import WeightSpace
 
@@ -138,7 +138,7 @@ def test_insane_functions_are_told_what_is_wrong_with_them():
 def test_moves_are_outside_the_group(space):
     for move in moves(space):
         assert not in_group(space, move)
-        for name, (origin, gather) in move.sources.items():
+        for name, (origin, gather) in move.origins.items():
             assert np.array_equal(np.sort(gather), np.arange(np.prod(space[name].shape)))
             assert space[origin].shape == space[name].shape or len(space[name].shape) == 2
 

@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from layergen.testing.strategies import copies
 from symmetry import FreeIndex, Index, WeightSpace, element
 from symmetry.language.axes import Atom, Product, print_axes
+from symmetry.space.elements import lineage
 from symmetry.space.layout import Position, take_apart
 
 __all__ = ["Move", "larger", "moves", "set_moves"]
@@ -37,13 +37,13 @@ class Move:
     """
 
     text: str
-    sources: Mapping[str, tuple[str, Gather]]
+    origins: Mapping[str, tuple[str, Gather]]
     index: str = ""
 
     def act(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Features with their entries moved; tensors that are not touched stay."""
         moved = dict(features)
-        for name, (origin, gather) in self.sources.items():
+        for name, (origin, gather) in self.origins.items():
             if name in features and origin in features:
                 value, index = features[origin], torch.from_numpy(gather)
                 rows = value.reshape(value.shape[0], -1, value.shape[-1])
@@ -69,6 +69,11 @@ def set_moves(space: WeightSpace) -> Iterator[Move]:
         if index.permuted and index.size > 1:
             chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
             yield Move(f"permuting {index.name!r}", moved_together(space, chosen), index.name)
+
+
+def copies(space: WeightSpace, index: Index) -> tuple[int, ...]:
+    """The sizes of a nested set's parents: it has one copy for each of their elements."""
+    return tuple(space.index(name).size for name in lineage(space, index.name)[:-1])
 
 
 def shuffle(size: int) -> Gather:
@@ -146,13 +151,13 @@ def unnested_sets(space: WeightSpace) -> Iterator[Move]:
     for index in space.indices:
         sizes = copies(space, index) if index.parent is not None else ()
         if sizes and sizes[-1] > 1 and index.size > 1:
-            sources = {}
+            origins = {}
             for tensor in space:
                 gather = exchanged_units(space, tensor.name, index)
                 if not np.array_equal(gather, np.arange(gather.size)):
-                    sources[tensor.name] = tensor.name, gather
+                    origins[tensor.name] = tensor.name, gather
             text = f"exchanging an element of {index.name!r} in one {index.parent!r} for one in another"
-            yield Move(text, sources)
+            yield Move(text, origins)
 
 
 def exchanged_units(space: WeightSpace, name: str, index: Index) -> Gather:
@@ -176,9 +181,9 @@ def exchanged_sets(space: WeightSpace) -> Iterator[Move]:
     """Two indices of one kind and size in each other's place, where that makes the same tensors in another order."""
     for first, second in combinations(space.indices, 2):
         alike = first.size == second.size > 1 and first.parent == second.parent and type(first) is type(second)
-        sources = exchanged(space, {first.name: second.name, second.name: first.name}) if alike else {}
-        if sources:
-            yield Move(f"exchanging {first.name!r} and {second.name!r}", sources)
+        origins = exchanged(space, {first.name: second.name, second.name: first.name}) if alike else {}
+        if origins:
+            yield Move(f"exchanging {first.name!r} and {second.name!r}", origins)
 
 
 def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[str, Gather]]:
@@ -186,7 +191,7 @@ def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[st
 
     The partner has the renamed axes, in the same order or (for a matrix with both) transposed.
     """
-    sources, left = {}, list(space)
+    origins, left = {}, list(space)
     for tensor in space:
         renamed = tuple(rename(axis, swap) for axis in tensor.axes)
         if renamed == tensor.axes:
@@ -194,13 +199,13 @@ def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[st
         partner = next((one for one in left if one.axes == renamed), None)
         if partner is None and renamed == tensor.axes[::-1] and len(renamed) == 2:
             flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
-            sources[tensor.name] = tensor.name, flat.T.ravel()
+            origins[tensor.name] = tensor.name, flat.T.ravel()
             continue
         if partner is None:
             return {}
         left.remove(partner)
-        sources[tensor.name] = partner.name, np.arange(math.prod(tensor.shape))
-    return sources
+        origins[tensor.name] = partner.name, np.arange(math.prod(tensor.shape))
+    return origins
 
 
 def rename(axis: Any, swap: Mapping[str, str]) -> Any:
@@ -219,8 +224,8 @@ def exchanged_tensors(space: WeightSpace) -> Iterator[Move]:
     for first, second in combinations(space, 2):
         if print_axes(first.axes) == print_axes(second.axes):
             same = np.arange(math.prod(first.shape))
-            sources = {first.name: (second.name, same), second.name: (first.name, same)}
-            yield Move(f"exchanging {first.name!r} and {second.name!r}", sources)
+            origins = {first.name: (second.name, same), second.name: (first.name, same)}
+            yield Move(f"exchanging {first.name!r} and {second.name!r}", origins)
 
 
 def in_group(space: WeightSpace, move: Move) -> bool:
@@ -229,7 +234,7 @@ def in_group(space: WeightSpace, move: Move) -> bool:
         if index.permuted and index.size > 1:
             part = np.broadcast_to(np.argsort(shuffle(index.size)), (*copies(space, index), index.size))
             g = element(space, {index.name: part})
-            whole = {t.name: move.sources.get(t.name, (t.name, np.arange(math.prod(t.shape)))) for t in space}
+            whole = {t.name: move.origins.get(t.name, (t.name, np.arange(math.prod(t.shape)))) for t in space}
             if all(origin == n and np.array_equal(gather, g.tensor_index(n)) for n, (origin, gather) in whole.items()):
                 return True
     return False
