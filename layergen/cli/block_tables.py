@@ -19,6 +19,8 @@ def dimension_table(maps: EquivariantMaps, width: int) -> Table | None:
 
     Where the names of the sources do not fit, their numbers head the columns.
     """
+    if 3 * len(maps.source) > width:  # not even with one digit a column
+        return None
     rows = dimension_rows(maps)
     if fits(maps.target.names, maps.source.names, rows, width):
         return filled(maps.target.names, maps.source.names, rows)

@@ -10,6 +10,8 @@ from rich.console import Console
 from layergen.cli.block_tables import dimension_table, findings_of, tally, target_table, verification_table
 from layergen.cli.console import every_digit, facts, make_console, print_json
 from layergen.cli.parameters import AsJson, Invariant, Rank, Spec, Target, Terms, read_maps
+from layergen.cli.widths import fixed_sizes
+from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps, readable
 from symmetry.verification.report import PROOFS, Report
 
@@ -17,6 +19,8 @@ __all__ = ["dims"]
 
 Verify = Annotated[bool, typer.Option("--verify", help="Prove each dimension by independent routes.")]
 
+LISTED = 1_000_000
+"""Of more pairs of tensors than this the totals are printed and no blocks."""
 LONGEST = 300
 """A symbolic dimension of more characters than this is shown by its number of terms."""
 
@@ -32,6 +36,9 @@ def dims(
 ) -> None:
     """Count the equivariant linear maps of a weight space, block by block."""
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
+    for option, asked, what in (("--json", as_json, "lists"), ("--verify", verify, "proves")):
+        if asked:
+            check_listed(maps, f"{option} {what}")
     report = prove(maps) if verify else None
     if as_json:
         print_json(as_object(maps, report))
@@ -39,6 +46,21 @@ def dims(
         print_tables(make_console(), maps, report)
     if report is not None and not agree(report):
         raise typer.Exit(1)
+
+
+def listed(maps: EquivariantMaps) -> bool:
+    """Whether there are few enough blocks to list them."""
+    return len(maps.target) * len(maps.source) <= LISTED
+
+
+def check_listed(maps: EquivariantMaps, doing: str) -> None:
+    """Raise `SpecificationError` if there are too many blocks to list."""
+    if not listed(maps):
+        raise SpecificationError(
+            f"there are {len(maps.target) * len(maps.source):,} blocks, more than the {LISTED:,} that {doing}",
+            remedy="without it the totals are printed; for the blocks of some tensors give a specification of these, "
+            "as SPEC or as --target SPEC",
+        )
 
 
 def prove(maps: EquivariantMaps) -> Report:
@@ -99,23 +121,30 @@ def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
 
 def print_tables(console: Console, maps: EquivariantMaps, report: Report | None) -> None:
     """The totals and the block matrix; with a report, a table of what each proof found."""
-    table = dimension_table(maps, console.width)
-    blocks = f"{len(maps.target)} × {len(maps.source)}"
+    table = dimension_table(maps, console.width) if listed(maps) else None
     note = "" if table is not None else ", too wide to show: --json lists them"
-    console.print(facts(totals(maps) | {"blocks": blocks + note}), "")
-    console.print(target_table(maps) if table is None else table)
+    note = note if listed(maps) else f", more than the {LISTED:,} that are listed"
+    console.print(facts(totals(maps) | {"blocks": f"{len(maps.target)} × {len(maps.source)}{note}"}), "")
+    if listed(maps):
+        console.print(target_table(maps) if table is None else table)
     if report is not None:
         console.print(verification_table(report))
         console.print(facts(tally(report)))
 
 
 def totals(maps: EquivariantMaps) -> dict[str, str]:
-    """The dimension in figures and in symbols."""
+    """The dimension in figures and, where there are not too many blocks, in symbols; and what bounds a layer."""
+    restricted = {"restricted": maps.restriction} if maps.restriction else {}
+    counts = {
+        "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
+        "bias dimension": readable(maps.bias_dimension),
+    }
+    return restricted | counts | ({"symbolic": in_symbols(maps)} if listed(maps) else {}) | fixed_sizes(maps)
+
+
+def in_symbols(maps: EquivariantMaps) -> str:
+    """The symbolic dimension, as long as it is short, and where it holds."""
     text, holds = symbolic(maps)
     if len(text) > LONGEST:
         text = f"{text.count(' + ') + 1} terms; --json gives them"
-    return ({"restricted": maps.restriction} if maps.restriction else {}) | {
-        "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
-        "bias dimension": readable(maps.bias_dimension),
-        "symbolic": text if holds else f"{text} where every set is large enough; here some are not",
-    }
+    return text if holds else f"{text} where every set is large enough; here some are not"

@@ -37,17 +37,41 @@ def assert_equivariant(
 ) -> None:
     """Assert that `f` commutes with the permutations of a weight space.
 
-    `f` takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, by default of `space`; or
-    both in another `form`: "weights" (one network's tensors by name), "pairs" (`(weights, biases)`, channels last),
-    "nfn" (`WeightSpaceFeatures`), "flat" (one vector a network), or a `Form` of your own.
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, or both in
+        another `form`.
+    space
+        The weight space whose permutations are tried.
+    target
+        The weight space of the output; by default `space`.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict" (one network's tensors by name), "pairs"
+        (`(weights, biases)`, channels last), "nfn" (`WeightSpaceFeatures`), "flat" (one vector a network), or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    examples
+        How many random elements of the group are tried.
+    positional
+        Whether positional indices are permuted too.
+    tolerance
+        The largest error that counts as rounding, over the root mean square of the output channel. By default 1e-10
+        in float64, 2e-5 in float32, 0.08 in float16 and 0.25 in bfloat16, and on top of it four times what rounding
+        the inputs changes, which is measured: a function that cancels large terms is not accused.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal.
 
-    The message of the `AssertionError` gives the smallest failing permutation that hypothesis finds. Positional
-    indices are left alone unless asked for. The inputs are normal, with `channels` channels (by default
-    `f.in_channels`, else one), of `dtype` (by default that of a module's parameters, else float32). The largest
-    error may be `tolerance` times the root mean square of the output channel. By default that is 1e-10 in float64, 2e-5
-    in float32, 0.08 in float16 and 0.25 in bfloat16, and on top of it four times what rounding the inputs changes,
-    which is measured: a function that cancels large terms is not accused.
+    Raises
+    ------
+    AssertionError
+        If it does not, with the smallest failing permutation that hypothesis finds and code that shows it again; or
+        if `f` cannot be judged (it is random, depends on the rest of the batch, returns other shapes …).
 
+    Examples
+    --------
     >>> from layergen import EquivariantLinear
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
     >>> assert_equivariant(EquivariantLinear(space, 1, 3), space)
@@ -72,8 +96,41 @@ def assert_invariant(
     dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> None:
-    """Assert that `f` does not change under the permutations of a weight space; options as in `assert_equivariant`.
+    """Assert that `f` does not change under the permutations of a weight space.
 
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}`, or another `form`, and returns a tensor
+        `(batch, …)`.
+    space
+        The weight space whose permutations are tried.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict" (one network's tensors by name), "pairs"
+        (`(weights, biases)`, channels last), "nfn" (`WeightSpaceFeatures`), "flat" (one vector a network), or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    examples
+        How many random elements of the group are tried.
+    positional
+        Whether positional indices are permuted too.
+    tolerance
+        The largest error that counts as rounding, over the root mean square of the output channel. By default 1e-10
+        in float64, 2e-5 in float32, 0.08 in float16 and 0.25 in bfloat16, and on top of it four times what rounding
+        the inputs changes, which is measured: a function that cancels large terms is not accused.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal.
+
+    Raises
+    ------
+    AssertionError
+        If it does, with the smallest such permutation that hypothesis finds and code that shows it again; or if `f`
+        cannot be judged (it is random, depends on the rest of the batch, returns other shapes …).
+
+    Examples
+    --------
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> assert_invariant(lambda x: x["b"].amax(1), space)
     """
@@ -97,6 +154,42 @@ def check(
 ) -> Verdict:
     """The verdict of `assert_equivariant`, or with `invariant` of `assert_invariant`, as a value.
 
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}` and returns those of `target` or a tensor
+        `(batch, …)`, or takes and returns them in another `form`.
+    space
+        The weight space whose permutations are tried.
+    target
+        The weight space of the output; by default `space`.
+    invariant
+        Whether `f` should not change at all under the permutations, instead of commuting with them.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict" (one network's tensors by name), "pairs"
+        (`(weights, biases)`, channels last), "nfn" (`WeightSpaceFeatures`), "flat" (one vector a network), or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    examples
+        How many random elements of the group are tried.
+    positional
+        Whether positional indices are permuted too.
+    tolerance
+        The largest error that counts as rounding, over the root mean square of the output channel. By default 1e-10
+        in float64, 2e-5 in float32, 0.08 in float16 and 0.25 in bfloat16, and on top of it four times what rounding
+        the inputs changes, which is measured: a function that cancels large terms is not accused.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal.
+
+    Returns
+    -------
+    Verdict
+        Whether it passed, and if not the smallest counterexample found.
+
+    Examples
+    --------
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> verdict = check(lambda x: {"b": x["b"] - x["b"][:, :1]}, space)
     >>> verdict.kind, verdict.moved, verdict.batch

@@ -57,15 +57,45 @@ def coverage(
 ) -> Coverage:
     """What an affine layer reaches of the equivariant linear maps from `space` to `target`.
 
-    `layer` is a module (a copy of it is given random parameters, in float64), or a function, which has one map. With
-    `shrink` the smallest sizes that show every diagram are used: a module has to take them, and a class or function is
-    asked to make one from a weight space (and a target, where one is given). `channels`, the layer's input channels,
-    is best 1: with more than 5,000 dimensions, channels counted, maps are seen from one random direction of them only.
-    `form` as in `assert_equivariant`. `progress` wraps the iteration over maps, given their number, as a progress bar.
+    Parameters
+    ----------
+    layer
+        A module, of which a copy is given random parameters, in float64; or a function, which has one map. With
+        `shrink` it may also be what makes a layer from a weight space (and a target, where one is given).
+    space
+        The weight space of the input.
+    target
+        That of the output; by default `space`.
+    invariant
+        Whether the layer returns a tensor `(batch, …)`, to be invariant.
+    form
+        What the layer takes and returns: "features", "weights" or "state_dict", "pairs", "nfn", "flat", or a `Form`.
+    channels
+        The layer's input channels, by default `layer.in_channels`, else one. With more than 5,000 dimensions,
+        channels counted (1,500 if the maps of different channels share parameters), maps are seen from one random
+        direction of the channels only.
+    shrink
+        Whether to use the smallest sizes that show every diagram: a module has to take them.
+    progress
+        Wraps the iteration over maps, given their number, as a progress bar does.
+    seed
+        The seed of the random parameters.
 
-    Raises `AssertionError` for a layer that cannot be judged (random, not finite, wrong shapes …), and
-    `SpecificationError` where there are more than 5,000 dimensions for one pair of channels.
+    Returns
+    -------
+    Coverage
+        Dimension and rank of the maps and of the biases, the diagrams that are missing or tied, and what is not
+        equivariant.
 
+    Raises
+    ------
+    AssertionError
+        For a layer that cannot be judged: it is random, its output is not finite or has other shapes, …
+    SpecificationError
+        If there are more than 5,000 dimensions for one pair of channels, or the maps do not fit into memory.
+
+    Examples
+    --------
     >>> from layergen import EquivariantLinear
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 2})
     >>> print(coverage(EquivariantLinear(space, 1, 1), space))

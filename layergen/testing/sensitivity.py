@@ -42,10 +42,39 @@ def assert_no_more_symmetric(
     Tried are: each free index permuted, each axis of each tensor permuted by itself, each shared set permuted in one
     tensor alone, elements of a nested set exchanged between two copies, two sets and two tensors exchanged; on
     inputs and outputs together, on inputs alone and on outputs alone. Outputs that are zero and tensors on which no
-    output depends are named too. The inputs are normal, so in general position; options as in `assert_equivariant`.
-    Of a linear function only what some linear map of the declared symmetry would notice is held against it.
-    A pass is no proof: other symmetries are not looked for. Raises `AssertionError` that lists what was found.
+    output depends are named too. A linear function is only accused of what some linear map of the declared symmetry
+    would notice. A pass is no proof: other symmetries are not looked for.
 
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, or both
+        in another `form`.
+    space
+        The weight space whose symmetry `f` may have.
+    target
+        The weight space of the output; by default `space`.
+    invariant
+        Whether `f` is an invariant function, which returns a tensor `(batch, …)`.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict", "pairs", "nfn", "flat", or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    tolerance
+        The largest difference that counts as none, over the root mean square of the output channel; by default as in
+        `assert_equivariant`.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal, so in general position.
+
+    Raises
+    ------
+    AssertionError
+        If `f` does not notice some rearrangements, listing them; or if it cannot be judged.
+
+    Examples
+    --------
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 3})
     >>> assert_no_more_symmetric(lambda x: {**x, "w": x["w"] + x["w"].mean(2, keepdim=True)}, space)
     Traceback (most recent call last):
@@ -69,7 +98,42 @@ def sensitivity(
     dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """The verdict of `assert_no_more_symmetric` as a value."""
+    """The verdict of `assert_no_more_symmetric` as a value.
+
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, or both
+        in another `form`.
+    space
+        The weight space whose symmetry `f` may have.
+    target
+        The weight space of the output; by default `space`.
+    invariant
+        Whether `f` is an invariant function, which returns a tensor `(batch, …)`.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict", "pairs", "nfn", "flat", or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    tolerance
+        The largest difference that counts as none, over the root mean square of the output channel; by default as in
+        `assert_equivariant`.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal, so in general position.
+
+    Returns
+    -------
+    Verdict
+        Whether no symmetry was found beyond the declared one; if one was, `findings` has a line for each.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"b": "h", "c": "h"}, sets={"h": 4})
+    >>> sensitivity(lambda x: {"b": x["b"] + x["c"].mean(1, keepdim=True), "c": x["b"]}, space).findings
+    ("invariant to permuting axis 'h' (position 0) of 'c' by itself",)
+    """
     into = None if invariant else target or space
     subjects = [make_subject(f, space, into, form, channels, dtype, seed + extra) for extra in (0, 1)]
     try:

@@ -12,9 +12,26 @@ __all__ = ["Fault", "Verdict", "raise_unless"]
 class Verdict:
     """The answer of a check, with the smallest counterexample found where there is one.
 
-    `kind` is what was found in two or three words: "equivariant", "not equivariant", "not deterministic", "changes its
-    input", … `findings` are the several things that one verdict may have to say. `snippet` is code that shows a
-    counterexample again, given `f` and `space` (and `target`).
+    Parameters
+    ----------
+    passed
+        Whether the property holds, as far as was tried.
+    message
+        The answer in words, for people.
+    kind
+        The answer in two or three words: "equivariant", "not equivariant", "not deterministic", "changes its input", …
+    moved
+        The element that fails, as `symmetry.element` takes it.
+    tensor, entry
+        Where the error is largest: the output tensor, and the index `(network, *axes, channel)` in it.
+    error, tolerance
+        The error there and the error allowed there, over the root mean square of the output channel.
+    batch
+        How many networks show the failure.
+    findings
+        The several things that one verdict may have to say.
+    snippet
+        Code that shows the failure again, given `f` and `space` (and `target`).
     """
 
     passed: bool
