@@ -17,7 +17,7 @@ from symmetry.verification.report import PROOFS, Report
 
 __all__ = ["dims"]
 
-Verify = Annotated[bool, typer.Option("--verify", help="Prove each dimension by independent routes.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Find each dimension again by independent proofs.")]
 
 LISTED = 1_000_000
 """Of more pairs of tensors than this the totals are printed and no blocks."""
@@ -34,7 +34,10 @@ def dims(
     verify: Verify = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count the equivariant linear maps of a weight space, block by block."""
+    """Count the equivariant linear maps of a weight space, block by block.
+
+    With --verify the exit status is 1 where a proof finds another dimension.
+    """
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
     for option, asked, what in (("--json", as_json, "lists"), ("--verify", verify, "proves")):
         if asked:

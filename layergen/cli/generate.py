@@ -28,7 +28,10 @@ def generate(
     rank: Rank = None,
     limit: Limit = LIMIT,
 ) -> None:
-    """Write the PyTorch module that is every equivariant linear map of a weight space."""
+    """Write a PyTorch module whose parameters reach every equivariant linear map of a weight space.
+
+    The file imports torch and the standard library only.
+    """
     from layergen.emission.generate import generate as generated
 
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)

@@ -24,7 +24,7 @@ FORM = "give MODULE:OBJECT or FILE.py:OBJECT, as in nets.py:MetaNet"
 
 @contextmanager
 def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
-    """The function on features that a reference names, made first where it is what makes one."""
+    """The function on features that a reference names; a class or factory of that name is called to make it."""
     with opened(reference) as found:
         yield function_of(found, reference, channels)
 
@@ -82,11 +82,11 @@ def load_file(path: Path, shown: str) -> ModuleType:
 def attribute(module: ModuleType, name: str, reference: str) -> Any:
     """The object of that name, dots leading into it."""
     found: Any = module
-    for part in name.split("."):
+    for own in name.split("."):
         try:
-            found = getattr(found, part)
+            found = getattr(found, own)
         except AttributeError:
-            raise SpecificationError(f"{reference!r} has no {part!r}", remedy=f"it has {names_in(found)}") from None
+            raise SpecificationError(f"{reference!r} has no {own!r}", remedy=f"it has {names_in(found)}") from None
         except Exception as error:
             raise failure(f"reading {reference!r}", error) from None
     return found
@@ -101,7 +101,7 @@ def names_in(found: Any) -> str:
 
 
 def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]:
-    """The object itself, or what it gives where it can be called without arguments.
+    """The object itself, or its result where it is a class or function that needs no arguments.
 
     A class that needs `in_channels` and `out_channels`, as an emitted layer does, is called with `channels` for both.
     """
@@ -127,7 +127,7 @@ def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]
 
 
 def takes(found: Any, arguments: Mapping[str, int]) -> bool:
-    """Whether something can be called with these arguments, as far as its signature tells."""
+    """Whether an object can be called with these arguments, as far as its signature tells."""
     try:
         inspect.signature(found).bind(**arguments)
     except (TypeError, ValueError):
@@ -136,12 +136,12 @@ def takes(found: Any, arguments: Mapping[str, int]) -> bool:
 
 
 def failure(doing: str, error: BaseException) -> SpecificationError:
-    """The error for somebody else's code that raised: what it raised, and the line that did."""
+    """The message for an exception in somebody else's code: the exception, and the line that raised it."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename != __file__ and not frame.filename.startswith("<frozen")
     ]
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    line = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return SpecificationError(f"{doing} raised {text}{place}")
+    return SpecificationError(f"{doing} raised {text}{line}")

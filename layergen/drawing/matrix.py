@@ -69,7 +69,7 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
 def ordered_cores(maps: EquivariantMaps, sharing: Iterable[Sharing]) -> list[Core]:
     """Every core that occurs, small ones first, then in the order in which their sets are declared."""
     place = {name: number for number, name in enumerate(index_sizes(maps))}
-    found = {core for part in sharing for core in part.cores}
+    found = {core for block in sharing for core in block.cores}
     return sorted(found, key=lambda core: (len(core), [place[name] for name in core]))
 
 

@@ -127,8 +127,8 @@ def single_positions(space: WeightSpace) -> Iterator[Move]:
         index = position.index
         if index.size > 1 and (not index.name or counts[index.name] > 1):
             axis = f"axis {index.name!r}" if index.name else f"an axis of {index.size}"
-            part = f" of piece {piece}" if len(space[name].pieces) > 1 else ""
-            text = f"permuting {axis} (position {place}{part}) of {name!r} by itself"
+            which = f" of piece {piece}" if len(space[name].pieces) > 1 else ""
+            text = f"permuting {axis} (position {place}{which}) of {name!r} by itself"
             yield Move(text, moved_together(space, [(name, piece, place, position)]))
 
 

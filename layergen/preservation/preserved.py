@@ -69,7 +69,7 @@ def assert_function_preserved(
     Examples
     --------
     >>> import torch
-    >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1))
     >>> tensors = {"0.weight": "h x", "0.bias": "h", "2.weight": "y h", "2.bias": "y"}
     >>> space = WeightSpace(tensors, sets={"h": 3}, free={"x": 2, "y": 1})
     >>> assert_function_preserved(network, space, [torch.randn(5, 2)])

@@ -118,8 +118,8 @@ def unpack_flat(found: Any, space: WeightSpace) -> Any:
     sizes = [torch.Size(shape).numel() for shape in space.shapes.values()]
     if not isinstance(found, Tensor) or found.ndim != 2 or found.shape[1] != sum(sizes):
         return found
-    parts = found.split(sizes, dim=1)
-    return {t.name: part.reshape(-1, *t.shape, 1) for t, part in zip(space, parts, strict=True)}
+    vectors = found.split(sizes, dim=1)
+    return {t.name: vector.reshape(-1, *t.shape, 1) for t, vector in zip(space, vectors, strict=True)}
 
 
 FORMS = {

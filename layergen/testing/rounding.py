@@ -77,7 +77,7 @@ def difference(
     """The largest error over the root mean square of its channel, the error allowed there, and the entry.
 
     Largest is meant against what is allowed: channels have tolerances of their own. `scale` is given where what is
-    expected is a part of an output only.
+    expected is only some networks of an output.
     """
     scale = scales(expected) if scale is None else scale
     error = (found.to(expected) - expected).abs().double().cpu() / scale
@@ -87,6 +87,6 @@ def difference(
         if is_nothing(subject, expected):
             rounding = rounding.clamp_min(ROUNDING * unit(subject, expected))
         allowed = allowed + rounding / scale
-    place = (error / allowed.clamp_min(torch.finfo(torch.float64).tiny)).nan_to_num(nan=torch.inf).argmax()
-    entry = tuple(int(i) for i in torch.unravel_index(place, error.shape))
+    worst = (error / allowed.clamp_min(torch.finfo(torch.float64).tiny)).nan_to_num(nan=torch.inf).argmax()
+    entry = tuple(int(i) for i in torch.unravel_index(worst, error.shape))
     return float(error[entry]), float(allowed.expand_as(error)[entry]), entry

@@ -101,10 +101,10 @@ def check_batch(subject: Subject, output: Features) -> None:
     """Raise `Fault` where the output for the first network or the last depends on the others."""
     if subject.form.single:
         return
-    for place in (slice(1), slice(-1, None)):
-        alone = replace(subject, features={name: value[place] for name, value in subject.features.items()})
+    for network in (slice(1), slice(-1, None)):
+        alone = replace(subject, features={name: value[network] for name, value in subject.features.items()})
         for name, value in alone.output(alone.features).items():
-            own = output[name][place]
+            own = output[name][network]
             if not value.numel() or own.shape != value.shape:
                 continue
             error, allowed, _ = difference(subject, name, own, value, None, scales(output[name]))

@@ -118,8 +118,8 @@ def smallest_batch(subject: Subject, verdict: Verdict, tolerance: float | None) 
     """The same failure with as few networks as show it."""
     g = element(subject.group, verdict.moved or {})
     for batch in range(1, BATCH):
-        part = subject.cut(batch)
-        if smaller := fails(part, g, part.output(part.features), tolerance):
+        few = subject.cut(batch)
+        if smaller := fails(few, g, few.output(few.features), tolerance):
             return replace(smaller, batch=batch)
     return replace(verdict, batch=BATCH)
 
@@ -150,12 +150,12 @@ def failure(
 ) -> Verdict:
     """The verdict on a permutation that fails."""
     if subject.target is None:
-        kind, what, place = "invariant", "changes the output", f" at {entry}"
+        kind, what, where = "invariant", "changes the output", f" at {entry}"
     else:
         axes = ", ".join(("batch", *(print_axes((axis,)) for axis in subject.target[name].axes), "channel"))
-        kind, what, place = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
+        kind, what, where = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
     lines = [
-        f"not {kind}: {describe(g)} {what}{place}",
+        f"not {kind}: {describe(g)} {what}{where}",
         f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.1g}",
     ]
     return Verdict(False, "\n".join(lines), f"not {kind}", g.described, name, entry, error, allowed)

@@ -25,9 +25,9 @@ def reproducible(verdict: Verdict, subject: Subject, channels: int, seed: int) -
     lines.append(f"x = layergen.testing.random_features(space, {options})")
     moved = "g.on(space).act(x, channels=True)"
     expected = "f(x)" if into is None else f"g.on({'space' if own else 'target'}).act(f(x), channels=True)"
-    part = "" if into is None and verdict.tensor == "output" else f"[{verdict.tensor!r}]"
+    output = "" if into is None and verdict.tensor == "output" else f"[{verdict.tensor!r}]"
     index = ", ".join(map(str, verdict.entry or ()))
-    ending = f"{part}[{index}]" if index else part
+    ending = f"{output}[{index}]" if index else output
     lines.append(f"print({expected}{ending}, f({moved}){ending})")
     snippet = "\n".join(lines)
     text = verdict.message + "\n    to see it again:\n" + "\n".join(f"        {line}" for line in lines)

@@ -266,3 +266,9 @@ def test_check_makes_an_emitted_layer_by_itself(folder):
     result = run("check", "layer.py:MLPLayer", "mlp.toml", "--channels", "3")
     assert result.exit_code == 0, result.stderr
     assert "equivariant under" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "trace"])
+def test_help_shows_the_form_of_an_input_in_full(command):
+    words = "".join(word for word in run(command, "--help").stdout.split() if word != "│")
+    assert "[name=]SHAPE[:DTYPE[:HIGH]],asin2,3,32,32orids=2,7:int64:50" in words
