@@ -10,7 +10,7 @@ import typer
 
 from layergen.cli.console import print_json
 from layergen.cli.inputs import read_inputs
-from layergen.cli.objects import failure, loaded
+from layergen.cli.objects import blaming, loaded, loaded_module
 from layergen.cli.parameters import INPUT, AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
@@ -73,23 +73,17 @@ def check(
 
 def preservation_of(reference: str, space: WeightSpace, inputs: list[str]) -> Any:
     """Whether a specification is right for the module that a reference names."""
-    from torch import nn
-
     from layergen.testing import assert_function_preserved
     from layergen.testing.verdict import Verdict
 
     positional, named = read_inputs(inputs)
-    with loaded(reference) as module:
-        if not isinstance(module, nn.Module):
-            raise SpecificationError(f"{reference!r} is not a module", remedy="name an nn.Module or what makes one")
+    with loaded_module(reference) as module, blaming(f"calling {reference!r}"):
         try:
             assert_function_preserved(module, space, positional, options=named)
         except AssertionError as error:
             return Verdict(False, str(error), "not preserved")
         except ValueError as error:
             raise SpecificationError(str(error)) from None
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r}", error) from None
     return Verdict(True, "the function is preserved", "preserved")
 
 
@@ -109,12 +103,8 @@ def verdicts_on(
     with loaded(reference, channels or 1) as function:
         if isinstance(function, nn.Module):
             function.eval()
-        try:
+        with blaming(f"calling {reference!r} on features"):
             verdicts = [testing.check(function, maps.source, channels=channels, **options)]
             if sensitivity and verdicts[0].passed:
                 verdicts.append(testing.sensitivity(function, maps.source, channels=channels, **options))
             return verdicts
-        except SpecificationError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r} on features", error) from None

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
-from layergen.cli.objects import failure, function_of, loaded, opened, takes
+from layergen.cli.objects import blaming, function_of, loaded, opened, takes
 from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
@@ -85,14 +85,11 @@ def measured(
     with makers(reference, channels or 1) if shrink else loaded(reference, channels or 1) as layer:
         if isinstance(layer, nn.Module):
             layer.eval()
-        try:
-            return covered(layer, maps.source, **options)
-        except SpecificationError:
-            raise
-        except AssertionError as error:
-            raise SpecificationError(f"{reference!r} cannot be judged: {error}") from None
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r}", error) from None
+        with blaming(f"calling {reference!r}"):
+            try:
+                return covered(layer, maps.source, **options)
+            except AssertionError as error:
+                raise SpecificationError(f"{reference!r} cannot be judged: {error}") from None
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 
 from symmetry.language.errors import SpecificationError
 
-__all__ = ["failure", "function_of", "loaded", "opened", "takes"]
+__all__ = ["blaming", "function_of", "loaded", "loaded_module", "opened", "takes"]
 
 NAMED = 12
 """The most names of a module that a message lists."""
@@ -27,6 +27,20 @@ def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
     """The function on features that a reference names; a class or factory of that name is called to make it."""
     with opened(reference) as found:
         yield function_of(found, reference, channels)
+
+
+@contextmanager
+def loaded_module(reference: str) -> Iterator[Any]:
+    """The `nn.Module` that a reference names. Raises `SpecificationError` for anything else."""
+    from torch import nn
+
+    with loaded(reference) as module:
+        if not isinstance(module, nn.Module):
+            raise SpecificationError(
+                f"{reference!r} is a {type(module).__name__}, not a module",
+                remedy="name an nn.Module, or a class or function that makes one without arguments",
+            )
+        yield module
 
 
 @contextmanager
@@ -52,12 +66,11 @@ def opened(reference: str) -> Iterator[Any]:
 def load_module(name: str) -> ModuleType:
     """An importable module."""
     try:
-        return importlib.import_module(name)
+        with blaming(f"importing {name!r}", passing=ModuleNotFoundError):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise SpecificationError(f"there is no module {name!r}", remedy=FORM) from None
-        raise failure(f"importing {name!r}", error) from None
-    except (Exception, SystemExit) as error:
         raise failure(f"importing {name!r}", error) from None
 
 
@@ -71,11 +84,12 @@ def load_file(path: Path, shown: str) -> ModuleType:
         raise SpecificationError("cannot be loaded as a module", place=shown, remedy=FORM)
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
-    try:
-        specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise failure(f"loading {shown!r}", error) from None
+    with blaming(f"loading {shown!r}"):
+        try:
+            specification.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
     return module
 
 
@@ -111,11 +125,9 @@ def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]
         options = {"in_channels": channels, "out_channels": channels} if isinstance(found, type) else {}
         for arguments in ({}, options):
             if takes(found, arguments):
-                try:
+                given = "without arguments" if not arguments else f"with {channels} channels"
+                with blaming(f"calling {reference!r} {given}"):
                     found = found(**arguments)
-                except (Exception, SystemExit) as error:
-                    given = "without arguments" if not arguments else f"with {channels} channels"
-                    raise failure(f"calling {reference!r} {given}", error) from None
                 break
     if isinstance(found, type) or not callable(found):
         what = f"the class {found.__name__}, which needs arguments" if isinstance(found, type) else repr(found)
@@ -133,6 +145,17 @@ def takes(found: Any, arguments: Mapping[str, int]) -> bool:
     except (TypeError, ValueError):
         return False
     return True
+
+
+@contextmanager
+def blaming(doing: str, *, passing: type[Exception] = SpecificationError) -> Iterator[None]:
+    """What somebody else's code raises here becomes a `SpecificationError` that says so; `passing` is let through."""
+    try:
+        yield
+    except passing:
+        raise
+    except (Exception, SystemExit) as error:
+        raise failure(doing, error) from None
 
 
 def failure(doing: str, error: BaseException) -> SpecificationError:

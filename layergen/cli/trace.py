@@ -11,7 +11,7 @@ import typer
 from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.inputs import read_inputs
-from layergen.cli.objects import failure, loaded
+from layergen.cli.objects import blaming, loaded_module
 from layergen.cli.parameters import INPUT, AsJson, Output
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import readable
@@ -74,26 +74,15 @@ def traced(
 
     Raises `SpecificationError` where there is no such module.
     """
-    from torch import nn
-
     from layergen.tracing import automorphisms
     from layergen.tracing import trace as derived
 
-    with loaded(reference) as module:
-        if not isinstance(module, nn.Module):
-            raise SpecificationError(
-                f"{reference!r} is a {type(module).__name__}, not a module",
-                remedy="name an nn.Module or what makes one",
-            )
+    with loaded_module(reference) as module, blaming(f"tracing {reference!r}"):
         try:
             found = derived(module, positional, named, prove=prove)
             return found, automorphisms(module, positional, named) if count else None
-        except SpecificationError:
-            raise
         except AssertionError as error:
             raise SpecificationError(f"{reference!r} cannot be proved: {error}", remedy="try --no-proof") from None
-        except (Exception, SystemExit) as error:
-            raise failure(f"tracing {reference!r}", error) from None
 
 
 def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:

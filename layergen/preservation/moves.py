@@ -53,8 +53,8 @@ class Move:
 
 def moves(space: WeightSpace) -> Iterator[Move]:
     """Every kind of move outside the group: free indices, axes one by one, uncoupled sets, exchanges, un-nesting."""
-    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets, exchanged_tensors)
-    return (move for kind in kinds for move in kind(space) if not in_group(space, move))
+    yield from larger(space)
+    yield from (move for move in exchanged_tensors(space) if not in_group(space, move))
 
 
 def larger(space: WeightSpace) -> Iterator[Move]:

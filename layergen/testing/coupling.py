@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -99,24 +98,22 @@ def gradient_of(mark: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:
     return torch.cat([one.flatten() for one in found])
 
 
-def active(subject: Subject) -> tuple[int | None, int | None]:
-    """How many parameters play a part in the linear maps, and how many in the biases: those with a gradient."""
-    module: nn.Module = subject.function  # type: ignore[assignment]
-    counts: list[int | None] = []
+def active(subject: Subject, parameters: Sequence[nn.Parameter]) -> tuple[int | None, int | None]:
+    """How many parameters act on the linear maps, and how many on the biases: those with a gradient, if it exists."""
     zero = {name: torch.zeros_like(value) for name, value in subject.features.items()}
+    counts: list[int | None] = []
     for linear in (True, False):
         try:
             out = subject.traced(subject.features if linear else zero)
             base = subject.traced(zero) if linear else dict.fromkeys(out, 0.0)
-            weights = torch.Generator().manual_seed(3)
-            total = torch.zeros((), dtype=torch.float64)
-            for name, value in out.items():
-                mark = torch.randn(value.shape, generator=weights, dtype=value.dtype)
-                total = total + ((value - base[name]) * mark).sum()
-            leaves = [parameter for parameter in module.parameters() if parameter.requires_grad]
-            gradients: tuple[Any, ...] = torch.autograd.grad(total, leaves, allow_unused=True)
+            generator = torch.Generator().manual_seed(3)
+            marks = [
+                ((value - base[name]) * torch.randn(value.shape, generator=generator, dtype=value.dtype)).sum()
+                for name, value in out.items()
+            ]
+            gradient = gradient_of(torch.stack(marks).sum(), parameters)
         except RuntimeError:
             counts.append(None)
             continue
-        counts.append(sum(int((one.abs() > 1e-12).sum()) for one in gradients if one is not None))
+        counts.append(int((gradient.abs() > 1e-12).sum()))
     return counts[0], counts[1]

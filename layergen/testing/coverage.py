@@ -168,7 +168,7 @@ def measure(
         randomise(parameters, generator)
         directions = Directions.drawn(channels, out, generator) if contracted else drawn
         draw(subject, maps.source, directions, *samples)
-    playing = active(subject) if total else (0, 0)
+    playing = active(subject, parameters) if total else (0, 0)
     coverage = Coverage(
         samples[0].reach(playing[0]),
         samples[1].reach(playing[1]),
