@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from layergen.cli.application import main
+from layergen.cli import main
 
 if __name__ == "__main__":
     main()

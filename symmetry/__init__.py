@@ -10,7 +10,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from symmetry.kinds.indices import FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
+from symmetry.kinds.free import FreeIndex
+from symmetry.kinds.index import Index
+from symmetry.kinds.positional import PositionalIndex
+from symmetry.kinds.representation import RepresentationIndex
+from symmetry.kinds.sets import SetIndex
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.diagrams import Diagram
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps

@@ -127,9 +127,9 @@ def tally(report: Report) -> dict[str, str]:
         findings = findings_of(report, proof)
         wrong = sum(not finding.agrees for finding in findings)
         silent = sum(finding.found is None for finding in findings)
-        parts = [f"agrees on {len(findings) - wrong - silent} of {len(findings)} blocks"]
-        parts += [f"does not reach {silent}"] if silent else []
-        parts += [f"DISAGREES on {wrong}"] if wrong else []
+        texts = [f"agrees on {len(findings) - wrong - silent} of {len(findings)} blocks"]
+        texts += [f"does not reach {silent}"] if silent else []
+        texts += [f"DISAGREES on {wrong}"] if wrong else []
         note = common_note(findings)
-        rows[proof] = ", ".join(parts) + (f", {note}" if note else "")
+        rows[proof] = ", ".join(texts) + (f", {note}" if note else "")
     return rows

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from layergen.plan.widths import orders
-from symmetry.kinds.indices import Index
+from symmetry.kinds.index import Index
 from symmetry.language.axes import Atom, print_axes, substitute
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
@@ -32,8 +32,8 @@ def drawn_maps(maps: EquivariantMaps) -> EquivariantMaps:
     comfortable = {ANONYMOUS: 2}
     for index in indices(maps):
         least = order.get(index.name, 0)
-        first[index.name] = min(index.size, max(4, least) if index.permuted else 3)
-        comfortable[index.name] = min(index.size, max(3, least) if index.permuted else 2)
+        first[index.name] = min(index.size, max(4, least) if index.joined else 3)
+        comfortable[index.name] = min(index.size, max(3, least) if index.joined else 2)
     sizes = reduced(maps, first, comfortable, COMFORTABLE)
     sizes = reduced(maps, sizes, dict.fromkeys(sizes, 1), MOST)
     small = cut(maps, sizes)

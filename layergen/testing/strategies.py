@@ -1,21 +1,17 @@
-"""Hypothesis strategies for weight spaces, group elements and features."""
+"""A hypothesis strategy for features."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
-import numpy as np
 import torch
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from torch import Tensor
 
-from layergen.testing.subject import random_features
-from symmetry import GroupElement, Index, PositionalIndex, SetIndex, WeightSpace, element
-from symmetry.strategies import group_elements, transpositions, weight_spaces
+from layergen.testing.inputs import random_features
+from symmetry import WeightSpace
 
-__all__ = ["every_transposition", "features", "group_elements", "movable", "transpositions", "weight_spaces"]
+__all__ = ["features"]
 
 
 @st.composite
@@ -45,37 +41,3 @@ def features(
     entries = torch.arange(sum(map(math.prod, shapes.values())), dtype=dtype)
     parts = entries.split([math.prod(shape) for shape in shapes.values()])
     return {name: part.reshape(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}
-
-
-def movable(space: WeightSpace, *, positional: bool = False) -> list[Index]:
-    """The sets with at least two elements, positional ones only if asked for."""
-    kinds = (SetIndex, PositionalIndex) if positional else (SetIndex,)
-    return [index for index in space.indices if index.size > 1 and isinstance(index, kinds)]
-
-
-def transposition_count(space: WeightSpace, index: Index) -> int:
-    """How many pairs of elements, within one copy, there are."""
-    return math.prod(space.copies(index)) * math.comb(index.size, 2)
-
-
-def transposition(space: WeightSpace, index: Index, number: int) -> NDArray[np.intp]:
-    """The permutation that exchanges the `number`-th pair of elements: first copies first, lowest elements first."""
-    copy, pair = divmod(number, math.comb(index.size, 2))
-    low = 0
-    while pair >= index.size - 1 - low:
-        pair -= index.size - 1 - low
-        low += 1
-    part = np.broadcast_to(np.arange(index.size), (*space.copies(index), index.size)).copy()
-    part.reshape(-1, index.size)[copy, [low, low + 1 + pair]] = low + 1 + pair, low
-    return part
-
-
-def every_transposition(
-    space: WeightSpace, *, positional: bool = False, only: str | None = None
-) -> Iterator[GroupElement]:
-    """Every exchange of two elements of one set, the sets in turn (or only one), from the lowest elements up."""
-    for index in movable(space, positional=positional):
-        if only is not None and index.name != only:
-            continue
-        for number in range(transposition_count(space, index)):
-            yield element(space, {index.name: transposition(space, index, number)})

@@ -6,11 +6,13 @@ of the parents, `(*parents, …)`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 __all__ = ["Action", "Copies", "Part"]
 
@@ -24,6 +26,9 @@ class Action(ABC):
     """A group that acts on one index, or on several together."""
 
     __slots__ = ()
+
+    of_data: ClassVar[bool] = False
+    """Whether it acts on the data that a network reads, so that what the network computes changes with it."""
 
     name: str
     """The name under which an element has its part: that of the index, or of a group shared by several."""
@@ -79,7 +84,25 @@ class Action(ABC):
     def order(self, copies: Copies) -> int | None:
         """The number of elements; None where they are not finitely many."""
 
+    def log_order(self, copies: Copies) -> float:
+        """The natural logarithm of the order, also where that has very many digits; infinite where the group is."""
+        order = self.order(copies)
+        return math.inf if order is None else math.log(order)
+
     @property
     @abstractmethod
     def symbol(self) -> str:
-        """The group as it is written, without copies."""
+        """The group of one copy as it is written."""
+
+    @property
+    @abstractmethod
+    def order_symbol(self) -> str:
+        """The order of the group of one copy as it is written, such as `32!`; of one that is not finite its name."""
+
+    def simpler(self, part: Part) -> Iterator[Part]:
+        """Simple parts that a part is made of, to try in its place when a counterexample is sought."""
+        return iter(())
+
+    def moving(self, images: NDArray[np.intp], copies: Copies) -> Part | None:
+        """The part that takes each value to its image, in every copy alike; None where the group does not permute."""
+        return None

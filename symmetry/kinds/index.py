@@ -51,14 +51,6 @@ class Index:
     parental: ClassVar[bool] = False
     """Whether other indices may be nested within it."""
 
-    @property
-    def permuted(self) -> bool:  # SHIM
-        return self.joined
-
-    @property
-    def paired(self) -> bool:  # SHIM
-        return self.joined and self.room == float("inf")
-
     # How it is declared and printed.
 
     @property
@@ -139,6 +131,11 @@ class Index:
     def action(self) -> Action | None:
         """The group that acts on it; indices with an action of one name are acted on together."""
         return None
+
+    @property
+    def acted_on_by(self) -> str:
+        """What acts on it, in words, without what is nested in it."""
+        return "nothing" if self.action is None else self.action.symbol
 
     def images(self, part: Part) -> NDArray[np.intp] | None:
         """Where an element takes each value, axes `(*parents, value)`; None where it stays."""

@@ -85,9 +85,26 @@ class Permutations(Action):
     def order(self, copies: Copies) -> int:
         return int(math.factorial(self.size) ** math.prod(copies))
 
+    def log_order(self, copies: Copies) -> float:
+        return math.prod(copies) * math.lgamma(self.size + 1)
+
     @property
     def symbol(self) -> str:
         return f"S_{self.size}"
+
+    @property
+    def order_symbol(self) -> str:
+        return f"{self.size:,}!"
+
+    def simpler(self, part: Part) -> Iterator[NDArray[np.intp]]:
+        """Exchanges of an element with the one in whose place it goes."""
+        for place in map(tuple, np.argwhere(part != self.identity(part.shape[:-1]))):
+            exchange, there = self.identity(part.shape[:-1]).copy(), (*place[:-1], part[place])
+            exchange[place], exchange[there] = exchange[there], exchange[place]
+            yield exchange
+
+    def moving(self, images: NDArray[np.intp], copies: Copies) -> NDArray[np.intp]:
+        return np.broadcast_to(images, (*copies, self.size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,3 +20,7 @@ class PositionalIndex(PermutedIndex):
     section: ClassVar[str] = "positional"
     noun: ClassVar[str] = "positional"
     embedded: ClassVar[bool] = True
+
+    @property
+    def acted_on_by(self) -> str:
+        return f"{self.action.symbol} in the derivation, an embedding breaks it"

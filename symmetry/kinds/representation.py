@@ -30,9 +30,11 @@ EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Turns(Action):
-    """A finite or compact group of escnn. A part is one of its elements."""
+    """A finite or compact group of escnn, which turns data. A part is one of its elements."""
 
     name: str
+
+    of_data: ClassVar[bool] = True
 
     @property
     def group(self) -> Group:
@@ -78,6 +80,10 @@ class Turns(Action):
     @property
     def symbol(self) -> str:
         return self.name
+
+    @property
+    def order_symbol(self) -> str:
+        return str(len(self.group.elements)) if self.group.finite else f"∞ ({self.name})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,10 @@ class RepresentationIndex(Index):
     @property
     def action(self) -> Turns:
         return Turns(self.group)
+
+    @property
+    def acted_on_by(self) -> str:
+        return f"{self.group} by {self.representation if isinstance(self.representation, str) else 'matrices'}"
 
     def matrices(self, part: Part, charge: int) -> NDArray[np.float64]:
         return self.acting.matrix(part)

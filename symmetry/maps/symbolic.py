@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from symmetry.kinds.indices import Index
+from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.isotypic import sources, targets
 from symmetry.space.layout import Piece

@@ -105,10 +105,6 @@ class GroupElement:
             image_of(ancestor, self.parts)[tuple(grid[: depth + 1])] for depth, ancestor in enumerate(ancestors)
         )
 
-    @property
-    def turns(self) -> dict[str, Any]:  # SHIM
-        return {name: part for name, part in self.parts.items() if name in self.space.groups}
-
     def inverse(self) -> GroupElement:
         """The element that undoes this one."""
         parts = {}

@@ -15,9 +15,9 @@ import layergen
 import symmetry
 from layergen.linear import EquivariantLinear, InvariantLinear
 from layergen.plan.terms import bias_terms, terms
-from layergen.testing.strategies import group_elements, weight_spaces
 from symmetry import SCALAR, EquivariantMaps, WeightSpace
 from symmetry.language.axes import print_axes
+from symmetry.strategies import group_elements, weight_spaces
 from symmetry.verification.characters import character_average
 from tests.layergen.oracle import features, oracle, plan_of
 

@@ -72,6 +72,35 @@ def test_dims_of_small_sets_say_so(folder):
     assert json.loads(run("dims", "small.toml", "--json").stdout)["dimension"] == 8
 
 
+SMALL = '[sets]\nh = 2\na = 3\nc = 5\nk = 4\n[tensors]\nw = "h h"\nq = "(a c)"\nb = "k"\n'
+
+
+@pytest.mark.parametrize("command", ["dims small.toml", "generate small.toml --name Layer --output layer.py"])
+def test_sets_to_whose_sizes_a_layer_is_bound_are_named(folder, command):
+    Path("small.toml").write_text(SMALL)
+    rows = dict(line.split(maxsplit=1) for line in run(*command.split()).stdout.splitlines() if " " in line.strip())
+    assert rows["fixed"].rstrip() == "h = 2 (below its order, 4), c = 5 (its axes do not show it)"
+
+
+def test_nothing_is_said_of_sets_that_are_large_enough(folder):
+    assert "fixed" not in run("dims", "mlp.toml").stdout
+
+
+def test_very_many_blocks_are_counted_and_not_listed(folder, monkeypatch):
+    monkeypatch.setattr("layergen.cli.dims.LISTED", 35)
+    result = run("dims", "mlp.toml")
+    assert result.exit_code == 0
+    rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if " " in line.strip())
+    assert rows["blocks"].rstrip() == "6 × 6, more than the 35 that are listed"
+    assert (rows["dimension"].rstrip(), "0.weight" in result.stdout) == ("114", False)
+    for option, what in (("--json", "lists"), ("--verify", "proves")):
+        result = run("dims", "mlp.toml", option)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"there are 36 blocks, more than the 35 that {option} {what}" in result.stderr
+        assert "--target" in result.stderr
+    assert len(json.loads(run("dims", "mlp.toml", "--invariant", "--json").stdout)["blocks"]) == 6
+
+
 def test_dims_of_invariants_and_of_another_target(folder):
     invariant = json.loads(run("dims", "mlp.toml", "--invariant", "--json").stdout)
     assert [block["target"] for block in invariant["blocks"]] == ["invariant"] * 6
@@ -261,3 +290,9 @@ def test_check_makes_an_emitted_layer_by_itself(folder):
     result = run("check", "layer.py:MLPLayer", "mlp.toml", "--channels", "3")
     assert result.exit_code == 0, result.stderr
     assert "equivariant under" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "trace"])
+def test_help_shows_the_form_of_an_input_in_full(command):
+    words = "".join(word for word in run(command, "--help").stdout.split() if word != "│")
+    assert "[name=]SHAPE[:DTYPE[:HIGH]],asin2,3,32,32orids=2,7:int64:50" in words

@@ -10,8 +10,8 @@ from hypothesis import given
 from torch.nn import functional
 
 from layergen.linear import EquivariantLinear
-from layergen.testing.strategies import weight_spaces
 from symmetry import WeightSpace
+from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
 SPACE = WeightSpace({"w": "h k", "b": "h"}, sets={"h": 4, "k": 3})

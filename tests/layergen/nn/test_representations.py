@@ -16,8 +16,8 @@ import symmetry
 from layergen.nn import Dropout, Gated, Metanet, NormPointwise, Pointwise
 from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
-from layergen.testing.strategies import group_elements
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, element
+from symmetry.strategies import group_elements
 from symmetry.verification.irreducibles import multiplicities
 from tests.layergen.cli.commands import run
 from tests.layergen.oracle import features, oracle, plan_of
@@ -84,7 +84,7 @@ def test_layer_is_equivariant(space, data):
 @given(acted_spaces(**SMALL))
 def test_emitted_rank_is_the_dimension(space):
     """The maps that the parameters give are independent."""
-    from layergen.testing.rank import by_emitted_rank
+    from layergen.verification import by_emitted_rank
 
     maps = EquivariantMaps(space)
     for finding in by_emitted_rank(maps, [*maps.blocks, *maps.bias_blocks]):

@@ -74,6 +74,13 @@ class SignedPermutations(Action):
     def symbol(self):
         return f"Z_2 ≀ S_{self.size}"
 
+    @property
+    def order_symbol(self):
+        return f"2^{self.size} {self.size}!"
+
+    def moving(self, images, copies):
+        return np.stack([images, np.ones(self.size, dtype=int)], axis=-1)
+
 
 @dataclass(frozen=True, slots=True)
 class EvenIndex(Index):

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from layergen.plan.lowering import lower
-from layergen.testing.strategies import weight_spaces
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.maps.cores import core_sets, every_core, has_core
+from symmetry.strategies import weight_spaces
 
 SMALL = {"max_entries": 60, "max_diagrams": 400, "max_size": 3}
 

@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import symmetry
-from layergen.testing.strategies import weight_spaces
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.maps import totals
 from symmetry.maps.counting import block_count
 from symmetry.maps.isotypic import sources, targets
+from symmetry.strategies import weight_spaces
 
 SPACES = weight_spaces(max_entries=10_000, max_diagrams=10**9)
 WAYS = [totals.pair_by_pair, totals.by_shared_roots]
@@ -56,7 +56,7 @@ def test_totals_over_groups(way, terms, monkeypatch):
 
 @given(SPACES)
 def test_symbols_stand_for_free_sizes(space):
-    large = space.resized({index.name: 40 for index in space.indices if index.permuted})
+    large = space.resized({index.name: 40 for index in space.indices if index.joined})
     maps = EquivariantMaps(large)
     expression = maps.symbolic_dimension()
     assert expression.subs({symbol: large.sizes[symbol.name] for symbol in expression.free_symbols}) == maps.dimension

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from layergen.testing.strategies import weight_spaces
 from symmetry import SpecificationError, WeightSpace
 from symmetry.space.reading import readings
+from symmetry.strategies import weight_spaces
 
 
 @given(weight_spaces(max_entries=10_000, max_diagrams=10**9), st.data())
@@ -16,7 +16,7 @@ def test_what_is_not_bound_is_observed(space, data):
     wider = space.resized(sizes)
     assert space.observed(wider.shapes) == wider
     assert {reading.name for reading in found}.isdisjoint(stay)
-    assert {*stay, *sizes} == {index.name for index in space.indices if index.permuted}
+    assert {*stay, *sizes} == {index.name for index in space.indices if index.joined}
 
 
 SPACE = WeightSpace({"w": "h k", "b": "h"}, sets={"h": 8, "k": 1})
