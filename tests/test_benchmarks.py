@@ -56,7 +56,7 @@ def randomised(space, **options):
     return layer
 
 
-@given(weight_spaces(max_entries=60, max_diagrams=300, max_size=3))
+@given(weight_spaces(kinds=("free", "positional"), max_entries=60, max_diagrams=300, max_size=3))
 def test_term_by_term_is_the_same_map(space):
     layer = randomised(space)
     literal, x = TermByTerm.like(layer), features(space, 2, 2)

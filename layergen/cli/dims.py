@@ -152,6 +152,8 @@ def totals(maps: EquivariantMaps) -> dict[str, str]:
 def in_symbols(maps: EquivariantMaps) -> str:
     """The symbolic dimension, as long as it is short, and where it holds."""
     text, holds = symbolic(maps)
+    if not text:
+        return "too many free sizes to write out"
     if len(text) > LONGEST:
         text = f"{text.count(' + ') + 1} terms; --json gives them"
     return text if holds else f"{text} where every set is large enough; here some are not"

@@ -89,7 +89,8 @@ class WeightSpace:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle holds the declaration: groups and their representations are made anew."""
-        return remade, self.declarations({})
+        tensors, sections = self.declarations({})
+        return remade, (tensors, {section: declared for section, declared in sections.items() if declared})
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""

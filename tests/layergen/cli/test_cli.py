@@ -41,22 +41,6 @@ def test_dims_as_tables(folder):
     assert ["0.weight", "8", "4", "4", "2", "4", "4", "2"] in lines
 
 
-def test_dims_of_very_many_blocks_are_summed_and_not_listed(folder):
-    """1,440,000 blocks: the totals at once, a message where each block is asked for."""
-    sets = "".join(f"h{n} = 8\n" for n in range(601))
-    weights = "".join(f'"{n}.weight" = "h{n + 1} h{n}"\n"{n}.bias" = "h{n + 1}"\n' for n in range(600))
-    Path("deep.toml").write_text(f"[sets]\n{sets}[tensors]\n{weights}")
-    result = run("dims", "deep.toml")
-    assert result.exit_code == 0
-    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
-    assert ["dimension", "1,445,996"] in [[cell.strip() for cell in line] for line in lines]
-    assert "1200 × 1200, too many to list" in result.stdout
-    for option in ("--json", "--verify"):
-        refused = run("dims", "deep.toml", option)
-        assert (refused.exit_code, refused.stdout) == (2, "")
-        assert "more than 1,000,000 blocks" in refused.stderr
-
-
 def test_dims_of_very_many_free_sizes(folder):
     free = "".join(f"x{n} = 2\n" for n in range(200))
     tensors = "".join(f'"{n}" = "x{n}"\n' for n in range(200))
@@ -96,7 +80,7 @@ def test_very_many_blocks_are_counted_and_not_listed(folder, monkeypatch):
     for option, what in (("--json", "lists"), ("--verify", "proves")):
         result = run("dims", "mlp.toml", option)
         assert (result.exit_code, result.stdout) == (2, "")
-        assert f"there are 36 blocks, more than the 35 that {option} {what}" in result.stderr
+        assert f"there are more blocks than the 35 that {option} {what}" in result.stderr
         assert "--target" in result.stderr
     assert len(json.loads(run("dims", "mlp.toml", "--invariant", "--json").stdout)["blocks"]) == 6
 

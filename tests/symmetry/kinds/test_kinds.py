@@ -1,6 +1,7 @@
 """Every kind keeps the promises of the interface, and a kind from outside needs nothing but its row in the registry."""
 
 import os
+import re
 import subprocess
 import sys
 from itertools import product
@@ -29,7 +30,7 @@ PROPERTIES = [
     "tests/layergen/test_linear.py::test_layer_is_equivariant",
     "tests/layergen/test_linear.py::test_parameters_move_the_output_independently",
     "tests/layergen/test_linear.py::test_layers_between_two_spaces",
-    "tests/layergen/testing/test_coverage.py::test_our_layers_reach_everything_once",
+    "tests/layergen/nn/test_nn.py::test_metanets_on_any_space",
 ]
 
 
@@ -79,4 +80,5 @@ def test_a_kind_from_outside_passes_the_property_suite():
     environment = os.environ | {"HYPOTHESIS_PROFILE": "quick"}
     found = subprocess.run([*command, *PROPERTIES], cwd=ROOT, env=environment, capture_output=True, text=True)
     assert found.returncode == 0, found.stdout + found.stderr
-    assert f"{len(PROPERTIES)} passed" in found.stdout
+    assert re.search(r"\d+ passed in", found.stdout)
+    assert int(re.search(r"(\d+) passed", found.stdout)[1]) >= len(PROPERTIES)

@@ -3,4 +3,6 @@
 from symmetry.kinds.registry import KINDS
 from tests.symmetry.kinds.even import EvenIndex
 
-KINDS[EvenIndex.section] = EvenIndex
+
+def pytest_configure(config):
+    KINDS[EvenIndex.section] = EvenIndex
