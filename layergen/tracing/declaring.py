@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from itertools import product as cartesian
-from typing import TypeGuard
 
 from layergen.tracing.propagation import Followed
 from layergen.tracing.unknowns import Atom, Axis, atoms, factors, join, known, size_of
 from symmetry import WeightSpace
 from symmetry.language import axes
-from symmetry.language.axes import Expression, concatenation, fold, multiplied, print_axes, product
+from symmetry.language.axes import Expression, concatenation, fold, is_size, multiplied, print_axes, product
 
 __all__ = ["Frozen", "declared"]
 
@@ -51,9 +50,10 @@ def declared(
     parents = {atom: parent for atom, parent in parents.items() if names[atom] not in loose | still}
     used: dict[str, Atom] = {}
     free = spelled_out(followed, names, still) if spell else {}
-    tensors = {}
-    for name, value in followed.tensors.items():
-        tensors[name] = print_axes(written(axis, names, still, used, free) for axis in value.axes)
+    tensors = {
+        name: print_axes(written(axis, names, still, used, free) for axis in value.axes)
+        for name, value in followed.tensors.items()
+    }
     sets = {
         name: {"size": atom.size, "within": names[parents[atom]]}
         if atom in parents and names[parents[atom]] not in still
@@ -104,20 +104,15 @@ def written(
 
 def concatenated(terms: Sequence[Expression]) -> Expression:
     """A concatenation; frozen neighbours are one, and so many times the same is a product, as of gates and units."""
-    if len(set(terms)) == 1 and not is_number(terms[0]):
+    if len(set(terms)) == 1 and not is_size(terms[0]):
         return product([axes.Atom("", len(terms)), terms[0]])
     merged: list[Expression] = []
     for term in terms:
-        if merged and is_number(merged[-1]) and is_number(term):
+        if merged and is_size(merged[-1]) and is_size(term):
             merged[-1] = axes.Atom("", merged[-1].size + term.size)
         else:
             merged.append(term)
     return concatenation(merged)
-
-
-def is_number(term: Expression) -> TypeGuard[axes.Atom]:
-    """Whether an expression is the size of an anonymous index."""
-    return isinstance(term, axes.Atom) and not term.name
 
 
 def pieces(value: Sequence[Axis]) -> list[list[Atom]]:

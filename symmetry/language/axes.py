@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any, Generic, TypeAlias, TypeGuard, TypeVar
 
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name
@@ -32,6 +32,7 @@ __all__ = [
     "concatenation",
     "factors",
     "fold",
+    "is_size",
     "multiplied",
     "parse_axes",
     "print_axes",
@@ -270,6 +271,11 @@ def parse_axes(text: Any) -> tuple[Expression, ...]:
     return Parser(text, [(match.group(), match.start()) for match in TOKEN.finditer(text)]).axes()
 
 
+def is_size(expression: Expression) -> TypeGuard[Atom]:
+    """Whether an expression is the size of an anonymous index."""
+    return isinstance(expression, Atom) and not expression.name
+
+
 def multiplied(items: Iterable[Expression]) -> list[Expression]:
     """The items of a product, sizes that follow each other multiplied into one.
 
@@ -278,8 +284,7 @@ def multiplied(items: Iterable[Expression]) -> list[Expression]:
     """
     found: list[Expression] = []
     for item in items:
-        last = found[-1] if found else None
-        if isinstance(last, Atom) and isinstance(item, Atom) and not last.name and not item.name:
+        if found and is_size(last := found[-1]) and is_size(item):
             found[-1] = Atom("", last.size * item.size)
         else:
             found.append(item)
