@@ -78,5 +78,5 @@ class SwiftFloor(PerTensorLinear):
     def forward(self, x: Features) -> Features:
         return {
             name: self.product(x[name], weight) + bias
-            for name, weight, bias in zip(self.names, self.weight, self.bias, strict=True)
+            for name, weight, bias in zip(self.entries, self.weight, self.bias, strict=True)
         }
