@@ -103,7 +103,7 @@ def contenders(case: Case, *, compiled: bool = False, others: bool = True) -> di
         local = EquivariantLinear(space, channels, channels, terms="local")
         found[LOCAL] = Contender(local, local, features)
     if others:
-        product = vars(sys.modules[type(layer).emitted.__module__])["_product"]
+        product = vars(sys.modules[layer.emitted.layer.__module__])["_product"]
         swift = SwiftFloor(space, channels, channels, product)
         found[SWIFT_FLOOR] = Contender(swift, swift, features)
         literal = TermByTerm(lower(layer.maps), channels, channels)

@@ -31,7 +31,7 @@ class Order:
         if len(tensor.pieces) > 1 or not tensor.pieces[0].free:
             return cls(tuple(range(len(tensor.shape))), ())
         piece = tensor.pieces[0]
-        return cls(piece.permuted + piece.free, tuple(piece.positions[place].index.size for place in piece.free))
+        return cls(piece.joined + piece.free, tuple(piece.positions[place].index.size for place in piece.free))
 
 
 class FreeMixing(nn.Module):

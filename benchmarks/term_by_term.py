@@ -17,7 +17,7 @@ from layergen import EquivariantLinear
 from layergen.plan.lowering import lower
 from layergen.plan.passes import optimised
 from layergen.plan.steps import Plan
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 from symmetry.space.layout import Layout, Leaf, Piece, Unflatten, take_apart
 
 __all__ = ["TermByTerm"]
@@ -68,7 +68,7 @@ class TermByTerm(nn.Module):
 
     def shape(self, piece: Piece, batch: int) -> tuple[int, ...]:
         """The shape of a target piece's total: free values are merged with the channels."""
-        sizes = (piece.positions[place].index.size for place in piece.permuted)
+        sizes = (piece.positions[place].index.size for place in piece.joined)
         return (batch, *sizes, piece.free_size * self.out_channels)
 
 
@@ -82,7 +82,7 @@ def blocks_of(matrix: Tensor, pools: Sequence[Side], spreads: Sequence[Side]) ->
 
 def diagonals(value: Tensor, side: Side) -> Tensor:
     """The entries on which each block's positions agree: `(batch, *positions, …)` to `(batch, *blocks, …)`, a view."""
-    dims = list(side.piece.permuted)
+    dims = list(side.piece.joined)
     for block in side.blocks:
         for place in block[1:]:
             first, second = dims.index(block[0]), dims.index(place)
@@ -94,8 +94,8 @@ def diagonals(value: Tensor, side: Side) -> Tensor:
 def pooled(value: Tensor, side: Side) -> Tensor:
     """A piece, shape `(batch, *positions, in)`, read by a side: `(batch, *kept blocks, free values · in)`."""
     piece = side.piece
-    order = (*piece.permuted, *piece.free)
-    value = value.permute(0, *(place + 1 for place in order), -1).flatten(len(piece.permuted) + 1)
+    order = (*piece.joined, *piece.free)
+    value = value.permute(0, *(place + 1 for place in order), -1).flatten(len(piece.joined) + 1)
     value = diagonals(value, side)
     if side.dropped:
         value = value.mean([number + 1 for number in side.dropped])
@@ -117,7 +117,7 @@ def put_together(layout: Layout, pieces: dict[Piece, Tensor], channels: int) -> 
     """The tensor laid out so, `(batch, *axes, channels)`, from its pieces, free values merged with the channels."""
     match layout:
         case Leaf(piece):
-            order = (*piece.permuted, *piece.free)
+            order = (*piece.joined, *piece.free)
             free = [piece.positions[place].index.size for place in piece.free]
             value = pieces[piece].unflatten(-1, [*free, channels])
             return value.permute(0, *(order.index(place) + 1 for place in range(len(order))), -1)

@@ -24,7 +24,6 @@ from demo.network import DigitsCNN
 from demo.permuting import largest_change, permuted
 from demo.predictors import (
     BoostingPredictor,
-    Features,
     Learner,
     Row,
     metanet_predictor,
@@ -33,10 +32,9 @@ from demo.predictors import (
 )
 from demo.report import write_report
 from demo.zoo import digits, load_or_train
+from layergen import Features
 from layergen.drawing import block_matrix
-from layergen.testing import assert_equivariant, assert_invariant
-from layergen.testing.rank import by_emitted_rank
-from symmetry.verification.report import PROOFS, Report
+from layergen.testing import assert_equivariant, assert_invariant, by_emitted_rank
 
 HERE = Path(__file__).parent
 OUT = HERE / "out"
@@ -68,7 +66,7 @@ def main() -> None:
     space = traced_space(console)
     console.print(str(space), highlight=False, markup=False)
     maps = symmetry.EquivariantMaps(space)
-    report = symmetry.verify(maps, proofs=(*PROOFS, by_emitted_rank))
+    report = symmetry.verify(maps, proofs=(*symmetry.PROOFS, by_emitted_rank))
     console.print(proof_table(report))
     block_matrix(maps).savefig(OUT / "block_matrix.png", dpi=150)
     console.rule("3  Write the layer, test it")
@@ -119,7 +117,7 @@ def machine() -> str:
     return f"{name}, {os.cpu_count()} cores, torch {torch.__version__} with {torch.get_num_threads()} threads"
 
 
-def proof_table(report: Report) -> Table:
+def proof_table(report: symmetry.Report) -> Table:
     """Dimensions by target tensor, and what each proof found."""
     table = Table(title="dimension of all maps into each tensor (weights + biases), by formula and by each proof")
     for heading in ("tensor", "formula", *report.proofs):

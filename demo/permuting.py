@@ -8,11 +8,10 @@ from torch import Tensor
 from torch.func import functional_call
 
 from demo.network import DigitsCNN
+from layergen import Features
 from symmetry import WeightSpace, random_element
 
 __all__ = ["largest_change", "permuted"]
-
-Features = dict[str, Tensor]
 
 
 def permuted(x: Features, space: WeightSpace, seed: int = 0) -> Features:

@@ -18,12 +18,12 @@ from scipy.stats import kendalltau
 from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor, nn
 
+from layergen import Features
 from layergen.nn import Metanet
 from symmetry import WeightSpace
 
 __all__ = [
     "BoostingPredictor",
-    "Features",
     "Learner",
     "Row",
     "Score",
@@ -33,7 +33,6 @@ __all__ = [
     "take",
 ]
 
-Features = dict[str, Tensor]
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 

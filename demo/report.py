@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from demo.predictors import Row
-from symmetry import EquivariantMaps
-from symmetry.verification.report import Report
+from symmetry import EquivariantMaps, Report
 
 __all__ = ["write_report"]
 

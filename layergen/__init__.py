@@ -11,46 +11,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import layergen.nn as nn
-    import layergen.testing as testing
+    from layergen import drawing, nn, steerable, testing, tracing
     from layergen.emission.generate import generate
+    from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
     from layergen.stacking import stack, unstack
-    from layergen.tracing.trace import Trace, trace
-
-__version__ = "0.1.0"
+    from layergen.tracing import Trace, trace
+    from symmetry import __version__
 
 __all__ = [
     "EquivariantLinear",
+    "Features",
     "InvariantLinear",
     "Trace",
     "__version__",
+    "drawing",
     "generate",
     "nn",
     "stack",
+    "steerable",
     "testing",
     "trace",
+    "tracing",
     "unstack",
 ]
 
 HOMES = {
     "EquivariantLinear": "layergen.linear",
+    "Features": "layergen.features",
     "InvariantLinear": "layergen.linear",
-    "Trace": "layergen.tracing.trace",
+    "Trace": "layergen.tracing",
+    "__version__": "symmetry",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",
-    "trace": "layergen.tracing.trace",
+    "trace": "layergen.tracing",
     "unstack": "layergen.stacking",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the module it lives in."""
-    if name in ("nn", "testing"):
-        return import_module(f"layergen.{name}")
-    if name in HOMES:
-        return getattr(import_module(HOMES[name]), name)
-    raise AttributeError(f"module 'layergen' has no attribute {name!r}")
+    """A public name, from the module it lives in; the others are modules themselves."""
+    if name not in __all__:
+        raise AttributeError(f"module 'layergen' has no attribute {name!r}")
+    return getattr(import_module(HOMES[name]), name) if name in HOMES else import_module(f"layergen.{name}")
 
 
 def __dir__() -> list[str]:

@@ -2,29 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
 
+from layergen.features import Features
 from symmetry.space.weight_space import Tensor as Declared
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["stack", "unstack"]
 
+EXTRA_STATE = "_extra_state"
+"""The last part of the name under which a module's `get_extra_state` stands in a `state_dict`."""
+
 
 def stack(
-    state_dicts: Sequence[Mapping[str, Tensor]], space: WeightSpace, *, ignore: Collection[str] = ()
-) -> dict[str, Tensor]:
-    """Features of some networks: for each tensor `(network, *axes, 1)`, the one channel its values.
+    state_dicts: Iterable[Mapping[str, Any]], space: WeightSpace, *, ignore: str | Iterable[str] = ()
+) -> Features:
+    """Features of some networks, the one channel their weights.
 
-    Undeclared tensors of integers (`num_batches_tracked`) and those tied to a declared one are left out; `ignore` are
-    patterns (as in `fnmatch`) of other names to leave out, such as `"head.*"`. Gradients flow back to tensors that ask
-    for them. Pixel grids, `grid(3)`, are one axis of features, in networks two. Networks of another width are stacked
-    with `space.resized({"h": 16})`. Raises `ValueError` listing every tensor that is missing, not declared, of the
-    wrong shape or of another dtype than in the first network.
+    Undeclared values are left out where they are no weights: those that are no tensors, extra state, tensors of
+    integers or bools (`num_batches_tracked`), and a declared tensor under another name. Gradients flow back to tensors
+    that ask for them. Pixel grids, `grid(3)`, are one axis of features, in networks two. Networks of another width are
+    stacked with `space.resized({"h": 16})`.
 
+    Parameters
+    ----------
+    state_dicts
+        One `state_dict` a network.
+    space
+        The weight space of the networks.
+    ignore
+        A pattern, as in `fnmatch`, of names to leave out, such as `"head.*"`; or several.
+
+    Returns
+    -------
+    Features
+        For each tensor of the space `(network, *axes, 1)`.
+
+    Raises
+    ------
+    ValueError
+        If there are no networks; or listing, for all of them, every tensor that is missing, not declared, not dense,
+        of the wrong shape, or of another dtype or on another device than in the first network.
+    TypeError
+        If `state_dicts` are no `state_dict`s.
+
+    Examples
+    --------
     >>> space = WeightSpace({"weight": "h x", "bias": "h"}, sets={"h": 3}, free={"x": 2})
     >>> networks = [torch.nn.Linear(2, 3) for _ in range(5)]
     >>> features = stack([network.state_dict() for network in networks], space)
@@ -33,13 +61,11 @@ def stack(
     >>> torch.equal(unstack(features, space)[4]["bias"], networks[4].bias)
     True
     """
-    if isinstance(state_dicts, Mapping) or not all(isinstance(state, Mapping) for state in state_dicts):
-        raise TypeError("stack takes a list of state_dicts: [network.state_dict() for network in networks]")
-    if not state_dicts:
-        raise ValueError("there are no networks to stack")
+    states = listed(state_dicts)
+    patterns = (ignore,) if isinstance(ignore, str) else tuple(ignore)
     kept = [
-        {name: value for name, value in state.items() if not any(fnmatchcase(name, pattern) for pattern in ignore)}
-        for state in state_dicts
+        {name: value for name, value in state.items() if not any(fnmatchcase(name, pattern) for pattern in patterns)}
+        for state in states
     ]
     networks: dict[str, list[int]] = {}
     for number, state in enumerate(kept):
@@ -52,6 +78,16 @@ def stack(
         tensor.name: torch.stack([declared_shape(state[tensor.name], tensor) for state in kept]).unsqueeze(-1)
         for tensor in space
     }
+
+
+def listed(state_dicts: Any) -> list[Mapping[str, Any]]:
+    """Some `state_dict`s as a list; raises where they are none."""
+    states = list(state_dicts) if isinstance(state_dicts, Iterable) else [state_dicts]
+    if isinstance(state_dicts, Mapping) or not all(isinstance(state, Mapping) for state in states):
+        raise TypeError("stack takes a list of state_dicts: [network.state_dict() for network in networks]")
+    if not states:
+        raise ValueError("there are no networks to stack")
+    return states
 
 
 def declared_shape(value: Tensor, tensor: Declared) -> Tensor:
@@ -67,26 +103,48 @@ def which(numbers: Sequence[int], count: int) -> str:
     return f"network{'s' if len(numbers) > 1 else ''} {shown}"
 
 
-def network_faults(state: Mapping[str, Tensor], first: Mapping[str, Tensor], space: WeightSpace) -> list[str]:
-    """What is wrong with one network, a line each."""
-    faults = [f"{name!r} is missing" for name in space.names if name not in state]
+def network_faults(state: Mapping[str, Any], first: Mapping[str, Any], space: WeightSpace) -> Iterator[str]:
+    """What is wrong with one network, a line each; `first` is the network that the others are to be like."""
+    shapes = space.shapes
+    yield from (f"{name!r} is missing" for name in shapes if name not in state)
     for name, value in state.items():
-        if name not in space.names:
-            if not is_spare(value, state, space):
-                faults.append(f"{name!r} is not declared{hint(name, space)}")
-        elif declared_shape(value, space[name]).shape != space[name].shape:
-            faults.append(f"{name!r} has shape {tuple(value.shape)}, declared {space[name].shape}")
-        elif name in first and value.dtype != first[name].dtype:
-            faults.append(f"{name!r} is {value.dtype}, in network 0 it is {first[name].dtype}")
-    return faults
+        if name not in shapes:
+            if is_weight(name, value) and not any(is_same(value, state.get(other)) for other in shapes):
+                yield f"{name!r} is not declared{hint(name, space)}"
+        elif not is_dense(value):
+            kind = value.layout if isinstance(value, Tensor) else type(value).__name__
+            yield f"{name!r} is no dense tensor but {kind}"
+        elif declared_shape(value, space[name]).shape != shapes[name]:
+            yield f"{name!r} has shape {tuple(value.shape)}, declared {shapes[name]}"
+        elif is_dense(other := first.get(name)):
+            if value.dtype != other.dtype:
+                yield f"{name!r} is {value.dtype}, in network 0 it is {other.dtype}"
+            if value.device != other.device:
+                yield f"{name!r} is on {value.device}, in network 0 it is on {other.device}"
 
 
-def is_spare(value: Tensor, state: Mapping[str, Tensor], space: WeightSpace) -> bool:
-    """Whether an undeclared tensor is a counter, or tied to one that is declared: the same memory by another name."""
-    declared = (state[name] for name in space.names if name in state)
-    return not (value.is_floating_point() or value.is_complex()) or any(
-        value.data_ptr() == other.data_ptr() and value.shape == other.shape for other in declared if value.numel()
-    )
+def is_dense(value: Any) -> TypeGuard[Tensor]:
+    """Whether a value is a tensor whose entries lie in memory one by one."""
+    return isinstance(value, Tensor) and value.layout == torch.strided
+
+
+def is_weight(name: str, value: Any) -> bool:
+    """Whether a value is one that training changes: a tensor of numbers that are no integers, and no extra state."""
+    numbers = isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
+    return numbers and name.rpartition(".")[2] != EXTRA_STATE
+
+
+def is_same(value: Any, other: Any) -> bool:
+    """Whether two tensors are one by two names: the same memory, read in the same way."""
+    if not (is_dense(value) and is_dense(other)):
+        return False
+    if (value.shape, value.stride(), value.dtype) != (other.shape, other.stride(), other.dtype):
+        return False
+    if not value.is_meta:
+        return value.data_ptr() == other.data_ptr()
+    # No memory, so no addresses: the storages themselves are compared.
+    storages = value.untyped_storage(), other.untyped_storage()
+    return storages[0] is storages[1] and value.storage_offset() == other.storage_offset()
 
 
 def hint(name: str, space: WeightSpace) -> str:
@@ -98,7 +156,28 @@ def hint(name: str, space: WeightSpace) -> str:
 def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str, Tensor]]:
     """The networks whose weights are the one channel of some features; the inverse of `stack`.
 
-    Raises `ValueError` listing every tensor that is missing, not declared or of the wrong shape.
+    Parameters
+    ----------
+    features
+        For each tensor of the space `(network, *axes, 1)`.
+    space
+        The weight space of the networks.
+
+    Returns
+    -------
+    list
+        One `state_dict` a network, each tensor a view of the features' where its shape allows.
+
+    Raises
+    ------
+    ValueError
+        Listing every tensor that is missing, not declared or of the wrong shape.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"bias": "h"}, sets={"h": 2})
+    >>> unstack({"bias": torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]])}, space)
+    [{'bias': tensor([1., 2.])}, {'bias': tensor([3., 4.])}]
     """
     faults = [f"{name!r} is missing" for name in space.names if name not in features]
     batches = {value.shape[0] for value in features.values() if value.ndim}

@@ -7,10 +7,16 @@ Nothing in this package imports torch.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from symmetry.kinds.indices import FreeIndex, Index, PositionalIndex, RepresentationIndex, SetIndex
+from symmetry.kinds.free import FreeIndex
+from symmetry.kinds.index import Index
+from symmetry.kinds.positional import PositionalIndex
+from symmetry.kinds.representation import RepresentationIndex
+from symmetry.kinds.sets import SetIndex
 from symmetry.language.errors import SpecificationError
+from symmetry.maps.diagrams import Diagram
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps
 from symmetry.space.canonical import canonical
 from symmetry.space.elements import GroupElement, element, generators, group_order, identity, random_element
@@ -18,23 +24,29 @@ from symmetry.space.specification import dumps, load, parse
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace, joint_space
 
 if TYPE_CHECKING:
-    from symmetry.maps.orbits import orbit_count
-    from symmetry.verification.report import VerificationError, verify
+    from symmetry.verification.listing import orbit_count
+    from symmetry.verification.report import PROOFS, Report, VerificationError, verify
+
+__version__ = "0.1.0"
 
 __all__ = [
+    "PROOFS",
     "SCALAR",
     "Block",
+    "Diagram",
     "EquivariantMaps",
     "FreeIndex",
     "GroupElement",
     "Index",
     "PositionalIndex",
+    "Report",
     "RepresentationIndex",
     "SetIndex",
     "SpecificationError",
     "Tensor",
     "VerificationError",
     "WeightSpace",
+    "__version__",
     "canonical",
     "dumps",
     "element",
@@ -50,9 +62,8 @@ __all__ = [
 ]
 
 LAZY = {
-    "orbit_count": "symmetry.maps.orbits",
-    "verify": "symmetry.verification.report",
-    "VerificationError": "symmetry.verification.report",
+    "orbit_count": "symmetry.verification.listing",
+    **dict.fromkeys(("PROOFS", "Report", "VerificationError", "verify"), "symmetry.verification.report"),
 }
 
 
@@ -60,6 +71,8 @@ def __getattr__(name: str) -> Any:
     """Names whose modules import heavy libraries, fetched at first use."""
     if name not in LAZY:
         raise AttributeError(f"module 'symmetry' has no attribute {name!r}")
-    from importlib import import_module
-
     return getattr(import_module(LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -30,8 +30,8 @@ from benchmarks.term_by_term import TermByTerm
 from benchmarks.timing import Timing, interleaved
 from layergen import EquivariantLinear, InvariantLinear
 from layergen.nn import PerTensorLinear
-from layergen.testing.strategies import weight_spaces
 from symmetry import WeightSpace
+from symmetry.strategies import weight_spaces
 from tests.generated.architectures import CNN
 from tests.layergen.oracle import features
 from tests.test_imports import ROOT

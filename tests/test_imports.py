@@ -32,19 +32,25 @@ ROOMS = {
         "maps",
         "verification",
         "graphs",
+        "strategies",
     ],
     "layergen": [
+        "features",
         "plan",
         "emission",
+        "compiled",
         "linear",
         "stacking",
         "steerable",
         "nn",
+        "verification",
+        "preservation",
         "testing",
         "pytest_plugin",
         "tracing",
         "drawing",
         "cli",
+        "__main__",
     ],
 }
 """Each module imports from those before it only (and from its own room)."""
@@ -55,7 +61,7 @@ def imports(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 @pytest.mark.parametrize("package", ALLOWED)
@@ -63,7 +69,7 @@ def test_packages_import_what_they_may(package):
     for path in (ROOT / package).rglob("*.py"):
         for name in imports(path):
             top = name.split(".")[0]
-            provided = top == "escnn" and path.name == "groups.py"
+            provided = (top, path.name) in (("escnn", "groups.py"), ("hypothesis", "strategies.py"))
             assert provided or top in ALLOWED[package] or top in sys.stdlib_module_names, f"{path}: {name}"
 
 
@@ -79,6 +85,25 @@ def test_modules_import_one_way(package):
             parts = name.split(".")
             if parts[0] == package and len(parts) > 1 and parts[1] in rooms:
                 assert rooms.index(parts[1]) <= rooms.index(own), f"{path} reaches up to {name}"
+
+
+KIT = {"pytest_plugin.py": "its fixtures", "cli/check.py": "`layergen check`", "cli/coverage.py": "`layergen coverage`"}
+"""Who may import the testing kit: what hands it to users under another name."""
+
+
+def test_nothing_but_what_hands_it_to_users_imports_the_testing_kit():
+    for path in (ROOT / "layergen").rglob("*.py"):
+        own = path.relative_to(ROOT / "layergen")
+        if own.parts[0] not in ("testing", "__init__.py") and str(own) not in KIT:
+            named = {name for name in imports(path) if name.startswith("layergen.testing")}
+            assert not named, f"{path} imports {named}"
+
+
+@pytest.mark.parametrize("module", ["layergen.tracing.trace", "layergen.verification", "layergen.preservation"])
+def test_what_is_not_for_tests_loads_no_testing_kit(module):
+    code = f"import sys, {module}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert not {"hypothesis", "layergen.testing"} & set(loaded.stdout.split())
 
 
 def test_generated_layers_import_torch_only():

@@ -19,7 +19,7 @@ from layergen.cli.show import show
 from layergen.cli.trace import trace
 from symmetry.language.errors import SpecificationError
 
-__all__ = ["app", "main"]
+__all__ = ["app", "run"]
 
 
 class Commands(TyperGroup):
@@ -71,7 +71,7 @@ def options(
     """Options before the command."""
 
 
-def main() -> None:
+def run() -> None:
     """Run `layergen` with the process's arguments; a terminal that lacks a character is shown its escape."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

@@ -19,6 +19,8 @@ def dimension_table(maps: EquivariantMaps, width: int) -> Table | None:
 
     Where the names of the sources do not fit, their numbers head the columns.
     """
+    if 3 * len(maps.source) > width:  # two spaces and a digit are the least that a column takes
+        return None
     rows = dimension_rows(maps)
     if fits(maps.target.names, maps.source.names, rows, width):
         return filled(maps.target.names, maps.source.names, rows)
@@ -125,9 +127,9 @@ def tally(report: Report) -> dict[str, str]:
         findings = findings_of(report, proof)
         wrong = sum(not finding.agrees for finding in findings)
         silent = sum(finding.found is None for finding in findings)
-        parts = [f"agrees on {len(findings) - wrong - silent} of {len(findings)} blocks"]
-        parts += [f"does not reach {silent}"] if silent else []
-        parts += [f"DISAGREES on {wrong}"] if wrong else []
+        texts = [f"agrees on {len(findings) - wrong - silent} of {len(findings)} blocks"]
+        texts += [f"does not reach {silent}"] if silent else []
+        texts += [f"DISAGREES on {wrong}"] if wrong else []
         note = common_note(findings)
-        rows[proof] = ", ".join(parts) + (f", {note}" if note else "")
+        rows[proof] = ", ".join(texts) + (f", {note}" if note else "")
     return rows

@@ -10,8 +10,8 @@ import typer
 
 from layergen.cli.console import print_json
 from layergen.cli.inputs import read_inputs
-from layergen.cli.objects import failure, loaded
-from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
+from layergen.cli.objects import blaming, loaded, loaded_module
+from layergen.cli.parameters import INPUT, AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.weight_space import SCALAR, WeightSpace
@@ -20,13 +20,16 @@ __all__ = ["check"]
 
 Function = Annotated[
     bool,
-    typer.Option("--function", help="OBJECT is a module whose own weights are declared: do permutations preserve it?"),
+    typer.Option(
+        "--function",
+        help="OBJECT is a network, SPEC declares its weights: test that permuting them preserves its function.",
+    ),
 ]
 Inputs = Annotated[
     list[str] | None,
-    typer.Option("--input", metavar="INPUT", help="With --function: [name=]SHAPE[:DTYPE[:HIGH]].", show_default=False),
+    typer.Option("--input", metavar="INPUT", help=f"With --function: {INPUT}.", show_default=False),
 ]
-Sensitivity = Annotated[bool, typer.Option("--sensitivity", help="Also that it has no more symmetry than is declared.")]
+Sensitivity = Annotated[bool, typer.Option("--sensitivity", help="Test also that OBJECT has no other symmetry.")]
 
 
 def check(
@@ -41,7 +44,11 @@ def check(
     inputs: Inputs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Test that a metanetwork commutes with the permutations of a weight space, or that a specification is right."""
+    """Test that a metanetwork commutes with the permutations of a weight space, or that a specification is right.
+
+    A failure shows the simplest permutation found that breaks the symmetry, and code to see it again; the exit status
+    is then 1.
+    """
     maps = read_maps(spec, target, invariant)
     if bool(inputs) != preserved:
         raise SpecificationError("--function goes with --input", remedy="give both: --function --input 2,3,32,32")
@@ -65,24 +72,18 @@ def check(
 
 
 def preservation_of(reference: str, space: WeightSpace, inputs: list[str]) -> Any:
-    """The verdict on a specification of the module that a reference names."""
-    from torch import nn
-
+    """Whether a specification is right for the module that a reference names."""
     from layergen.testing import assert_function_preserved
     from layergen.testing.verdict import Verdict
 
     positional, named = read_inputs(inputs)
-    with loaded(reference) as module:
-        if not isinstance(module, nn.Module):
-            raise SpecificationError(f"{reference!r} is not a module", remedy="name an nn.Module or what makes one")
+    with loaded_module(reference) as module, blaming(f"calling {reference!r}"):
         try:
             assert_function_preserved(module, space, positional, options=named)
         except AssertionError as error:
             return Verdict(False, str(error), "not preserved")
         except ValueError as error:
             raise SpecificationError(str(error)) from None
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r}", error) from None
     return Verdict(True, "the function is preserved", "preserved")
 
 
@@ -102,12 +103,8 @@ def verdicts_on(
     with loaded(reference, channels or 1) as function:
         if isinstance(function, nn.Module):
             function.eval()
-        try:
+        with blaming(f"calling {reference!r} on features"):
             verdicts = [testing.check(function, maps.source, channels=channels, **options)]
             if sensitivity and verdicts[0].passed:
                 verdicts.append(testing.sensitivity(function, maps.source, channels=channels, **options))
             return verdicts
-        except SpecificationError:
-            raise
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r} on features", error) from None

@@ -21,7 +21,12 @@ PIPED = 200
 
 
 def make_console() -> Console:
-    """A console that prints names as they are, without reading markup into them."""
+    """A console that prints names as they are, without reading markup into them.
+
+    Where the process was started without a standard output (`>&-`), what is printed goes nowhere.
+    """
+    if sys.stdout is None:
+        return Console(quiet=True, width=PIPED)
     width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPED
     return Console(markup=False, highlight=False, emoji=False, width=width)
 

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
-from layergen.cli.objects import failure, function_of, loaded, opened, takes
+from layergen.cli.objects import blaming, function_of, loaded, opened, takes
 from layergen.cli.parameters import AsJson, Channels, InForm, Invariant, Object, Spec, Target, read_maps
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
@@ -27,7 +27,8 @@ Shrink = Annotated[
     bool,
     typer.Option(
         "--shrink",
-        help="Use the smallest sizes that show every diagram: of a module, or of what makes one from a weight space.",
+        help="Use the smallest sizes that show every diagram. OBJECT is a module that takes every size, "
+        "or a class or function that makes a layer from a weight space.",
     ),
 ]
 Draw = Annotated[
@@ -49,7 +50,10 @@ def coverage(
     draw: Draw = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure which equivariant linear maps a linear layer reaches, and which it does not."""
+    """Measure which equivariant linear maps a linear layer reaches, and which it does not.
+
+    Exit status 1 where it misses some, or is not equivariant.
+    """
     maps = read_maps(spec, target, invariant)
     if draw is not None:
         check_output(draw, (".png", ".svg"), inputs=[path for path in (spec, target) if path is not None])
@@ -81,19 +85,16 @@ def measured(
     with makers(reference, channels or 1) if shrink else loaded(reference, channels or 1) as layer:
         if isinstance(layer, nn.Module):
             layer.eval()
-        try:
-            return covered(layer, maps.source, **options)
-        except SpecificationError:
-            raise
-        except AssertionError as error:
-            raise SpecificationError(f"{reference!r} cannot be judged: {error}") from None
-        except (Exception, SystemExit) as error:
-            raise failure(f"calling {reference!r}", error) from None
+        with blaming(f"calling {reference!r}"):
+            try:
+                return covered(layer, maps.source, **options)
+            except AssertionError as error:
+                raise SpecificationError(f"{reference!r} cannot be judged: {error}") from None
 
 
 @contextlib.contextmanager
 def makers(reference: str, channels: int) -> Iterator[Any]:
-    """What a reference names: a module, made first where that takes no weight space, or what makes one from it."""
+    """The layer that a reference names, or the class or factory of that name where it takes a weight space."""
     with opened(reference) as found:
         plain = takes(found, {}) or takes(found, {"in_channels": channels, "out_channels": channels})
         yield function_of(found, reference, channels) if plain else found
@@ -120,7 +121,7 @@ def draw_gaps(found: Any, path: Path) -> bool:
 
 
 def print_tables(found: Any) -> None:
-    """The numbers, the diagrams that are not reached, what is not equivariant."""
+    """The numbers, the diagrams that are not reached, and the blocks with maps that are not equivariant."""
     console = make_console()
     console.print(number_table(found))
     for title, reaches in (("Missing", "missing"), ("Reached only in combination", "tied")):
@@ -174,7 +175,7 @@ def diagram_table(title: str, diagrams: list[Any]) -> Table:
 
 
 def verdict(found: Any) -> str:
-    """What is wrong, in a line."""
+    """The faults of a layer, in a line."""
     wrong = [] if found.is_linear else [f"not linear (off by {found.nonlinearity:.3g} on a sum of two inputs)"]
     wrong += [] if found.is_equivariant else ["not equivariant"]
     short = found.linear.dimension - found.linear.rank + found.bias.dimension - found.bias.rank

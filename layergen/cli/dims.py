@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any
 
 import typer
@@ -10,13 +11,17 @@ from rich.console import Console
 from layergen.cli.block_tables import dimension_table, findings_of, tally, target_table, verification_table
 from layergen.cli.console import every_digit, facts, make_console, print_json
 from layergen.cli.parameters import AsJson, Invariant, Rank, Spec, Target, Terms, read_maps
+from layergen.cli.widths import fixed_sizes
+from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps, readable
 from symmetry.verification.report import PROOFS, Report
 
 __all__ = ["dims"]
 
-Verify = Annotated[bool, typer.Option("--verify", help="Prove each dimension by independent routes.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Find each dimension again by independent proofs.")]
 
+LISTED = 1_000_000
+"""Of more pairs of tensors than this the totals are printed and no blocks."""
 LONGEST = 300
 """A symbolic dimension of more characters than this is shown by its number of terms."""
 
@@ -30,8 +35,14 @@ def dims(
     verify: Verify = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count the equivariant linear maps of a weight space, block by block."""
+    """Count the equivariant linear maps of a weight space, block by block.
+
+    With --verify the exit status is 1 where a proof finds another dimension.
+    """
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
+    for option, asked, what in (("--json", as_json, "lists"), ("--verify", verify, "proves")):
+        if asked:
+            check_listed(maps, f"{option} {what}")
     report = prove(maps) if verify else None
     if as_json:
         print_json(as_object(maps, report))
@@ -41,9 +52,24 @@ def dims(
         raise typer.Exit(1)
 
 
+def listed(maps: EquivariantMaps) -> bool:
+    """Whether there are few enough blocks to list them."""
+    return next(islice(maps.blocks, LISTED, None), None) is None
+
+
+def check_listed(maps: EquivariantMaps, doing: str) -> None:
+    """Raise `SpecificationError` if there are too many blocks to list."""
+    if not listed(maps):
+        raise SpecificationError(
+            f"there are more blocks than the {LISTED:,} that {doing}",
+            remedy="without it the totals are printed; --terms local has fewer blocks, and so has a specification of "
+            "some tensors, as SPEC or as --target SPEC",
+        )
+
+
 def prove(maps: EquivariantMaps) -> Report:
     """The findings of every proof, that of the emitted layer among them; disagreements are left for the table."""
-    from layergen.testing.rank import by_emitted_rank
+    from layergen.verification import by_emitted_rank
 
     blocks = [*maps.blocks, *maps.bias_blocks]
     return Report(maps, tuple(finding for proof in (*PROOFS, by_emitted_rank) for finding in proof(maps, blocks)))
@@ -60,7 +86,7 @@ def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
         "dimension": maps.dimension,
         "bias_dimension": maps.bias_dimension,
         "restriction": maps.restriction or None,
-        "symbolic_dimension": symbolic(maps)[0],
+        "symbolic_dimension": symbolic(maps)[0] or None,
         "blocks": [
             {"target": block.target.name, "source": block.source.name, "dimension": block.dimension}
             for block in maps.blocks
@@ -89,9 +115,12 @@ def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
 
 
 def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
-    """The dimension in the free sizes, and whether it holds at the sizes that are declared."""
-    expression = maps.symbolic_dimension()
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    """The dimension in the free sizes, and whether it holds at the sizes that are declared; empty if it is too long."""
+    try:
+        expression = maps.symbolic_dimension()
+    except SpecificationError:
+        return "", True
+    sizes = maps.sizes
     value = expression.subs({symbol: sizes[symbol.name] for symbol in expression.free_symbols})
     with every_digit():
         return str(expression), int(value) == maps.dimension
@@ -99,23 +128,30 @@ def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
 
 def print_tables(console: Console, maps: EquivariantMaps, report: Report | None) -> None:
     """The totals and the block matrix; with a report, a table of what each proof found."""
-    table = dimension_table(maps, console.width)
-    blocks = f"{len(maps.target)} × {len(maps.source)}"
+    table = dimension_table(maps, console.width) if listed(maps) else None
     note = "" if table is not None else ", too wide to show: --json lists them"
-    console.print(facts(totals(maps) | {"blocks": blocks + note}), "")
-    console.print(target_table(maps) if table is None else table)
+    note = note if listed(maps) else f", more than the {LISTED:,} that are listed"
+    console.print(facts(totals(maps) | {"blocks": f"{len(maps.target)} × {len(maps.source)}{note}"}), "")
+    if listed(maps):
+        console.print(target_table(maps) if table is None else table)
     if report is not None:
         console.print(verification_table(report))
         console.print(facts(tally(report)))
 
 
 def totals(maps: EquivariantMaps) -> dict[str, str]:
-    """The dimension in figures and in symbols."""
+    """The dimension in figures and in symbols, and what bounds a layer."""
+    restricted = {"restricted": maps.restriction} if maps.restriction else {}
+    counts = {
+        "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
+        "bias dimension": readable(maps.bias_dimension),
+    }
+    return restricted | counts | {"symbolic": in_symbols(maps)} | fixed_sizes(maps)
+
+
+def in_symbols(maps: EquivariantMaps) -> str:
+    """The symbolic dimension, as long as it is short, and where it holds."""
     text, holds = symbolic(maps)
     if len(text) > LONGEST:
         text = f"{text.count(' + ') + 1} terms; --json gives them"
-    return ({"restricted": maps.restriction} if maps.restriction else {}) | {
-        "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
-        "bias dimension": readable(maps.bias_dimension),
-        "symbolic": text if holds else f"{text} where every set is large enough; here some are not",
-    }
+    return text if holds else f"{text} where every set is large enough; here some are not"

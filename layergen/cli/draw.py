@@ -30,7 +30,10 @@ def draw(
     block: Block = None,
     graph: Graph = False,
 ) -> None:
-    """Draw which entries of the block matrix share a parameter, the diagrams of one block, or the architecture."""
+    """Draw which entries of the block matrix share a parameter, the diagrams of one block, or the architecture.
+
+    Large sets are drawn smaller; the caption says at which sizes.
+    """
     if graph and (target is not None or invariant or block is not None):
         raise SpecificationError("--graph draws one weight space", remedy="leave out --target, --invariant and --block")
     maps = read_maps(spec, target, invariant)

@@ -24,18 +24,21 @@ def check_output(path: Path, suffixes: Sequence[str] = (), *, inputs: Sequence[P
             remedy=f"name an output file that ends in {known}",
         )
     try:
-        place = real(path)
-        folder = place.parent
-        if not folder.is_dir():
-            raise unwritable(path, f"there is no folder {str(path.parent)!r}", "make the folder first")
-        if place.is_dir():
+        file = real(path)
+        if file.is_symlink():
+            raise unwritable(path, f"{link(path)}, which leads back to itself", "name another file")
+        if not file.parent.is_dir():
+            fault = f"there is no folder {str(file.parent if path.is_symlink() else path.parent)!r}"
+            fault = f"{link(path)}, and {fault}" if path.is_symlink() else fault
+            raise unwritable(path, fault, "make the folder first")
+        if file.is_dir():
             raise unwritable(path, "it is a folder", "give the name of a file in it")
-        if place.exists() and not place.is_file():
+        if file.exists() and not file.is_file():
             raise unwritable(path, "it is not a regular file", "give the name of a new file")
-        if any(place.exists() and given.exists() and place.samefile(given) for given in inputs):
+        if any(file.exists() and given.exists() and file.samefile(given) for given in inputs):
             raise unwritable(path, "it is the specification itself", "name another file")
-        if not os.access(place if place.exists() else folder, os.W_OK):
-            raise unwritable(path, "permission denied", "give a place that may be written to")
+        if not os.access(file if file.exists() else file.parent, os.W_OK):
+            raise unwritable(path, "permission denied", "give a path that may be written to")
     except OSError as error:
         raise refused(path, error) from None
 
@@ -46,14 +49,14 @@ def write_whole(path: Path, content: bytes) -> None:
     A link stays a link and a file keeps its permissions. Raises `SpecificationError` where the system refuses;
     what was at `path` is then as it was.
     """
-    place = real(path)
-    unfinished = place.with_name(f".{secrets.token_hex(8)}.unfinished")
+    file = real(path)
+    unfinished = file.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
-        with unfinished.open("xb") as file:
-            file.write(content)
-        if place.exists():
-            shutil.copymode(place, unfinished)
-        unfinished.replace(place)
+        with unfinished.open("xb") as written:
+            written.write(content)
+        if file.exists():
+            shutil.copymode(file, unfinished)
+        unfinished.replace(file)
     except OSError as error:
         raise refused(path, error) from None
     finally:
@@ -62,8 +65,13 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def real(path: Path) -> Path:
-    """The place that a path leads to, links followed."""
+    """The file that a path leads to, links followed; a link that leads back to itself is returned as it is."""
     return Path(os.path.realpath(path))
+
+
+def link(path: Path) -> str:
+    """The words for an output that is a link."""
+    return f"it is a link to {str(path.readlink())!r}"
 
 
 def unwritable(path: Path, reason: str, remedy: str) -> SpecificationError:
@@ -74,4 +82,4 @@ def unwritable(path: Path, reason: str, remedy: str) -> SpecificationError:
 def refused(path: Path, error: OSError) -> SpecificationError:
     """The error for an output that the system does not let us write."""
     reason = error.strerror or str(error)
-    return unwritable(path, reason[:1].lower() + reason[1:], "give a place that may be written to")
+    return unwritable(path, reason[:1].lower() + reason[1:], "give a path that may be written to")

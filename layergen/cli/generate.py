@@ -9,6 +9,7 @@ import typer
 from layergen.cli.console import facts, make_console
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.parameters import Invariant, Output, Rank, Spec, Target, Terms, read_maps
+from layergen.cli.widths import fixed_sizes
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, readable
 
 __all__ = ["generate"]
@@ -27,21 +28,24 @@ def generate(
     rank: Rank = None,
     limit: Limit = LIMIT,
 ) -> None:
-    """Write the PyTorch module that is every equivariant linear map of a weight space."""
+    """Write a PyTorch module whose parameters reach every equivariant linear map of a weight space.
+
+    The file imports torch and the standard library only.
+    """
     from layergen.emission.generate import generate as generated
 
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
     check_output(output, inputs=[path for path in (spec, target) if path is not None])
-    source = generated(maps.source, name, target=maps.target, terms=terms, rank=dict(maps.ranks), limit=limit)
-    write_whole(output, source.encode())
+    code = generated(maps.source, name, target=maps.target, terms=terms, rank=dict(maps.ranks), limit=limit)
+    write_whole(output, code.encode())
     make_console().print(facts({"wrote": str(output), "class": name, **dimensions(maps)}))
 
 
 def dimensions(maps: EquivariantMaps) -> dict[str, str]:
-    """The dimension, the dimension of the biases, and the number of parameters that they make."""
+    """The dimensions of maps and biases, the number of parameters that they make, and what bounds the layer."""
     dimension, bias = readable(maps.dimension), readable(maps.bias_dimension)
     found = {"restricted": maps.restriction} if maps.restriction else {}
     found |= {"dimension": f"at most {dimension}" if maps.ranks else dimension, "bias dimension": bias}
     if not maps.ranks:
         found["parameters"] = f"{dimension} · in_channels · out_channels + {bias} · out_channels"
-    return found
+    return found | fixed_sizes(maps)

@@ -25,6 +25,7 @@ def read_inputs(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:
     """
     positional: list[Any] = []
     named: dict[str, Any] = {}
+    texts_of: dict[str, str] = {}
     for number, text in enumerate(texts):
         match = FORM.fullmatch(text.strip())
         if match is None or not text.strip():
@@ -33,8 +34,11 @@ def read_inputs(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:
             fault = f"{match['dtype']!r} is no dtype of an input"
             raise SpecificationError(fault, part="--input", remedy=f"one of {', '.join(DTYPES)}")
         value = random_input(match["shape"], match["dtype"] or "float32", match["high"], number)
-        if match["name"]:
-            named[match["name"]] = value
+        if name := match["name"]:
+            if name in named:
+                fault = f"{name!r} is given twice, as {texts_of[name]!r} and as {text!r}"
+                raise SpecificationError(fault, part="--input", remedy="give each input once")
+            named[name], texts_of[name] = value, text
         else:
             positional.append(value)
     return positional, named

@@ -15,7 +15,7 @@ from typing import Any
 
 from symmetry.language.errors import SpecificationError
 
-__all__ = ["failure", "function_of", "loaded", "opened", "takes"]
+__all__ = ["blaming", "function_of", "loaded", "loaded_module", "opened", "takes"]
 
 NAMED = 12
 """The most names of a module that a message lists."""
@@ -24,9 +24,23 @@ FORM = "give MODULE:OBJECT or FILE.py:OBJECT, as in nets.py:MetaNet"
 
 @contextmanager
 def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
-    """The function on features that a reference names, made first where it is what makes one."""
+    """The function on features that a reference names; a class or factory of that name is called to make it."""
     with opened(reference) as found:
         yield function_of(found, reference, channels)
+
+
+@contextmanager
+def loaded_module(reference: str) -> Iterator[Any]:
+    """The `nn.Module` that a reference names. Raises `SpecificationError` for anything else."""
+    from torch import nn
+
+    with loaded(reference) as module:
+        if not isinstance(module, nn.Module):
+            raise SpecificationError(
+                f"{reference!r} is a {type(module).__name__}, not a module",
+                remedy="name an nn.Module, or a class or function that makes one without arguments",
+            )
+        yield module
 
 
 @contextmanager
@@ -52,12 +66,11 @@ def opened(reference: str) -> Iterator[Any]:
 def load_module(name: str) -> ModuleType:
     """An importable module."""
     try:
-        return importlib.import_module(name)
+        with blaming(f"importing {name!r}", passing=ModuleNotFoundError):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(error.name + ".")):
             raise SpecificationError(f"there is no module {name!r}", remedy=FORM) from None
-        raise failure(f"importing {name!r}", error) from None
-    except (Exception, SystemExit) as error:
         raise failure(f"importing {name!r}", error) from None
 
 
@@ -71,22 +84,23 @@ def load_file(path: Path, shown: str) -> ModuleType:
         raise SpecificationError("cannot be loaded as a module", place=shown, remedy=FORM)
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module
-    try:
-        specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise failure(f"loading {shown!r}", error) from None
+    with blaming(f"loading {shown!r}"):
+        try:
+            specification.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
     return module
 
 
 def attribute(module: ModuleType, name: str, reference: str) -> Any:
     """The object of that name, dots leading into it."""
     found: Any = module
-    for part in name.split("."):
+    for own in name.split("."):
         try:
-            found = getattr(found, part)
+            found = getattr(found, own)
         except AttributeError:
-            raise SpecificationError(f"{reference!r} has no {part!r}", remedy=f"it has {names_in(found)}") from None
+            raise SpecificationError(f"{reference!r} has no {own!r}", remedy=f"it has {names_in(found)}") from None
         except Exception as error:
             raise failure(f"reading {reference!r}", error) from None
     return found
@@ -101,7 +115,7 @@ def names_in(found: Any) -> str:
 
 
 def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]:
-    """The object itself, or what it gives where it can be called without arguments.
+    """The object itself, or its result where it is a class or function that needs no arguments.
 
     A class that needs `in_channels` and `out_channels`, as an emitted layer does, is called with `channels` for both.
     """
@@ -111,11 +125,9 @@ def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]
         options = {"in_channels": channels, "out_channels": channels} if isinstance(found, type) else {}
         for arguments in ({}, options):
             if takes(found, arguments):
-                try:
+                given = "without arguments" if not arguments else f"with {channels} channels"
+                with blaming(f"calling {reference!r} {given}"):
                     found = found(**arguments)
-                except (Exception, SystemExit) as error:
-                    given = "without arguments" if not arguments else f"with {channels} channels"
-                    raise failure(f"calling {reference!r} {given}", error) from None
                 break
     if isinstance(found, type) or not callable(found):
         what = f"the class {found.__name__}, which needs arguments" if isinstance(found, type) else repr(found)
@@ -127,7 +139,7 @@ def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]
 
 
 def takes(found: Any, arguments: Mapping[str, int]) -> bool:
-    """Whether something can be called with these arguments, as far as its signature tells."""
+    """Whether an object can be called with these arguments, as far as its signature tells."""
     try:
         inspect.signature(found).bind(**arguments)
     except (TypeError, ValueError):
@@ -135,13 +147,24 @@ def takes(found: Any, arguments: Mapping[str, int]) -> bool:
     return True
 
 
+@contextmanager
+def blaming(doing: str, *, passing: type[Exception] = SpecificationError) -> Iterator[None]:
+    """What somebody else's code raises here becomes a `SpecificationError` that says so; `passing` is let through."""
+    try:
+        yield
+    except passing:
+        raise
+    except (Exception, SystemExit) as error:
+        raise failure(doing, error) from None
+
+
 def failure(doing: str, error: BaseException) -> SpecificationError:
-    """The error for somebody else's code that raised: what it raised, and the line that did."""
+    """The message for an exception in somebody else's code: the exception, and the line that raised it."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)
         if frame.filename != __file__ and not frame.filename.startswith("<frozen")
     ]
-    place = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
+    line = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return SpecificationError(f"{doing} raised {text}{place}")
+    return SpecificationError(f"{doing} raised {text}{line}")

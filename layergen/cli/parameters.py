@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
@@ -13,6 +14,7 @@ from symmetry.space.specification import load
 from symmetry.space.weight_space import SCALAR
 
 __all__ = [
+    "INPUT",
     "AsJson",
     "Channels",
     "InForm",
@@ -26,13 +28,15 @@ __all__ = [
     "read_maps",
 ]
 
+INPUT = escape("[name=]SHAPE[:DTYPE[:HIGH]], as in 2,3,32,32 or ids=2,7:int64:50")
+"""The form of an example input, for help texts: these are read for rich's markup."""
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="A specification: a TOML file.", show_default=False)]
 Object = Annotated[
     str,
     typer.Argument(
         metavar="OBJECT",
         help="MODULE:OBJECT or FILE.py:OBJECT, an nn.Module or a function on features. "
-        "What can be called without arguments (a class, a factory) is called first.",
+        "A class or function that needs no arguments is called first.",
         show_default=False,
     ),
 ]
@@ -41,20 +45,21 @@ Target = Annotated[
     typer.Option(
         "--target",
         metavar="SPEC",
-        help="Maps to this weight space, which shares sets with the first.",
+        help="Maps to this weight space instead of to SPEC itself; sets of the same name are the same set.",
         show_default=False,
     ),
 ]
-Invariant = Annotated[bool, typer.Option("--invariant", help="Invariant maps, to a single scalar.")]
+Invariant = Annotated[bool, typer.Option("--invariant", help="Maps to a single scalar: invariants.")]
 Terms = Annotated[
-    str, typer.Option("--terms", metavar="all|local", help="All blocks, or those whose tensors share a set.")
+    str,
+    typer.Option("--terms", metavar="all|local", help="All blocks, or only those of tensors that share a set."),
 ]
 Rank = Annotated[
     list[str] | None,
     typer.Option(
         "--rank",
         metavar="[CORE=]N",
-        help="Bound the rank of a core's matrix: of the scalar core, or of that of some sets, as in 'h2 h1=4'.",
+        help="Bound the rank of the matrix of a core: N for the scalar core, 'h2 h1=4' for the core of sets h2 and h1.",
         show_default=False,
     ),
 ]
@@ -64,7 +69,7 @@ Channels = Annotated[
         "--channels",
         min=1,
         metavar="N",
-        help="Channels of the features; by default what the object has as in_channels, else 1.",
+        help="Channels of the features; by default the object's in_channels, else 1.",
         show_default=False,
     ),
 ]

@@ -8,17 +8,15 @@ from rich.table import Table
 
 from layergen.cli.console import facts, make_console, make_table
 from layergen.cli.parameters import Spec
-from symmetry.groups.groups import find_group
-from symmetry.kinds.indices import Index, PositionalIndex, RepresentationIndex
+from symmetry.kinds.index import Index
 from symmetry.maps.equivariant_maps import readable
-from symmetry.space.elements import group_order, lineage
+from symmetry.space.elements import group_order
+from symmetry.space.group import movers
 from symmetry.space.specification import load
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["show"]
 
-SECTIONS = {"sets": "set", "representations": "representation"}
-"""Kinds of index that are not called by their section."""
 EXACT = 15
 """A group order of more digits than this is shown as a power of ten."""
 
@@ -61,7 +59,8 @@ def tensor_table(space: WeightSpace) -> Table:
 
 def totals(space: WeightSpace) -> dict[str, str]:
     """The numbers of tensors and entries, the group and its order."""
-    outermost = [action(space, index) for index in moved(space) if index.parent is None]
+    sets = [index for index in space.indices if index.joined and not index.embedded]
+    outermost = [action(space, index) for index in sets if index.parent is None]
     return {
         "tensors": readable(len(space)),
         "entries": readable(sum(math.prod(tensor.shape) for tensor in space)),
@@ -72,52 +71,35 @@ def totals(space: WeightSpace) -> dict[str, str]:
 
 def kind(index: Index) -> str:
     """The kind of an index in words."""
-    return "nested set" if index.parent is not None else SECTIONS.get(index.section, index.section)
-
-
-def moved(space: WeightSpace) -> list[Index]:
-    """The indices that the group of the weight space permutes: sets, and not positional indices."""
-    return [index for index in space.indices if index.permuted and not isinstance(index, PositionalIndex)]
+    return index.noun if index.parent is None else f"nested {index.noun}"
 
 
 def action(space: WeightSpace, index: Index) -> str:
     """The group that acts on an index: with sets nested inside it, their wreath product."""
-    if isinstance(index, PositionalIndex):
-        return f"S_{index.size} in the derivation, an embedding breaks it"
-    if isinstance(index, RepresentationIndex):
-        words = index.representation if isinstance(index.representation, str) else "matrices"
-        return f"{index.group} by {words}"
-    if not index.permuted:
-        return "nothing"
     inner = [action(space, other) for other in space.indices if other.parent == index.name]
-    own = f"S_{index.size}"
     if not inner:
-        return own
+        return index.acted_on_by
     below = f"({' × '.join(inner)})" if len(inner) > 1 or " " in inner[0] else inner[0]
-    return f"{below} ≀ {own}"
+    return f"{below} ≀ {index.acted_on_by}"
 
 
 def order(space: WeightSpace) -> str:
-    """The order of the group as a product of factorials, and its magnitude."""
-    factors = []
-    for index in moved(space):
-        copies = parents(space, index)
-        factors.append(f"{readable(index.size)}!" if copies == 1 else f"({readable(index.size)}!)^{readable(copies)}")
-    groups = [find_group(name) for name in space.groups]
-    factors += [str(len(group.elements)) for group in groups if group.finite]
-    infinite = [f"∞ ({group.name})" for group in groups if not group.finite]
-    return " · ".join([f"{' · '.join(factors) or '1'} {magnitude(space)}".rstrip(), *infinite])
-
-
-def parents(space: WeightSpace, index: Index) -> int:
-    """How many elements the parents of an index have together: so many copies of its group there are."""
-    return math.prod(space.index(name).size for name in lineage(space, index.name)[:-1])
+    """The order of the group as a product, of factorials for sets, and its magnitude; then what is not finite."""
+    finite, infinite = [], []
+    for group, copies in movers(space, positional=False).values():
+        times = math.prod(copies)
+        if math.isinf(group.log_order(copies)):
+            infinite.append(group.order_symbol)
+        else:
+            finite.append(group.order_symbol if times == 1 else f"({group.order_symbol})^{readable(times)}")
+    return " · ".join([f"{' · '.join(finite) or '1'} {magnitude(space)}".rstrip(), *infinite])
 
 
 def magnitude(space: WeightSpace) -> str:
     """The order of the group in figures, or as a power of ten; empty where no float holds the exponent."""
     try:
-        digits = sum(parents(space, index) * math.lgamma(index.size + 1) / math.log(10) for index in moved(space))
+        logarithms = [group.log_order(copies) for group, copies in movers(space, positional=False).values()]
+        digits = sum(one for one in logarithms if math.isfinite(one)) / math.log(10)
     except OverflowError:
         return ""
     if digits <= EXACT:

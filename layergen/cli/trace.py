@@ -11,8 +11,8 @@ import typer
 from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.inputs import read_inputs
-from layergen.cli.objects import failure, loaded
-from layergen.cli.parameters import AsJson, Output
+from layergen.cli.objects import blaming, loaded_module
+from layergen.cli.parameters import INPUT, AsJson, Output
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import readable
 from symmetry.space.elements import group_order
@@ -24,15 +24,13 @@ Module = Annotated[
     str,
     typer.Argument(
         metavar="OBJECT",
-        help="MODULE:OBJECT or FILE.py:OBJECT, an nn.Module, or what makes one without arguments.",
+        help="MODULE:OBJECT or FILE.py:OBJECT, an nn.Module, or a class or function that makes one without arguments.",
         show_default=False,
     ),
 ]
 Input = Annotated[
     list[str],
-    typer.Option(
-        "--input", metavar="INPUT", help="An input: [name=]SHAPE[:DTYPE[:HIGH]]; once for each.", show_default=False
-    ),
+    typer.Option("--input", metavar="INPUT", help=f"An input: {INPUT}; once for each.", show_default=False),
 ]
 NoProof = Annotated[bool, typer.Option("--no-proof", help="Do not test that permuting weights preserves the function.")]
 Count = Annotated[
@@ -51,7 +49,10 @@ def trace(
     count: Count = False,
     as_json: AsJson = False,
 ) -> None:
-    """Derive the specification of a module from its graph, prove it, and write it."""
+    """Derive the specification of a module from its graph, prove it, and write it.
+
+    Exit status 1 where it is written but could not be proved.
+    """
     check_output(output, (".toml",))
     positional, named = read_inputs(inputs)
     # Whatever the module's code prints goes to stderr: stdout is for the result.
@@ -73,26 +74,15 @@ def traced(
 
     Raises `SpecificationError` where there is no such module.
     """
-    from torch import nn
-
     from layergen.tracing import automorphisms
     from layergen.tracing import trace as derived
 
-    with loaded(reference) as module:
-        if not isinstance(module, nn.Module):
-            raise SpecificationError(
-                f"{reference!r} is a {type(module).__name__}, not a module",
-                remedy="name an nn.Module or what makes one",
-            )
+    with loaded_module(reference) as module, blaming(f"tracing {reference!r}"):
         try:
             found = derived(module, positional, named, prove=prove)
             return found, automorphisms(module, positional, named) if count else None
-        except SpecificationError:
-            raise
         except AssertionError as error:
             raise SpecificationError(f"{reference!r} cannot be proved: {error}", remedy="try --no-proof") from None
-        except (Exception, SystemExit) as error:
-            raise failure(f"tracing {reference!r}", error) from None
 
 
 def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
@@ -126,9 +116,9 @@ def print_tables(found: Any, automorphic: int | None, path: str) -> None:
     frozen = make_table("Frozen axes")
     frozen.add_column("because of", overflow="fold")
     frozen.add_column("tensor and axis", overflow="fold")
-    for why, places in by_reason.items():
-        more = f" and {len(places) - 6} more" if len(places) > 6 else ""
-        frozen.add_row(why, ", ".join(places[:6]) + more)
+    for why, axes in by_reason.items():
+        more = f" and {len(axes) - 6} more" if len(axes) > 6 else ""
+        frozen.add_row(why, ", ".join(axes[:6]) + more)
     console.print(frozen)
     sets, nested = len(found.space.indices), sum(index.parent is not None for index in found.space.indices)
     rows = {"sets": f"{sets}, {nested} of them nested", "group order": readable(group_order(found.space))}

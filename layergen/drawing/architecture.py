@@ -51,7 +51,7 @@ def architecture(space: WeightSpace) -> Figure:
     width = MARGIN + max(150.0, *(text_width(text, POINTS + 1) for text in written))
     above, below = ROW * max(map(len, columns.values())), max(map(tall, ([*each] for each in neurons(graph, columns))))
     figure, axes = page(2 * MARGIN + width * len(columns), above + below + 2 * MARGIN)
-    colours = set_colours(name for name in graph if graph.nodes[name]["index"].permuted)
+    colours = set_colours(name for name in graph if graph.nodes[name]["index"].joined)
     places = {
         name: (MARGIN + width * (column + 0.5), MARGIN + above * (row + 0.5) / len(names) + 30 * (column % 2))
         for column, names in sorted(columns.items())
@@ -126,7 +126,7 @@ def draw_indices(
         write(axes, middle, text, POINTS, GREY, "center")
     for name, place in places.items():
         index = graph.nodes[name]["index"]
-        mark(axes, place, index.permuted, colours.get(name, GREY))
+        mark(axes, place, index.joined, colours.get(name, GREY))
         write(axes, (place[0], place[1] - 34), heading(graph, name), POINTS + 1, colours.get(name, INK), "center")
         write(axes, (place[0], place[1] + 32), shortened(graph.nodes[name]["tensors"]), POINTS, GREY, "center")
 
@@ -152,7 +152,7 @@ def draw_neurons(
     for name, points in dots.items():
         index = graph.nodes[name]["index"]
         for point in points:
-            mark(axes, point, index.permuted, colours.get(name, GREY))
+            mark(axes, point, index.joined, colours.get(name, GREY))
         if index.size > len(points):
             x, y = points[-1]
             write(axes, (x, y + 26), f"… {index.size}", POINTS, GREY, "center")

@@ -20,8 +20,8 @@ def caption(maps: EquivariantMaps, small: EquivariantMaps) -> str:
             groups.setdefault((size, declared[name]), []).append(name)
     if sizes.get(ANONYMOUS) != declared.get(ANONYMOUS):
         groups.setdefault((sizes[ANONYMOUS], declared[ANONYMOUS]), []).append("axes without a name")
-    parts = [f"{listed(names)} = {size}{cut_from(size, whole)}" for (size, whole), names in groups.items()]
-    drawn = f" Drawn at {', '.join(parts)}." if parts else ""
+    cuts = [f"{listed(names)} = {size}{cut_from(size, whole)}" for (size, whole), names in groups.items()]
+    drawn = f" Drawn at {', '.join(cuts)}." if cuts else ""
     total = f"{readable(small.dimension)} in all"
     if small.dimension != maps.dimension:
         total += f" at these sizes, {readable(maps.dimension)} at the declared ones"

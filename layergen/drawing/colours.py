@@ -77,10 +77,10 @@ def shades(hue: float | None, number: int, depth: float) -> list[Colour]:
     low, high = (0.85, 0.955) if hue is None else (0.70 - 0.18 * depth, 0.90 - 0.06 * depth)
     found = []
     for place in range(number):
-        part = place / (number - 1) if number > 1 else 0.35
-        lightness = low + (high - low) * part
+        share = place / (number - 1) if number > 1 else 0.35
+        lightness = low + (high - low) * share
         wobble = 0 if number < 3 else (-16, 16, 0)[place % 3]
-        found.append(oklch(lightness, 0.006 if hue is None else 0.15 - 0.085 * part, (hue or 260.0) + wobble))
+        found.append(oklch(lightness, 0.006 if hue is None else 0.15 - 0.085 * share, (hue or 260.0) + wobble))
     return found
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from layergen.drawing.colours import GREY, INK, set_colours
-from layergen.drawing.notation import OpenDiagram, open_diagrams, opened_diagram
 from layergen.drawing.rendering import POINT, page, text_width, write
 from layergen.drawing.strands import dot, square, strands
 from symmetry.language.errors import SpecificationError
@@ -53,13 +52,13 @@ def partition_diagrams(block: Block) -> Figure:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32}))
-    >>> len(partition_diagrams(maps.block("w", "w")).axes)
+    >>> len(partition_diagrams(maps.block(target="w", source="w")).axes)
     1
     """
-    diagrams = list(islice(open_diagrams(block), SHOWN))
+    diagrams = list(islice(block.diagrams(opened=True), SHOWN))
     if not diagrams:
         raise SpecificationError(f"there is nothing to draw: no map of {block} is equivariant but nought")
-    labels = [str(diagram) for diagram in diagrams]
+    labels = [label(diagram) for diagram in diagrams]
     return panels(diagrams, labels, f"{block.target} ← {block.source}", notes_on(block, diagrams))
 
 
@@ -70,23 +69,21 @@ def diagram_gallery(groups: Mapping[str, Sequence[Diagram]]) -> Figure:
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 32}))
-    >>> len(diagram_gallery({"missing": list(maps.block("w", "b"))}).axes)
+    >>> len(diagram_gallery({"missing": list(maps.block(target="w", source="b"))}).axes)
     1
     """
-    opened = {(group, opened_diagram(diagram)): None for group, diagrams in groups.items() for diagram in diagrams}
+    opened = {(group, replace(diagram, values=None)): None for group, found in groups.items() for diagram in found}
     shown = list(opened)[:SHOWN]
-    names = [(group, diagram.block.target.name, diagram.block.source.name) for group, diagram in shown]
+    names = [(group, diagram.target.name, diagram.source.name) for group, diagram in shown]
     labels = [f"{group}: {target} ← {source}" for group, target, source in names]
     counts = [f"{len(diagrams)} {group}" for group, diagrams in groups.items() if diagrams]
     first = f"{len(opened)} with free values open" + (f", {SHOWN} shown" if len(opened) > SHOWN else "")
     return panels([diagram for _, diagram in shown], labels, f"Diagrams: {', '.join(counts)}", [first, MARKS])
 
 
-def panels(diagrams: Sequence[OpenDiagram], labels: Sequence[str], title: str, notes: Sequence[str]) -> Figure:
+def panels(diagrams: Sequence[Diagram], labels: Sequence[str], title: str, notes: Sequence[str]) -> Figure:
     """Diagrams in a grid, each over its label."""
-    colours = set_colours(
-        [position.index.name for d in diagrams for position in d.positions if position.index.permuted]
-    )
+    colours = set_colours([position.index.name for d in diagrams for position in d.positions if position.index.joined])
     grid = make_grid(diagrams, labels)
     width = max(grid.columns * grid.width, text_width(title, TITLE), *(text_width(note, NOTE) for note in notes))
     head = (TITLE * 1.5 + NOTE * 1.7 * len(notes)) * POINT + 24
@@ -100,7 +97,25 @@ def panels(diagrams: Sequence[OpenDiagram], labels: Sequence[str], title: str, n
     return figure
 
 
-def make_grid(diagrams: Sequence[OpenDiagram], labels: Sequence[str]) -> Grid:
+def label(diagram: Diagram) -> str:
+    """A diagram in index notation, without the tensors' names; a piece is numbered where its tensor has several.
+
+    >>> from symmetry import EquivariantMaps, WeightSpace
+    >>> space = WeightSpace({"w": "h x"}, sets={"h": 8}, free={"x": 2})
+    >>> [label(one) for one in EquivariantMaps(space).block("w", "w").diagrams(opened=True)]
+    ["[h x] ← [h x']", "[h x] ← [h' x']"]
+    """
+    sides = zip(
+        (diagram.target, diagram.source), (diagram.target_piece, diagram.source_piece), diagram.words, strict=True
+    )
+    numbered = [
+        (f"#{piece.number}" if len(tensor.pieces) > 1 else "") + f"[{' '.join(words)}]"
+        for tensor, piece, words in sides
+    ]
+    return " ← ".join(numbered)
+
+
+def make_grid(diagrams: Sequence[Diagram], labels: Sequence[str]) -> Grid:
     """As many columns as give a picture somewhat wider than high."""
     most = max((max(d.split, len(d.positions) - d.split) for d in diagrams), default=1)
     width = max([most * STEP, *(text_width(label, LABEL) for label in labels)]) + 50
@@ -110,7 +125,7 @@ def make_grid(diagrams: Sequence[OpenDiagram], labels: Sequence[str]) -> Grid:
     return Grid(math.ceil(len(diagrams) / rows), rows, width, height)
 
 
-def notes_on(block: Block, diagrams: list[OpenDiagram]) -> list[str]:
+def notes_on(block: Block, diagrams: list[Diagram]) -> list[str]:
     """How many diagrams there are and are shown, and what the marks mean."""
     count, shown = block.diagram_count, len(diagrams)
     first = f"{readable(count)} diagram{'s' * (count != 1)}"
@@ -124,21 +139,19 @@ def notes_on(block: Block, diagrams: list[OpenDiagram]) -> list[str]:
     ]
 
 
-def draw_diagram(
-    axes: Axes, diagram: OpenDiagram, label: str, centre: float, top: float, colours: dict[str, str]
-) -> None:
+def draw_diagram(axes: Axes, diagram: Diagram, label: str, centre: float, top: float, colours: dict[str, str]) -> None:
     """Draw one panel: names, dots and strands, the label."""
     positions, split = diagram.positions, diagram.split
     upper, lower = top + 2.2 * LABEL * POINT, top + 2.2 * LABEL * POINT + HEIGHT
     places = row_places(split, centre, upper) + row_places(len(positions) - split, centre, lower)
     for place, position in zip(places, positions, strict=True):
         name = position.index.name or str(position.index.size)
-        colour = colours.get(position.index.name, GREY) if position.index.permuted else GREY
+        colour = colours.get(position.index.name, GREY) if position.index.joined else GREY
         y = upper - 1.25 * LABEL * POINT if place[1] == upper else lower + 1.25 * LABEL * POINT
         write(axes, (place[0], y), name, LABEL, colour, "center")
-        if not position.index.permuted:
+        if not position.index.joined:
             square(axes, place, GREY)
-    for block, kept in zip(diagram.blocks, diagram.kept, strict=True):
+    for block, kept in zip(diagram.blocks, diagram.survives, strict=True):
         colour = colours[positions[block[0]].index.name]
         strands(axes, [places[p] for p in block if p < split], [places[p] for p in block if p >= split], colour)
         for number in block:

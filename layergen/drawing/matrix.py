@@ -20,6 +20,7 @@ from layergen.drawing.sharing import Sharing, shared_entries
 from layergen.drawing.sizes import drawn_maps, index_sizes
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps
+from symmetry.maps.projection import permutes_entries
 
 __all__ = ["block_matrix"]
 
@@ -43,7 +44,7 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
     >>> len(figure.axes)
     1
     """
-    if maps.source.groups or maps.target.groups:
+    if not all(map(permutes_entries, (*maps.source, *maps.target))):
         raise SpecificationError(
             "a block matrix with representation indices cannot be drawn: there entries do not share parameters",
             remedy="draw the diagrams of one block, --block TARGET SOURCE, or the architecture, --graph",
@@ -69,7 +70,7 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
 def ordered_cores(maps: EquivariantMaps, sharing: Iterable[Sharing]) -> list[Core]:
     """Every core that occurs, small ones first, then in the order in which their sets are declared."""
     place = {name: number for number, name in enumerate(index_sizes(maps))}
-    found = {core for part in sharing for core in part.cores}
+    found = {core for block in sharing for core in block.cores}
     return sorted(found, key=lambda core: (len(core), [place[name] for name in core]))
 
 

@@ -63,10 +63,10 @@ def block_colours(sharing: Sharing, hues: Mapping[Core, float | None], deepest: 
 
 def paint(image: Pixels, rows: slice, columns: slice, colours: NDArray[np.uint8], cell: int) -> None:
     """Paint a block, `colours` of shape `(rows, columns, 3)`; a thin line parts the cells where they are large."""
-    part = colours.repeat(cell, axis=0).repeat(cell, axis=1)
+    pixels = colours.repeat(cell, axis=0).repeat(cell, axis=1)
     if cell >= 8:
         line = max(1, cell // 18)
         for offset in range(line):
-            part[offset::cell] = 255
-            part[:, offset::cell] = 255
-    image[rows, columns] = part
+            pixels[offset::cell] = 255
+            pixels[:, offset::cell] = 255
+    image[rows, columns] = pixels

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 
 from layergen.plan.widths import orders
-from symmetry.kinds.indices import Index
-from symmetry.language.axes import Atom, Expression, Product, Sum
+from symmetry.kinds.index import Index
+from symmetry.language.axes import Atom, print_axes, substitute
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.weight_space import WeightSpace
@@ -32,8 +32,8 @@ def drawn_maps(maps: EquivariantMaps) -> EquivariantMaps:
     comfortable = {ANONYMOUS: 2}
     for index in indices(maps):
         least = order.get(index.name, 0)
-        first[index.name] = min(index.size, max(4, least) if index.permuted else 3)
-        comfortable[index.name] = min(index.size, max(3, least) if index.permuted else 2)
+        first[index.name] = min(index.size, max(4, least) if index.joined else 3)
+        comfortable[index.name] = min(index.size, max(3, least) if index.joined else 2)
     sizes = reduced(maps, first, comfortable, COMFORTABLE)
     sizes = reduced(maps, sizes, dict.fromkeys(sizes, 1), MOST)
     small = cut(maps, sizes)
@@ -71,7 +71,7 @@ def index_sizes(maps: EquivariantMaps) -> dict[str, int]:
         for position in piece.positions
         if not position.index.name
     ]
-    return {index.name: index.size for index in indices(maps)} | ({ANONYMOUS: max(unnamed)} if unnamed else {})
+    return maps.sizes | ({ANONYMOUS: max(unnamed)} if unnamed else {})
 
 
 def entries(maps: EquivariantMaps) -> int:
@@ -86,22 +86,10 @@ def cut(maps: EquivariantMaps, sizes: Mapping[str, int]) -> EquivariantMaps:
 
 
 def cut_space(space: WeightSpace, sizes: Mapping[str, int]) -> WeightSpace:
-    """The weight space at other sizes."""
-    sections: dict[str, dict[str, object]] = {"sets": {}, "free": {}, "positional": {}}
-    for index in space.indices:
-        size = sizes[index.name]
-        nested = {"size": size, "within": index.parent}
-        sections[index.section][index.name] = size if index.parent is None else nested
-    bounded = {tensor.name: " ".join(str(bound(axis, sizes[ANONYMOUS])) for axis in tensor.axes) for tensor in space}
-    return WeightSpace(bounded, **sections)  # type: ignore[arg-type]
+    """The weight space at other sizes, those of anonymous indices bounded."""
 
+    def bounded(atom: Atom) -> Atom:
+        return atom if atom.name else Atom("", min(atom.size, sizes[ANONYMOUS]))
 
-def bound(expression: Expression, most: int) -> Expression:
-    """An axis with its anonymous sizes bounded."""
-    match expression:
-        case Atom():
-            return expression if expression.name else Atom("", min(expression.size, most))
-        case Product():
-            return Product(tuple(bound(item, most) for item in expression.items))  # type: ignore[misc]
-        case Sum():
-            return Sum(tuple(bound(term, most) for term in expression.terms))  # type: ignore[misc]
+    tensors = {tensor.name: print_axes(substitute(axis, bounded) for axis in tensor.axes) for tensor in space}
+    return WeightSpace(tensors, **space.declarations(sizes)[1])

@@ -11,8 +11,8 @@ from layergen.emission.expressions import WIDTH, bracketed, statement
 from layergen.emission.names import Namer, identifier
 from layergen.plan.steps import Plan
 from symmetry.language.axes import Atom, print_axes
-from symmetry.maps.diagrams import Side, block_names
 from symmetry.maps.isotypic import Change, Decomposition, sources
+from symmetry.maps.sides import Side, primed
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import Tensor, WeightSpace
 
@@ -93,7 +93,7 @@ def tensor_identifier(space: WeightSpace, piece: Piece) -> str:
 
 def side_name(space: WeightSpace, side: Side) -> str:
     """A name for the value of a side: its piece, `diagonal` if it identifies positions, what it keeps."""
-    names = block_names(side.piece.positions, side.blocks)
+    names = primed(side.piece.positions[block[0]].index.name for block in side.blocks)
     kept = [names[number].replace("'", "_prime").replace(".", "_") for number in side.kept] or ["all"]
     merged = ["diagonal"] if any(len(block) > 1 for block in side.blocks) else []
     return "_".join([tensor_identifier(space, side.piece), *merged, *kept])

@@ -10,7 +10,7 @@ from layergen.emission.expressions import WIDTH, bracketed, channels, listed, li
 from layergen.emission.names import Namer
 from layergen.emission.pooling import column_range, permuted, range_code
 from layergen.plan.steps import Mix
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 
 __all__ = ["Weights", "mix_labels", "name_weights", "print_mixes"]
 

@@ -63,9 +63,13 @@ def make_draft(plan: Plan, name: str) -> Draft:
     for space in (plan.maps.source, plan.maps.target):
         for index in space.indices:
             if index.name not in sizes:
-                sizes[index.name] = namer.fresh(index.name) if index.permuted else str(index.size)
+                sizes[index.name] = namer.fresh(index.name) if index.joined else str(index.size)
     for piece in (*sources(*plan.maps.source), *targets(*plan.maps.target)):
-        sizes |= {p.index.name: str(p.index.size) for p in piece.positions if p.index.paired}
+        sizes |= {
+            p.index.name: str(p.index.size)
+            for p in piece.positions
+            if p.index.joined and p.index.name not in plan.maps.sizes
+        }
     return Draft(plan, sizes, namer, called={"_check_names", "_check_shapes"})
 
 
@@ -149,7 +153,12 @@ def width_comment(maps: EquivariantMaps) -> list[str]:
             "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
         ),
     ]
-    paired = [p.index.name for piece in sources(*maps.source) for p in piece.positions if p.index.paired]
+    paired = [
+        p.index.name
+        for piece in sources(*maps.source)
+        for p in piece.positions
+        if p.index.joined and p.index.name not in maps.sizes
+    ]
     for irrep in paired[:1]:
         group, label = irrep.split(".")
         notes.append(

@@ -9,8 +9,8 @@ from layergen.emission.expressions import channels, literal, tuple_code
 from layergen.emission.names import identifier
 from layergen.emission.pieces import read_pieces
 from layergen.plan.steps import Pool, Run, unordered
-from symmetry.maps.diagrams import Side
 from symmetry.maps.isotypic import decomposed, sources
+from symmetry.maps.sides import Side
 from symmetry.space.layout import Piece, leaves
 from symmetry.space.weight_space import Tensor
 

@@ -8,8 +8,8 @@ from layergen.emission.names import identifier
 from layergen.emission.pieces import joined, put_together
 from layergen.emission.pooling import merging_pairs, permuted
 from layergen.plan.steps import Spread, unordered
-from symmetry.maps.diagrams import Side
 from symmetry.maps.isotypic import decomposed, targets
+from symmetry.maps.sides import Side
 from symmetry.space.layout import Piece, leaves
 from symmetry.space.weight_space import Tensor
 

@@ -12,10 +12,12 @@ from itertools import count
 
 from torch import nn
 
-from layergen.nn.entries import Features, Pieces, observed
+from layergen.features import Features
+from layergen.nn.entries import Pieces, observed
 from layergen.plan.widths import resized
 from symmetry.groups.groups import find_group
-from symmetry.kinds.indices import Invariant, RepresentationIndex
+from symmetry.kinds.index import Invariant
+from symmetry.kinds.representation import RepresentationIndex
 from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes
 from symmetry.space.weight_space import WeightSpace
 
@@ -70,8 +72,8 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
 
 def turning_groups(space: WeightSpace) -> dict[str, str]:
     """The group of each representation index whose values it does not only permute."""
-    acted = [index for index in space.indices if isinstance(index, RepresentationIndex)]
-    return {index.name: index.group for index in acted if index.invariant() is not Invariant.ENTRY}
+    acted = {index.name: index.acting for index in space.indices if index.invariant() is not Invariant.ENTRY}
+    return {name: acting.group.name for name, acting in acted.items() if acting is not None}
 
 
 def regular_name(group: str, space: WeightSpace) -> str:
@@ -95,13 +97,13 @@ def replaced(
             seen.add(group)
             return Atom(stands[group]) if first else Atom("", 1)
         if isinstance(axis, Product):
-            return Product(tuple(map(of, axis.items)))  # type: ignore[arg-type]
+            return Product(tuple(map(of, axis.items)))
         before, terms = set(seen), []
         for term in axis.terms:  # each is in a piece of its own
             seen.clear()
             seen.update(before)
             terms.append(of(term))
-        return Sum(tuple(terms))  # type: ignore[arg-type]
+        return Sum(tuple(terms))
 
     return tuple(map(of, axes))
 

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from layergen.nn.entries import SCALARS, Entries, Features, Pieces, joined, learned, observed, tensor_entries
-from symmetry.kinds.indices import PositionalIndex
+from layergen.features import Features
+from layergen.nn.entries import SCALARS, Entries, Pieces, joined, learned, observed, tensor_entries
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import WeightSpace
 
@@ -128,7 +128,7 @@ class PositionalEmbedding(nn.Module):
     def __init__(self, space: WeightSpace, channels: int) -> None:
         super().__init__()
         self.space, self.entries = space, tensor_entries(space)
-        self.indices = tuple(index for index in space.indices if isinstance(index, PositionalIndex))
+        self.indices = tuple(index for index in space.indices if index.embedded)
         self.over = {piece.tensor for piece in space.pieces for p in piece.positions if p.index in self.indices}
         self.tables = nn.ParameterList(nn.Parameter(torch.randn(index.size, channels)) for index in self.indices)
 

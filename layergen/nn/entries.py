@@ -2,7 +2,7 @@
 
 A function of single entries is equivariant where the symmetry moves entries about and does nothing else to them. Where
 it also turns them along an axis, or changes their signs, only their length stays: such entries are scaled by functions
-of it. A kind of index says which of the two holds (`symmetry.kinds.indices.Invariant`); the modules of this folder are
+of it. A kind of index says which of the two holds (`symmetry.kinds.index.Invariant`); the modules of this folder are
 written once, over `Scalars` and `Vectors`, and know no kind.
 """
 
@@ -15,15 +15,14 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
+from layergen.features import Features
 from layergen.plan.widths import observed_space
-from symmetry.kinds.indices import Invariant
+from symmetry.kinds.index import Invariant
 from symmetry.space.layout import Layout, Leaf, Piece, Split, Unflatten, take_apart
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["SCALARS", "Entries", "Features", "Function", "Pieces", "joined", "learned", "observed", "tensor_entries"]
+__all__ = ["SCALARS", "Entries", "Function", "Pieces", "joined", "learned", "observed", "tensor_entries"]
 
-Features = dict[str, Tensor]
-"""For each tensor an array `(batch, *axes, channels)`."""
 Function = Callable[[Tensor], Tensor]
 
 SMALLEST = 1e-12
@@ -107,7 +106,7 @@ SCALARS = Scalars()
 
 def piece_entries(piece: Piece) -> Entries:
     """What the strongest demand among a piece's indices makes of its entries; axes `(batch, *positions, channels)`."""
-    demands = [position.index.invariant() for position in piece.positions]
+    demands = [position.index.invariant(position.charge) for position in piece.positions]
     if all(demand is Invariant.ENTRY for demand in demands):
         return SCALARS
     return Vectors(tuple(place for place, demand in enumerate(demands, start=1) if demand is Invariant.LENGTH))

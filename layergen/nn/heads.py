@@ -7,9 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from layergen.linear import InvariantLinear, Terms
-from layergen.nn.entries import Features, Pieces, observed
-from symmetry.maps.equivariant_maps import LIMIT
+from layergen.features import Features
+from layergen.linear import InvariantLinear
+from layergen.nn.entries import Pieces, observed
+from symmetry.maps.equivariant_maps import LIMIT, Terms
 from symmetry.space.layout import take_apart
 from symmetry.space.weight_space import WeightSpace
 

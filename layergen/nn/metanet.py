@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layergen.linear import EquivariantLinear, Terms
+from layergen.features import Features
+from layergen.linear import EquivariantLinear
 from layergen.nn.companions import Companions
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
-from layergen.nn.entries import Features
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
-from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps
+from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = ["Metanet"]

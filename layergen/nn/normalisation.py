@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from layergen.nn.entries import SCALARS, Features, Pieces, learned, tensor_entries
+from layergen.features import Features
+from layergen.nn.entries import SCALARS, Pieces, learned, tensor_entries
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["ChannelNorm", "Standardise"]

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from layergen.nn.entries import SCALARS, Entries, Features, Function, Pieces, learned, tensor_entries
-from symmetry.kinds.indices import Invariant
+from layergen.features import Features
+from layergen.nn.entries import SCALARS, Entries, Function, Pieces, learned, tensor_entries
+from symmetry.kinds.index import Invariant
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 

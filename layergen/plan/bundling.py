@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import replace
 
 from layergen.plan.steps import Mix, Plan, Run, unordered
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 
 __all__ = ["bundle_pools", "bundle_spreads"]
 

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
 from symmetry.language.errors import SpecificationError
-from symmetry.maps.diagrams import Core, Side, sides
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, check_limit
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.sides import Core, Side, sides
 from symmetry.space.layout import Piece
+from symmetry.space.reading import positions_by_set
 
 __all__ = ["lower"]
 
@@ -55,15 +56,6 @@ def everything_kept(side: Side) -> Side:
     return Side(side.piece, side.blocks, tuple(range(len(side.blocks))))
 
 
-def positions_by_set(pieces: Iterable[Piece]) -> dict[str, int]:
-    """For each set the most positions that one piece has of it."""
-    most: dict[str, int] = {}
-    for piece in pieces:
-        for name, times in Counter(piece.positions[place].index.name for place in piece.permuted).items():
-            most[name] = max(most.get(name, 0), times)
-    return most
-
-
 def by_core(pieces: Iterable[Piece], most: Mapping[str, int], limit: int, *, ordered: bool) -> dict[Core, list[Side]]:
     """Every side of some pieces, by its core. Raises `SpecificationError` for more than `limit` sides."""
     found: dict[Core, list[Side]] = {}
@@ -80,12 +72,11 @@ def by_core(pieces: Iterable[Piece], most: Mapping[str, int], limit: int, *, ord
 
 def core_mixes(maps: EquivariantMaps, core: Core, pools: list[Side], spreads: list[Side]) -> list[Mix]:
     """The mixes of one core: spreads that may be fed by the same pools go together."""
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     rooms = [(pool, pool.room()) for pool in pools]
     ranks = {tuple(sorted(name.split())): bound for name, bound in maps.ranks}
     together: dict[tuple[Side, ...], list[Side]] = {}
     for spread in spreads:
-        left = room_left(core, spread, sizes)
+        left = room_left(core, spread, maps.sizes)
         included = included_sources(maps, spread)
         fitting = tuple(
             pool

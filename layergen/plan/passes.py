@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from layergen.plan.bundling import bundle_pools, bundle_spreads
 from layergen.plan.steps import Mix, Plan, Pool
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 
 __all__ = ["PASSES", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
 

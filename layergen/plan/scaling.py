@@ -11,7 +11,7 @@ import math
 from fractions import Fraction
 
 from layergen.plan.steps import Plan
-from symmetry.maps.diagrams import Side
+from symmetry.maps.sides import Side
 from symmetry.space.layout import Piece
 
 __all__ = ["averaged", "coverage", "fan_in"]
@@ -30,7 +30,7 @@ def averaged(side: Side) -> int:
 
 def coverage(side: Side) -> Fraction:
     """The fraction of a piece's entries that a spread reaches: the diagonals that its blocks identify."""
-    every = math.prod(side.piece.positions[place].index.size for place in side.piece.permuted)
+    every = math.prod(side.piece.positions[place].index.size for place in side.piece.joined)
     return Fraction(math.prod(block_sizes(side)), every)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from symmetry.maps.diagrams import Core, Side
 from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.maps.sides import Core, Side
 
 __all__ = ["Mix", "Plan", "Pool", "Run", "Spread", "unordered"]
 

@@ -8,7 +8,8 @@ from itertools import product
 
 from layergen.plan.scaling import averaged
 from layergen.plan.steps import Plan
-from symmetry.maps.diagrams import Diagram, Side
+from symmetry.maps.diagrams import Diagram
+from symmetry.maps.sides import Side
 
 __all__ = ["Term", "bias_terms", "terms"]
 

@@ -1,14 +1,17 @@
 """Property tests for anybody's metanetwork: is it equivariant, and if not, what is the smallest counterexample?"""
 
+from layergen.preservation import assert_function_preserved
 from layergen.testing.checking import assert_equivariant, assert_invariant, check
 from layergen.testing.coverage import coverage
 from layergen.testing.forms import FORMS, Form, adapted
-from layergen.testing.preservation import assert_function_preserved
+from layergen.testing.inputs import random_features
 from layergen.testing.reach import Coverage
+from layergen.testing.rounding import TOLERANCES
 from layergen.testing.sensitivity import assert_no_more_symmetric, sensitivity
-from layergen.testing.strategies import features, group_elements, transpositions, weight_spaces
-from layergen.testing.subject import TOLERANCES, random_features
+from layergen.testing.strategies import features
 from layergen.testing.verdict import Verdict
+from layergen.verification import by_emitted_rank
+from symmetry.strategies import group_elements, transpositions, weight_spaces
 
 __all__ = [
     "FORMS",
@@ -21,6 +24,7 @@ __all__ = [
     "assert_function_preserved",
     "assert_invariant",
     "assert_no_more_symmetric",
+    "by_emitted_rank",
     "check",
     "coverage",
     "features",

@@ -25,10 +25,20 @@ Features = dict[str, Tensor]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """`pack` makes what a function takes out of features, `unpack` makes features out of what it returns.
+    """How a function that takes other things than features is fed and read.
 
-    `unpack` leaves alone what is no such thing: an invariant function's tensor. With `single` the function takes one
-    network at a time, without batch and channels: it is called for each of a batch, with one channel.
+    Parameters
+    ----------
+    name
+        What the form is called in `form=` and in messages.
+    pack
+        Makes what the function takes out of features and their weight space.
+    unpack
+        Makes features out of what the function returns and the target's weight space; it returns anything else, such
+        as an invariant function's tensor, as it is.
+    single
+        Whether the function takes one network at a time, without batch and channels: it is then called for each
+        network of a batch, with one channel.
     """
 
     name: str
@@ -38,7 +48,7 @@ class Form:
 
 
 def same(value: Any, space: WeightSpace) -> Any:
-    """What is in the right form already."""
+    """A value that is in the right form already."""
     return value
 
 
@@ -108,8 +118,8 @@ def unpack_flat(found: Any, space: WeightSpace) -> Any:
     sizes = [torch.Size(shape).numel() for shape in space.shapes.values()]
     if not isinstance(found, Tensor) or found.ndim != 2 or found.shape[1] != sum(sizes):
         return found
-    parts = found.split(sizes, dim=1)
-    return {t.name: part.reshape(-1, *t.shape, 1) for t, part in zip(space, parts, strict=True)}
+    vectors = found.split(sizes, dim=1)
+    return {t.name: vector.reshape(-1, *t.shape, 1) for t, vector in zip(space, vectors, strict=True)}
 
 
 FORMS = {
@@ -141,6 +151,29 @@ def adapted(
 ) -> Callable[[Features], Any]:
     """A function on features, from one that takes and returns them in another form.
 
+    Parameters
+    ----------
+    f
+        The function.
+    space
+        The weight space of its input.
+    form
+        What it takes and returns: the name of a form, or a `Form`.
+    target
+        The weight space of its output; by default `space`.
+
+    Returns
+    -------
+    callable
+        From features `{tensor: (batch, *axes, channels)}` to what `f` returns, as features where it is such.
+
+    Raises
+    ------
+    SpecificationError
+        For a form that there is not; when called, for features that have no such form.
+
+    Examples
+    --------
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
     >>> double = adapted(lambda vector: 2 * vector, space, "flat")
     >>> double({"w": torch.ones(3, 4, 2, 1), "b": torch.ones(3, 4, 1)})["b"].shape

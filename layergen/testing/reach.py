@@ -6,24 +6,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from layergen.testing.linearity import EXACT
 from symmetry import SCALAR
 from symmetry.maps.diagrams import Diagram
 
-__all__ = ["EXACT", "Coverage", "Reach", "diagram_text"]
+__all__ = ["Coverage", "Reach", "diagram_text"]
 
-EXACT = 1e-8
-"""What is smaller than this, relative to the whole, is rounding."""
 LISTED = 12
 """The most diagrams of a kind that the text of a coverage lists."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What of a space of maps a layer reaches: its linear part, or its biases.
+    """What of a space of maps a layer reaches: its linear part, or its biases. Numbers count pairs of channels.
 
-    Numbers count pairs of channels (for biases, output channels). `missing` are the diagrams that none of its maps has,
-    `tied` those that come only in fixed combinations with others. `parameters` is the number of those that play a
-    part, None where that cannot be told.
+    Parameters
+    ----------
+    dimension
+        The dimension of the space of maps; for biases times the output channels, else times both channels.
+    rank
+        The dimension of the span of the layer's own maps.
+    parameters
+        How many of the layer's parameters act on these maps; None where gradients cannot tell.
+    missing
+        The diagrams that none of the layer's maps has.
+    tied
+        The diagrams that come only in fixed combinations with others.
     """
 
     dimension: int
@@ -53,12 +61,28 @@ class Reach:
 class Coverage:
     """What a linear layer reaches of the equivariant linear maps and biases, and what it does besides.
 
-    `stray` gives, for each block in which there is any, the largest norm of the part of a map that is not equivariant,
-    over the norm of the map; the source of a bias is the empty name. `nonlinearity` is the error of the layer on a sum
-    of two inputs; where it is not zero, all else is about its differences from zero input. Where it is not linear in
-    its parameters, ranks are those of the space that its maps span: it may reach less. `contracted` means that the
-    channels are many, so that maps are seen from one random direction of input channels to one output channel at a
-    time: numbers are then for a single pair. `sizes` are those of the sets that were made smaller.
+    Parameters
+    ----------
+    linear, bias
+        What it reaches of the linear maps, and of the biases.
+    parameters
+        How many parameters it has.
+    stray
+        By block `(target, source)` the largest norm of the part of a map that is not equivariant, over the norm of the
+        map; the source of a bias is the empty name. Blocks in which every map is equivariant are left out.
+    nonlinearity
+        The error of the layer on a sum of two inputs, over its largest output. Where it is not zero, all else is about
+        the layer's differences from its output on zero.
+    linear_in_parameters
+        Whether the layer of the sum of two sets of parameters is the sum of their layers. Where it is not, ranks are
+        those of the space that the layer's maps span: it may reach less.
+    channels
+        The channels of its input and output.
+    contracted
+        Whether the channels are so many that maps are seen from one random direction of the input channels to one
+        output channel at a time: numbers are then for a single pair of channels.
+    sizes
+        The sizes of the sets that were made smaller.
     """
 
     linear: Reach

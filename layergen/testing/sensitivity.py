@@ -10,21 +10,14 @@ import torch
 from torch import Tensor
 
 from layergen.linear import EquivariantLinear
-from layergen.testing.checking import make_subject, raise_unless
+from layergen.preservation.moves import Move, moves, set_moves
 from layergen.testing.forms import Form, find_form
-from layergen.testing.moves import Move, moves, set_moves
-from layergen.testing.subject import (
-    OUTPUT,
-    TOLERANCES,
-    Subject,
-    affine_error,
-    difference,
-    is_nothing,
-    random_features,
-    sane_output,
-    with_noise,
-)
-from layergen.testing.verdict import Fault, Verdict
+from layergen.testing.inputs import random_features
+from layergen.testing.linearity import affine_error
+from layergen.testing.rounding import allowance, difference, is_nothing
+from layergen.testing.sanity import sane_output, with_noise
+from layergen.testing.subject import OUTPUT, Subject, make_subject
+from layergen.testing.verdict import Fault, Verdict, raise_unless
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 
 __all__ = ["assert_no_more_symmetric", "sensitivity"]
@@ -49,10 +42,39 @@ def assert_no_more_symmetric(
     Tried are: each free index permuted, each axis of each tensor permuted by itself, each shared set permuted in one
     tensor alone, elements of a nested set exchanged between two copies, two sets and two tensors exchanged; on
     inputs and outputs together, on inputs alone and on outputs alone. Outputs that are zero and tensors on which no
-    output depends are named too. The inputs are normal, so in general position; options as in `assert_equivariant`.
-    Of a linear function only what some linear map of the declared symmetry would notice is held against it.
-    A pass is no proof: other symmetries are not looked for. Raises `AssertionError` that lists what was found.
+    output depends are named too. A linear function is only accused of what some linear map of the declared symmetry
+    would notice. A pass is no proof: other symmetries are not looked for.
 
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, or both
+        in another `form`.
+    space
+        The weight space whose symmetry `f` may have.
+    target
+        The weight space of the output; by default `space`.
+    invariant
+        Whether `f` is an invariant function, which returns a tensor `(batch, …)`.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict", "pairs", "nfn", "flat", or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    tolerance
+        The largest difference that counts as none, over the root mean square of the output channel; by default as in
+        `assert_equivariant`.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal, so in general position.
+
+    Raises
+    ------
+    AssertionError
+        If `f` does not notice some rearrangements, listing them; or if it cannot be judged.
+
+    Examples
+    --------
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 3})
     >>> assert_no_more_symmetric(lambda x: {**x, "w": x["w"] + x["w"].mean(2, keepdim=True)}, space)
     Traceback (most recent call last):
@@ -76,7 +98,42 @@ def sensitivity(
     dtype: torch.dtype | None = None,
     seed: int = 0,
 ) -> Verdict:
-    """The verdict of `assert_no_more_symmetric` as a value."""
+    """The verdict of `assert_no_more_symmetric` as a value.
+
+    Parameters
+    ----------
+    f
+        The function: it takes features `{tensor: (batch, *axes, channels)}` and returns those of `target`, or both
+        in another `form`.
+    space
+        The weight space whose symmetry `f` may have.
+    target
+        The weight space of the output; by default `space`.
+    invariant
+        Whether `f` is an invariant function, which returns a tensor `(batch, …)`.
+    form
+        What `f` takes and returns: "features", "weights" or "state_dict", "pairs", "nfn", "flat", or a `Form`.
+    channels
+        The channels of the inputs; by default `f.in_channels`, else one.
+    tolerance
+        The largest difference that counts as none, over the root mean square of the output channel; by default as in
+        `assert_equivariant`.
+    dtype
+        The dtype of the inputs; by default that of a module's parameters, else float32.
+    seed
+        The seed of the inputs, which are normal, so in general position.
+
+    Returns
+    -------
+    Verdict
+        Whether no symmetry was found beyond the declared one; if one was, `findings` has a line for each.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"b": "h", "c": "h"}, sets={"h": 4})
+    >>> sensitivity(lambda x: {"b": x["b"] + x["c"].mean(1, keepdim=True), "c": x["b"]}, space).findings
+    ("invariant to permuting axis 'h' (position 0) of 'c' by itself",)
+    """
     into = None if invariant else target or space
     subjects = [make_subject(f, space, into, form, channels, dtype, seed + extra) for extra in (0, 1)]
     try:
@@ -116,7 +173,7 @@ def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Mov
 
 def is_affine(subject: Subject, output: Features, tolerance: float | None) -> bool:
     """Whether a function is linear up to a constant, on one sum of two inputs."""
-    precision = max(TOLERANCES.get(value.dtype, 1e-4) for value in output.values())
+    precision = max(allowance(value) for value in output.values())
     return affine_error(subject) <= (precision if tolerance is None else tolerance)
 
 
@@ -140,7 +197,7 @@ def unnoticed(
     expected = output if after is None else after.act(output)
     found = output if before is None else subject.output(before.act(subject.features))
     heard = {name for name, value in output.items() if value.numel() and not is_nothing(subject, value)}
-    heard = heard if before is not None else heard & set(after.sources if after is not None else ())
+    heard = heard if before is not None else heard & set(after.origins if after is not None else ())
     return bool(heard) and all(same(subject, name, expected[name], found[name], tolerance) for name in heard)
 
 

@@ -5,18 +5,33 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from symmetry import GroupElement
-
-__all__ = ["Fault", "Verdict", "describe"]
+__all__ = ["Fault", "Verdict", "raise_unless"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer of a check, with the smallest counterexample found where there is one.
 
-    `kind` is what was found in two or three words: "equivariant", "not equivariant", "not deterministic", "changes its
-    input", … `findings` are the several things that one verdict may have to say. `snippet` is code that shows a
-    counterexample again, given `f` and `space` (and `target`).
+    Parameters
+    ----------
+    passed
+        Whether the property holds, as far as was tried.
+    message
+        The answer in words, for people.
+    kind
+        The answer in two or three words: "equivariant", "not equivariant", "not deterministic", "changes its input", …
+    moved
+        The element that fails, as `symmetry.element` takes it.
+    tensor, entry
+        Where the error is largest: the output tensor, and the index `(network, *axes, channel)` in it.
+    error, tolerance
+        The error there and the error allowed there, over the root mean square of the output channel.
+    batch
+        How many networks show the failure.
+    findings
+        The several things that one verdict may have to say.
+    snippet
+        Code that shows the failure again, given `f` and `space` (and `target`).
     """
 
     passed: bool
@@ -44,18 +59,7 @@ class Fault(AssertionError):
         self.verdict = verdict
 
 
-def describe(g: GroupElement) -> str:
-    """What an element does, in words."""
-    return " and ".join(describe_part(g, name) for name in g.moved) or "moving nothing"
-
-
-def describe_part(g: GroupElement, name: str) -> str:
-    """A transposition by its two elements, anything else by the set."""
-    if name in g.turns:
-        return f"turning by element {g.described[name]} of {name!r}"
-    part = g.parts[name]
-    places = [tuple(int(i) for i in place) for place in zip(*(part != range(part.shape[-1])).nonzero(), strict=True)]
-    if len(places) == 2 and places[0][:-1] == places[1][:-1]:
-        within = f" of copy {places[0][:-1]}" if len(places[0]) > 1 else ""
-        return f"exchanging elements {places[0][-1]} and {places[1][-1]}{within} of {name!r}"
-    return f"permuting {name!r}"
+def raise_unless(verdict: Verdict) -> None:
+    """Raise `AssertionError` with the message of a verdict that is not "passed"."""
+    if not verdict.passed:
+        raise AssertionError(verdict.message)

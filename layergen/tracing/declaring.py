@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
+from itertools import chain, islice
+from itertools import product as cartesian
+from typing import TypeGuard
 
 from layergen.tracing.propagation import Followed
-from layergen.tracing.unknowns import Atom, Axis, Sum, factors
+from layergen.tracing.unknowns import Atom, Axis, atoms, factors, join, known, size_of
 from symmetry import WeightSpace
+from symmetry.language import axes
+from symmetry.language.axes import Expression, concatenation, fold, multiplied, print_axes, product
 
 __all__ = ["Frozen", "declared"]
 
@@ -49,8 +53,7 @@ def declared(
     free = spelled_out(followed, names, still) if spell else {}
     tensors = {}
     for name, value in followed.tensors.items():
-        words = [word(axis, names, still, used, free) for axis in value.axes]
-        tensors[name] = " ".join(words)
+        tensors[name] = print_axes(written(axis, names, still, used, free) for axis in value.axes)
     sets = {
         name: {"size": atom.size, "within": names[parents[atom]]}
         if atom in parents and names[parents[atom]] not in still
@@ -58,7 +61,7 @@ def declared(
         for name, atom in used.items()
     }
     frozen = [
-        Frozen(name, place, axis.size, reason)
+        Frozen(name, place, size_of(axis), reason)
         for name, value in followed.tensors.items()
         for place, axis in enumerate(value.axes)
         if (reason := first_reason(axis))
@@ -68,7 +71,7 @@ def declared(
 
 def spelled_out(followed: Followed, names: Mapping[Atom, str], still: frozenset[str]) -> dict[Atom, str]:
     """A name for each frozen atom."""
-    found = [atom for value in followed.tensors.values() for axis in value.axes for atom in in_order(axis)]
+    found = [atom for value in followed.tensors.values() for axis in value.axes for atom in atoms(axis)]
     return {
         atom: f"frozen_{number}"
         for number, atom in enumerate(dict.fromkeys(atom for atom in found if atom.why or names[atom] in still))
@@ -77,90 +80,66 @@ def spelled_out(followed: Followed, names: Mapping[Atom, str], still: frozenset[
 
 def first_reason(axis: Axis) -> str:
     """Why an axis, or a part of it, is frozen; empty if it is not."""
-    return next((atom.why for atom in in_order(axis) if atom.why and atom.size > 1), "")
+    return next((atom.why for atom in atoms(axis) if atom.why and atom.size > 1), "")
 
 
-def in_order(axis: Axis) -> Iterator[Atom]:
-    """The atoms of an axis from left to right."""
-    for factor in factors(axis):
-        if isinstance(factor, Atom):
-            yield factor
-        elif isinstance(factor, Sum):
-            for term in factor.terms:
-                yield from in_order(term)
+def written(
+    axis: Axis, names: Mapping[Atom, str], still: frozenset[str], used: dict[str, Atom], free: Mapping[Atom, str]
+) -> Expression:
+    """An axis as an expression of the specification; the atoms of its sets are added to `used` by name."""
+
+    def leaf(atom: Atom) -> axes.Atom:
+        if atom.why or names[atom] in still:
+            return axes.Atom(free[atom]) if atom in free else axes.Atom("", atom.size)
+        used[names[atom]] = atom
+        return axes.Atom(names[atom])
+
+    return fold(
+        known(axis),
+        leaf=leaf,
+        product=lambda items: product(multiplied(items)) if items else axes.Atom("", 1),
+        concatenation=concatenated,
+    )
 
 
-def word(
-    axis: Axis,
-    names: Mapping[Atom, str],
-    still: frozenset[str],
-    used: dict[str, Atom],
-    free: Mapping[Atom, str],
-) -> str:
-    """An axis as it is written in a specification."""
-    parts: list[str] = []
-    run = 1
-    for factor in factors(axis):
-        if isinstance(factor, Atom) and (factor.why or names[factor] in still):
-            if factor in free:
-                parts.append(free[factor])
-            else:
-                run *= factor.size
-            continue
-        if run > 1:
-            parts.append(str(run))
-            run = 1
-        if isinstance(factor, Atom):
-            used[names[factor]] = factor
-            parts.append(names[factor])
-        elif isinstance(factor, Sum):
-            parts.append(concatenated([word(term, names, still, used, free) for term in factor.terms]))
-    if run > 1 or not parts:
-        parts.append(str(run))
-    return parts[0] if len(parts) == 1 else f"({' '.join(parts)})"
-
-
-def concatenated(terms: Sequence[str]) -> str:
+def concatenated(terms: Sequence[Expression]) -> Expression:
     """A concatenation; frozen neighbours are one, and so many times the same is a product, as of gates and units."""
-    if len(set(terms)) == 1 and len(terms) > 1 and not terms[0].isdecimal():
-        inner = terms[0]
-        return f"({len(terms)} {inner[1:-1] if inner.startswith('(') and ' + ' not in inner else inner})"
-    merged: list[str] = []
+    if len(set(terms)) == 1 and not is_number(terms[0]):
+        return product([axes.Atom("", len(terms)), terms[0]])
+    merged: list[Expression] = []
     for term in terms:
-        if merged and merged[-1].isdecimal() and term.isdecimal():
-            merged[-1] = str(int(merged[-1]) + int(term))
+        if merged and is_number(merged[-1]) and is_number(term):
+            merged[-1] = axes.Atom("", merged[-1].size + term.size)
         else:
             merged.append(term)
-    return merged[0] if len(merged) == 1 else f"({' + '.join(merged)})"
+    return concatenation(merged)
 
 
-def pieces(axes: Sequence[Axis]) -> Iterator[list[Atom]]:
-    """The atoms of each piece of a value: one term of every sum."""
+def is_number(term: Expression) -> TypeGuard[axes.Atom]:
+    """Whether an expression is the size of an anonymous index."""
+    return isinstance(term, axes.Atom) and not term.name
 
-    def options(axis: Axis) -> list[list[Atom]]:
-        found: list[list[Atom]] = [[]]
-        for factor in factors(axis):
-            if isinstance(factor, Atom):
-                found = [[*one, factor] for one in found]
-            elif isinstance(factor, Sum):
-                inner = [choice for term in factor.terms for choice in options(term)]
-                found = [[*one, *more] for one in found for more in inner]
-            if len(found) > MOST:
-                return found
-        return found
 
-    for chosen in product(*(options(axis) for axis in axes)):
-        yield [atom for part in chosen for atom in part]
+def pieces(value: Sequence[Axis]) -> list[list[Atom]]:
+    """The atoms of each piece of a value, one term of every sum; of very many pieces the first ones."""
+    return fold(
+        join(value),
+        leaf=lambda atom: [[atom]],
+        product=lambda parts: [[*chain(*chosen)] for chosen in islice(cartesian(*parts), MOST + 1)],
+        concatenation=lambda parts: [*chain(*parts)],
+    )
 
 
 def nesting(followed: Followed) -> dict[Atom, Atom]:
     """For each atom that was split off beside another and never comes without it: that other, its parent."""
     company: dict[Atom, set[Atom]] = {}
     for value in followed.values:
-        for number, piece in enumerate(pieces(value.axes)):
+        found = pieces(value.axes)
+        few = len(found) <= MOST
+        for piece in found if few else [[atom for axis in value.axes for atom in atoms(axis)]]:
             present = set(piece)
             for atom in present:
-                beside = {one for one in present if number < MOST and piece.count(one) >= piece.count(atom)}
+                beside = {one for one in present if few and piece.count(one) >= piece.count(atom)}
                 company[atom] = company[atom] & beside if atom in company else beside
     parents = {}
     for atom, others in company.items():
@@ -180,7 +159,7 @@ def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str
         base = re.sub(r"\W+", "_", tensor.rpartition(".")[0] or tensor).strip("_") or "h"
         base = f"h_{base}" if base[0].isdigit() else base
         for axis in value.axes:
-            for atom in in_order(axis):
+            for atom in atoms(axis):
                 if atom not in names and not atom.why:
                     wish = f"{names[parents[atom]]}_unit" if atom in parents and parents[atom] in names else base
                     names[atom] = fresh(wish, taken)

@@ -15,8 +15,9 @@ from torch.export.graph_signature import InputKind
 from torch.fx import GraphModule, Node
 
 from layergen.tracing.operators import RULES
-from layergen.tracing.unknowns import Atom, Axis, Sum, atoms, chosen, collapse, factors, freeze, join
+from layergen.tracing.unknowns import Atom, Axis, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Value, leaves_of
+from symmetry.language.axes import Sum, concatenation
 from symmetry.language.errors import SpecificationError
 
 __all__ = ["Followed", "exported", "follow"]
@@ -84,10 +85,10 @@ def spelled(axis: Axis) -> Axis:
     found = factors(axis)
     for place, factor in enumerate(found):
         if isinstance(factor, Sum):
-            found[place] = Sum(tuple(map(spelled, factor.terms)))
+            found[place] = concatenation(map(spelled, factor.terms))
         if isinstance(factor, Atom) and any(isinstance(one, Atom) and one.over is factor for one in found[place + 1 :]):
             rest = join(found[place + 1 :])
-            return join([*found[:place], Sum(tuple(spelled(chosen(rest, factor, i)) for i in range(factor.size)))])
+            return join([*found[:place], concatenation(spelled(chosen(rest, factor, i)) for i in range(factor.size))])
     for factor in found:
         if isinstance(factor, Atom) and factor.members:
             collapse(factor)

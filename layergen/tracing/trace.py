@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from layergen.testing.moves import larger
-from layergen.testing.preservation import broken_by, tied_names, unnoticed_moves
+from layergen.preservation import broken_by, unnoticed_moves
+from layergen.preservation.function import tied_names
+from layergen.preservation.moves import larger
 from layergen.tracing.declaring import Frozen, declared
 from layergen.tracing.propagation import Followed, exported, follow
 from symmetry import SpecificationError, WeightSpace
@@ -124,7 +125,7 @@ def proved(
 def why_frozen(text: str, space: WeightSpace) -> str:
     """The text of a move, a frozen index by where it is first."""
     for index in space.indices:
-        if not index.permuted and repr(index.name) in text and "by itself" not in text:
+        if index.free and repr(index.name) in text and "by itself" not in text:
             first = next(tensor for tensor in space if index.name in str(tensor).split("[", 1)[1])
             return f"{text} (first in {first.name!r})"
     return text

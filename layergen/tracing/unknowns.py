@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from symmetry.language import axes
+from symmetry.language.axes import Product, Sum, Tree, concatenation, fold, product, substitute
 
 __all__ = [
     "ONE",
     "Atom",
     "Axis",
-    "Product",
-    "Sum",
     "atoms",
     "chosen",
     "collapse",
@@ -25,7 +27,9 @@ __all__ = [
     "factors",
     "freeze",
     "join",
+    "known",
     "regroup",
+    "size_of",
     "unify",
 ]
 
@@ -54,66 +58,50 @@ class Atom:
         return f"a{self.number}:{self.size}{'!' if self.why else ''}"
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A flattened product, row-major; the empty one has size 1."""
-
-    items: tuple[Axis, ...]
-
-    @property
-    def size(self) -> int:
-        return math.prod(item.size for item in self.items)
+Axis: TypeAlias = Tree[Atom]
+ONE: Axis = Product(())
 
 
-@dataclass(frozen=True, slots=True)
-class Sum:
-    """A concatenation."""
+def size_of(axis: Axis) -> int:
+    """How many entries there are along an axis."""
+    return fold(
+        axis,
+        leaf=lambda atom: atom.size,
+        product=lambda lengths: math.prod(lengths),
+        concatenation=lambda lengths: sum(lengths),
+    )
 
-    terms: tuple[Axis, ...]
 
-    @property
-    def size(self) -> int:
-        return sum(term.size for term in self.terms)
+def known(axis: Axis) -> Axis:
+    """An axis by what its atoms are found to be so far, in normal form and without what has size 1."""
+    return fold(axis, leaf=found_to_be, product=product, concatenation=without_empty)  # type: ignore[misc]
 
 
-Axis = Atom | Product | Sum
-ONE = Product(())
+def found_to_be(atom: Atom) -> Axis:
+    """What an atom is by now."""
+    if atom.bound is not None:
+        return known(atom.bound)
+    return atom if atom.size != 1 else ONE
+
+
+def without_empty(terms: Iterable[Axis]) -> Axis:
+    """The concatenation of those terms that have entries."""
+    return concatenation(term for term in terms if size_of(term))
 
 
 def factors(axis: Axis) -> list[Axis]:
     """The atoms and sums that an axis is the product of, as far as is known; none of size 1."""
-    while isinstance(axis, Atom) and axis.bound is not None:
-        axis = axis.bound
-    match axis:
-        case Atom():
-            return [axis] if axis.size != 1 else []
-        case Product():
-            return [factor for item in axis.items for factor in factors(item)]
-        case Sum():
-            terms = [term for term in map(join_one, axis.terms) if term.size]
-            flat = [part for term in terms for part in (term.terms if isinstance(term, Sum) else (term,))]
-            return factors(flat[0]) if len(flat) == 1 else [Sum(tuple(flat))]
+    return list(axes.factors(known(axis)))
 
 
-def join_one(axis: Axis) -> Axis:
-    """An axis in normal form."""
-    return join([axis])
-
-
-def join(axes: Sequence[Axis]) -> Axis:
+def join(parts: Iterable[Axis]) -> Axis:
     """The product of some axes, in normal form."""
-    found = [factor for axis in axes for factor in factors(axis)]
-    return found[0] if len(found) == 1 else Product(tuple(found))
+    return product(map(known, parts))
 
 
 def atoms(axis: Axis) -> Iterator[Atom]:
     """The atoms in an axis."""
-    for factor in factors(axis):
-        if isinstance(factor, Atom):
-            yield factor
-        elif isinstance(factor, Sum):
-            for term in factor.terms:
-                yield from atoms(term)
+    return axes.atoms(known(axis))
 
 
 def freeze(axis: Axis, why: str) -> None:
@@ -136,7 +124,7 @@ def split(atom: Atom, size: int, origin: str = "", *, family: bool = False) -> t
     first = Atom(size, why=atom.why, stem=atom.stem, origin=origin, over=atom.over)
     second = Atom(atom.size // size, why=atom.why, stem=first, over=atom.over)
     if atom.members:
-        halves = [split(member, size) for member in map(root, atom.members) if isinstance(member, Atom)]
+        halves = [split(member, size) for member in map(known, atom.members) if isinstance(member, Atom)]
         if len(halves) == len(atom.members):
             first.members, second.members = (tuple(half) for half in zip(*halves, strict=True))
         else:
@@ -146,11 +134,6 @@ def split(atom: Atom, size: int, origin: str = "", *, family: bool = False) -> t
         second.over, second.members = first, tuple(Atom(second.size, why=atom.why) for _ in range(size))
     bind(atom, Product((first, second)))
     return first, second
-
-
-def root(atom: Atom) -> Axis:
-    """What an atom is by now."""
-    return join([atom])
 
 
 def collapse(atom: Atom) -> None:
@@ -165,12 +148,10 @@ def collapse(atom: Atom) -> None:
 def chosen(axis: Axis, over: Axis, index: int) -> Axis:
     """An axis where the atom `over` has one value: families over it are their members."""
 
-    def one(factor: Axis) -> Axis:
-        if isinstance(factor, Atom):
-            return factor.members[index] if factor.members and factor.over is over else factor
-        return Sum(tuple(chosen(term, over, index) for term in factor.terms)) if isinstance(factor, Sum) else factor
+    def member(atom: Atom) -> Axis:
+        return known(atom.members[index]) if atom.members and atom.over is over else atom
 
-    return join([one(factor) for factor in factors(axis)])
+    return substitute(known(axis), member)
 
 
 def unify(left: Axis, right: Axis, why: str) -> None:
@@ -180,13 +161,13 @@ def unify(left: Axis, right: Axis, why: str) -> None:
         a, b = ours.pop(0), theirs.pop(0)
         if a is b:
             continue
-        if a.size == b.size:
+        if size_of(a) == size_of(b):
             unify_factors(a, b, why)
-        elif isinstance(a, Atom) and a.size % b.size == 0:
-            ours = [*split(a, b.size), *ours]
+        elif isinstance(a, Atom) and a.size % size_of(b) == 0:
+            ours = [*split(a, size_of(b)), *ours]
             theirs.insert(0, b)
-        elif isinstance(b, Atom) and b.size % a.size == 0:
-            theirs = [*split(b, a.size), *theirs]
+        elif isinstance(b, Atom) and b.size % size_of(a) == 0:
+            theirs = [*split(b, size_of(a)), *theirs]
             ours.insert(0, a)
         elif not whole(a, ours, b, theirs, why):
             for axis in (a, b, *ours, *theirs):
@@ -197,9 +178,9 @@ def unify(left: Axis, right: Axis, why: str) -> None:
 def whole(a: Axis, ours: list[Axis], b: Axis, theirs: list[Axis], why: str) -> bool:
     """Try to match a sum with a product of which the first factor counts its terms: those are then all alike."""
     for one, others in ((a, [b, *theirs]), (b, [a, *ours])):
-        if isinstance(one, Sum) and one.size == math.prod(axis.size for axis in others):
+        if isinstance(one, Sum) and size_of(one) == math.prod(map(size_of, others)):
             lead, rest = others[0], join(others[1:])
-            if isinstance(lead, Atom) and all(term.size == rest.size for term in one.terms):
+            if isinstance(lead, Atom) and all(size_of(term) == size_of(rest) for term in one.terms):
                 freeze(lead, "it counts what is concatenated")
                 for term in one.terms:
                     unify(rest, term, why)
@@ -225,7 +206,7 @@ def unify_factors(a: Axis, b: Axis, why: str) -> None:
                 b.stem = a.stem
             bind(a, b)
     elif isinstance(a, Sum) and isinstance(b, Sum):
-        ends = sorted({*itertools.accumulate(t.size for t in a.terms), *itertools.accumulate(t.size for t in b.terms)})
+        ends = sorted({end for one in (a, b) for end in itertools.accumulate(map(size_of, one.terms))})
         sizes = [stop - start for start, stop in itertools.pairwise([0, *ends])]
         for first, second in zip(cut(a, sizes, why), cut(b, sizes, why), strict=True):
             unify(first, second, why)
@@ -265,12 +246,14 @@ def cut(axis: Axis, sizes: Sequence[int], why: str) -> list[Axis]:
     if len(found) == 1 and isinstance(found[0], Sum):
         return cut_sum(list(found[0].terms), sizes, why)
     rest = join(found[1:])
-    if found and isinstance(found[0], Atom) and not found[0].why and all(size % rest.size == 0 for size in sizes):
-        parts = [Atom(size // rest.size, stem=found[0].stem) for size in sizes]
-        bind(found[0], Sum(tuple(parts)))
+    each = size_of(rest)
+    whole_parts = all(size % each == 0 for size in sizes)
+    if found and isinstance(found[0], Atom) and not found[0].why and whole_parts:
+        parts = [Atom(size // each, stem=found[0].stem) for size in sizes]
+        bind(found[0], concatenation(parts))
         return [join([part, rest]) for part in parts]
-    if found and isinstance(found[0], Sum) and all(size % rest.size == 0 for size in sizes):
-        return [join([part, rest]) for part in cut(found[0], [size // rest.size for size in sizes], why)]
+    if found and isinstance(found[0], Sum) and whole_parts:
+        return [join([part, rest]) for part in cut(found[0], [size // each for size in sizes], why)]
     freeze(axis, why)
     return [Atom(size, why=why) for size in sizes]
 
@@ -280,11 +263,11 @@ def cut_sum(terms: list[Axis], sizes: Sequence[int], why: str) -> list[Axis]:
     parts = []
     for size in sizes:
         part: list[Axis] = []
-        while (missing := size - sum(term.size for term in part)) > 0:
-            if terms[0].size > missing:
-                terms[:1] = cut(terms[0], [missing, terms[0].size - missing], why)
+        while (missing := size - sum(map(size_of, part))) > 0:
+            if (first := size_of(terms[0])) > missing:
+                terms[:1] = cut(terms[0], [missing, first - missing], why)
             part.append(terms.pop(0))
-        parts.append(join_one(Sum(tuple(part))) if part else ONE)
+        parts.append(known(concatenation(part)) if part else ONE)
     return parts
 
 
@@ -300,8 +283,8 @@ def regroup(
     for size in sizes:
         part: list[Axis] = []
         while size > 1:
-            if left and size % left[0].size == 0:
-                size //= left[0].size
+            if left and size % size_of(left[0]) == 0:
+                size //= size_of(left[0])
                 part.append(left.pop(0))
             elif left and isinstance(left[0], Atom) and left[0].size % size == 0:
                 left[:1] = split(left[0], size, origin, family=family)

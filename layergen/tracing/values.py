@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from layergen.tracing.unknowns import ONE, Atom, Axis, freeze, unify
+from layergen.tracing.unknowns import ONE, Atom, Axis, freeze, size_of, unify
 
 __all__ = ["Context", "Value", "leaves_of"]
 
@@ -21,7 +21,7 @@ class Value:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return tuple(axis.size for axis in self.axes)
+        return tuple(size_of(axis) for axis in self.axes)
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class Context:
     def unify(self, *axes: Axis) -> Axis:
         """Axes of one size are the same; the first is given back."""
         for other in axes[1:]:
-            if other.size == axes[0].size:
+            if size_of(other) == size_of(axes[0]):
                 unify(axes[0], other, self.place)
             else:
                 self.freeze(axes[0])
@@ -75,13 +75,13 @@ class Context:
         axes: list[Axis] = []
         for place in range(-rank, 0):
             present = [value.axes[place] for value in values if -place <= len(value.axes)]
-            wide = [axis for axis in present if axis.size != 1]
+            wide = [axis for axis in present if size_of(axis) != 1]
             axes.append(self.unify(*wide) if wide else ONE)
         return self.value(axes)
 
     def opaque(self, values: Sequence[Value], result: Any) -> Any:
         """An operator that is not known, or not in this form: whatever it touches is frozen, and a warning says so."""
-        if any(axis.size > 1 for value in values for axis in value.axes):
+        if any(size > 1 for value in values for size in value.shape):
             self.warnings.append(f"{self.place}: not followed; its axes are frozen")
         for value in values:
             for axis in value.axes:

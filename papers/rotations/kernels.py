@@ -128,7 +128,7 @@ def explained(predicted: Tensor, truth: Tensor) -> float:
 def row(name: str, metanet: Metanet, predicted: Tensor, truth: Tensor) -> str:
     """A metanetwork's row of the table; `predicted` are its `outputs` as accuracies, `(element, network)`."""
     maps = EquivariantMaps(metanet.space)
-    cells = [name, f"{maps.dimension:,}", str(maps.block("2.weight", "2.weight").dimension)]
+    cells = [name, f"{maps.dimension:,}", str(maps.block(target="2.weight", source="2.weight").dimension)]
     cells.append(f"{explained(predicted[:1], truth):.2f}")
     for numbers in (ROTATIONS, MIRRORS):
         cells.append(f"{explained(predicted[list(numbers)], truth):.2f}")

@@ -17,9 +17,21 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     """The indices that tensors run over as nodes, with an edge for each tensor, or piece of one, that joins two.
 
     A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end only where
-    a tensor has fewer than two sets, and a set stands for the sets that it is nested in. A node has the `index`, a
-    `column` (its distance from where the network begins), and the `tensors` that run over it alone.
+    a tensor has fewer than two sets, and a set stands for the sets that it is nested in.
 
+    Parameters
+    ----------
+    space
+        The weights of an architecture.
+
+    Returns
+    -------
+    networkx.MultiDiGraph
+        Nodes are named after their index and have the `index`, a `column` (the distance from where the network
+        begins), and the `tensors` that run over it alone; edges have the name of their `tensor`.
+
+    Examples
+    --------
     >>> space = WeightSpace({"0.weight": "h x", "0.bias": "h", "2.weight": "3 h"}, sets={"h": 8}, free={"x": 2})
     >>> graph = architecture_graph(space)
     >>> sorted(graph.edges(data="tensor"))
@@ -50,9 +62,9 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
 
 def piece_ends(piece: Piece) -> list[int]:
     """Places of the positions that a piece joins, the one it writes first."""
-    parents = {piece.positions[place].parent for place in piece.permuted}
-    ends = [place for place in piece.permuted if place not in parents]
-    others = [place for place in range(len(piece.positions)) if place not in piece.permuted]
+    parents = {piece.positions[place].parent for place in piece.joined}
+    ends = [place for place in piece.joined if place not in parents]
+    others = [place for place in range(len(piece.positions)) if place not in piece.joined]
     return sorted(ends + others[: max(0, 2 - len(ends))])
 
 

@@ -1,8 +1,8 @@
 """The order of the automorphism group of a coloured graph, by orbits and stabilisers.
 
 Colours are refined until neighbourhoods say nothing new (Weisfeiler and Leman 1968). Then nodes are fixed one by one:
-the order is the product of their orbits' sizes, each under the stabiliser of those before (Sims 1970). Whether a node
-can be moved to another is found by fixing further nodes until every node has a colour of its own (McKay 1981).
+the order is the product of their orbits' sizes, each under the stabiliser of the nodes before (Sims 1970). Whether a
+node can be moved to another is found by fixing further nodes until every node has a colour of its own (McKay 1981).
 """
 
 from __future__ import annotations
@@ -25,8 +25,27 @@ FIXED = np.uint64(0x9E3779B97F4A7C15)
 
 
 def automorphism_count(graph: networkx.Graph, on: Iterable[Any] | None = None) -> int:
-    """How many ways automorphisms permute the nodes `on`; by default all nodes. Nodes may have a `colour`.
+    """How many ways automorphisms permute some nodes of a graph.
 
+    Parameters
+    ----------
+    graph
+        An undirected graph. Nodes may have a `colour`, any value that can be hashed: automorphisms keep it.
+    on
+        The nodes whose permutations are counted; by default all.
+
+    Returns
+    -------
+    int
+        The order of the automorphism group, or of its image in the permutations of `on`.
+
+    References
+    ----------
+    Weisfeiler and Leman, "The reduction of a graph to canonical form and the algebra which appears therein", 1968;
+    Sims, "Computational methods in the study of permutation groups", 1970; McKay, "Practical graph isomorphism", 1981.
+
+    Examples
+    --------
     >>> import networkx
     >>> cube = networkx.hypercube_graph(3)
     >>> automorphism_count(cube)

@@ -6,74 +6,176 @@
     product := item*                    a flattened product, row-major
     item    := NAME | INTEGER | "(" sum ")"
 
-Expressions are kept in a normal form (no product directly in a product, no sum directly in a sum, no
-brackets around one item), so that equal meanings written with other brackets compare and print alike.
+An expression is a tree of products and concatenations over leaves: here names and sizes, in `layergen.tracing`
+indices that are not known yet. `product` and `concatenation` make such trees in a normal form (no product directly
+in a product, no concatenation directly in a concatenation, no brackets around one item), so that equal meanings
+written with other brackets compare and print alike. Whatever is computed from an expression is a `fold` over it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name
 
-__all__ = ["Atom", "Expression", "Product", "Sum", "parse_axes", "print_axes"]
+__all__ = [
+    "Atom",
+    "Expression",
+    "Product",
+    "Sum",
+    "Tree",
+    "atoms",
+    "concatenation",
+    "factors",
+    "fold",
+    "multiplied",
+    "parse_axes",
+    "print_axes",
+    "product",
+    "substitute",
+    "terms",
+]
 
 TOKEN = re.compile(r"[()+]|[^\s()+]+")
 DEEPEST = 50  # brackets within brackets; nobody writes more, and the recursion below stays shallow
 
+Leaf = TypeVar("Leaf")
+Other = TypeVar("Other")
+Result = TypeVar("Result")
+
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A name, or the size of an anonymous free index. `start` is its offset in the text it was read from."""
+    """A name, or the size of an anonymous free index. `start` is its offset in the text it was read from.
+
+    `charge` is the exponent with which an action enters at this occurrence; no kind of index reads it yet.
+    """
 
     name: str
     size: int = 0
     start: int = field(default=0, compare=False, repr=False)
+    charge: int = 1
 
     def __str__(self) -> str:
         return self.name or str(self.size)
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class Product(Generic[Leaf]):
     """A flattened product, row-major. The empty product has size 1."""
 
-    items: tuple[Atom | Sum, ...]
+    items: tuple[Tree[Leaf], ...]
 
     def __str__(self) -> str:
         return "(" + " ".join(map(str, self.items)) + ")"
 
 
 @dataclass(frozen=True, slots=True)
-class Sum:
-    """A concatenation of two or more terms."""
+class Sum(Generic[Leaf]):
+    """A concatenation of two or more terms; without any, an axis of size 0."""
 
-    terms: tuple[Atom | Product, ...]
+    terms: tuple[Tree[Leaf], ...]
 
     def __str__(self) -> str:
         return "(" + " + ".join(map(str, self.terms)) + ")"
 
 
-Expression = Atom | Product | Sum
+Tree: TypeAlias = Product[Leaf] | Sum[Leaf] | Leaf
+"""A leaf, a product of trees or a concatenation of trees."""
+Expression: TypeAlias = Tree[Atom]
+"""An axis of a specification."""
 
 
-def product(items: list[Expression]) -> Expression:
+def fold(
+    tree: Tree[Leaf],
+    *,
+    leaf: Callable[[Leaf], Result],
+    product: Callable[[list[Result]], Result],
+    concatenation: Callable[[list[Result]], Result],
+) -> Result:
+    """What a tree comes to from the leaves up, each part from the results of its own parts, which are taken in order.
+
+    Parameters
+    ----------
+    tree
+        An expression over leaves of any type.
+    leaf
+        The result for a leaf.
+    product, concatenation
+        The result for a product, or a concatenation, from the list of the results for what it is made of.
+
+    Returns
+    -------
+    Result
+        The result for the whole tree.
+
+    Examples
+    --------
+    >>> import math
+    >>> sizes = {"gate": 4, "h": 32}
+    >>> (axis,) = parse_axes("((gate h) + 2)")
+    >>> fold(axis, leaf=lambda atom: sizes.get(atom.name, atom.size), product=math.prod, concatenation=sum)
+    130
+    """
+    match tree:
+        case Product():
+            return product([fold(one, leaf=leaf, product=product, concatenation=concatenation) for one in tree.items])
+        case Sum():
+            parts = [fold(one, leaf=leaf, product=product, concatenation=concatenation) for one in tree.terms]
+            return concatenation(parts)
+        case _:
+            return leaf(tree)
+
+
+def factors(tree: Tree[Leaf]) -> tuple[Tree[Leaf], ...]:
+    """What a tree is the product of: the items of a product, else the tree itself."""
+    return tree.items if isinstance(tree, Product) else (tree,)
+
+
+def terms(tree: Tree[Leaf]) -> tuple[Tree[Leaf], ...]:
+    """What a tree is the concatenation of: the terms of a concatenation, else the tree itself."""
+    return tree.terms if isinstance(tree, Sum) else (tree,)
+
+
+def product(items: Iterable[Tree[Leaf]]) -> Tree[Leaf]:
     """The product of `items` in normal form."""
-    flat: list[Atom | Sum] = []
-    for item in items:
-        flat.extend(item.items if isinstance(item, Product) else [item])
-    return flat[0] if len(flat) == 1 else Product(tuple(flat))
+    flat = tuple(factor for item in items for factor in factors(item))
+    return flat[0] if len(flat) == 1 else Product(flat)
 
 
-def concatenation(terms: list[Expression]) -> Expression:
-    """The concatenation of `terms` in normal form."""
-    flat: list[Atom | Product] = []
-    for term in terms:
-        flat.extend(term.terms if isinstance(term, Sum) else [term])
-    return flat[0] if len(flat) == 1 else Sum(tuple(flat))
+def concatenation(parts: Iterable[Tree[Leaf]]) -> Tree[Leaf]:
+    """The concatenation of `parts` in normal form."""
+    flat = tuple(term for part in parts for term in terms(part))
+    return flat[0] if len(flat) == 1 else Sum(flat)
+
+
+def substitute(tree: Tree[Leaf], leaf: Callable[[Leaf], Tree[Other]]) -> Tree[Other]:
+    """The tree with another in the place of each leaf, in normal form.
+
+    >>> print_axes([substitute(parse_axes("(a b)")[0], lambda atom: Atom("c") if atom.name == "a" else atom)])
+    '(c b)'
+    """
+    return fold(tree, leaf=leaf, product=product, concatenation=concatenation)  # type: ignore[misc]
+
+
+def atoms(*trees: Tree[Leaf]) -> Iterator[Leaf]:
+    """The leaves of some trees, from left to right.
+
+    >>> [str(atom) for atom in atoms(*parse_axes("(gate h) ((x 3) + h)"))]
+    ['gate', 'h', 'x', '3', 'h']
+    """
+    for tree in trees:
+        match tree:
+            case Product():
+                yield from atoms(*tree.items)
+            case Sum():
+                yield from atoms(*tree.terms)
+            case _:
+                yield tree
 
 
 @dataclass(slots=True)
@@ -124,26 +226,38 @@ class Parser:
     def bracket(self, start: int, depth: int) -> Expression:
         if depth > DEEPEST:
             raise self.fault("brackets are nested too deep", "(", start, f"at most {DEEPEST} levels are read")
-        terms: list[Expression] = []
-        items: list[Expression] = []
+        parts: list[list[Expression]] = [[]]
         while (token := self.peek()) != ")":
             if not token:
                 raise self.fault("'(' is not closed", "(", start, "close it with ')'")
             if token == "+":
+                self.check_term(parts[-1])
+                parts.append([])
                 self.next()
-                terms.append(product(items))
-                items = []
             else:
-                items.append(self.item(depth))
+                parts[-1].append(self.item(depth))
+        if len(parts) > 1:
+            self.check_term(parts[-1])
         self.next()
-        return concatenation([*terms, product(items)])
+        return concatenation(map(product, parts))
+
+    def check_term(self, items: list[Expression]) -> None:
+        """Raise `SpecificationError`, at the token that ends it, for a term of a sum with nothing in it."""
+        if not items:
+            token, start = self.tokens[self.place]
+            raise self.fault("an empty term", token, start, "take the '+' out, or write an axis of size 1 as ()")
 
 
 def parse_axes(text: Any) -> tuple[Expression, ...]:
     """The expressions of an axis string, one for each axis.
 
-    Raises `SpecificationError` with a caret under the offending token.
+    Raises
+    ------
+    SpecificationError
+        With a caret under the offending token.
 
+    Examples
+    --------
     >>> print_axes(parse_axes("((head dk) + (3))  d"))
     '((head dk) + 3) d'
     """
@@ -156,6 +270,22 @@ def parse_axes(text: Any) -> tuple[Expression, ...]:
     return Parser(text, [(match.group(), match.start()) for match in TOKEN.finditer(text)]).axes()
 
 
-def print_axes(axes: tuple[Expression, ...]) -> str:
+def multiplied(items: Iterable[Expression]) -> list[Expression]:
+    """The items of a product, sizes that follow each other multiplied into one.
+
+    >>> print_axes(multiplied(parse_axes("2 3 h 5")))
+    '6 h 5'
+    """
+    found: list[Expression] = []
+    for item in items:
+        last = found[-1] if found else None
+        if isinstance(last, Atom) and isinstance(item, Atom) and not last.name and not item.name:
+            found[-1] = Atom("", last.size * item.size)
+        else:
+            found.append(item)
+    return found
+
+
+def print_axes(axes: Iterable[Expression]) -> str:
     """The axis string of `axes`, in normal form."""
     return " ".join(map(str, axes))

@@ -8,10 +8,21 @@ __all__ = ["SpecificationError"]
 class SpecificationError(ValueError):
     """A specification that cannot be used, with the place of the fault and a remedy.
 
-    `text` is the line the fault is in, `start` and `end` the offsets of the offending token in it; the
-    message then shows the line with carets under the token. `place` names the file, `part` the tensor or
-    the section.
+    Parameters
+    ----------
+    fault
+        What is wrong, with what was given.
+    place, part
+        The file, and the tensor or the section, that the fault is in.
+    text
+        The line that the fault is in; the message shows it with carets under the offending token.
+    start, end
+        Offsets of the token in the line.
+    remedy
+        What would be right.
 
+    Examples
+    --------
     >>> print(SpecificationError("'h3' is not declared", part='tensor "2.weight"', text="h3 h1", start=0, end=2,
     ...                          remedy="declare it: [sets] h3 = 32"))
     tensor "2.weight": 'h3' is not declared

@@ -12,8 +12,15 @@ __all__ = ["check_name", "check_size"]
 
 
 def check_name(name: Any) -> str:
-    """Return `name` if it may name an index, else raise `SpecificationError`.
+    """Return `name` if it may name an index: an identifier in NFKC that Python does not reserve.
 
+    Raises
+    ------
+    SpecificationError
+        If it may not.
+
+    Examples
+    --------
     >>> check_name("h1")
     'h1'
     """
@@ -34,7 +41,18 @@ def check_name(name: Any) -> str:
 
 
 def check_size(name: str, size: Any) -> int:
-    """Return `size` if it is an integer of at least 1, else raise `SpecificationError`."""
+    """Return `size` if it is an integer of at least 1.
+
+    Raises
+    ------
+    SpecificationError
+        If it is not; `name` is whose size it is, for the message.
+
+    Examples
+    --------
+    >>> check_size("h1", 32)
+    32
+    """
     if isinstance(size, bool) or not isinstance(size, int):
         raise SpecificationError(
             f"the size of {name!r} is {size!r}, which is not an integer", remedy=f"write {name} = 32"

@@ -1,70 +1,73 @@
 """How many diagrams a block has, exactly and without listing them.
 
-A block's permuted positions form a forest (a nested set's position hangs under its parent's), and a diagram
-partitions it: first the positions of each root set into at most `size` blocks, then, within each block of
-parents, the child positions that fell into it, and so on down. The number of ways depends only on how many
-positions of each shape there are, which is what makes counting cheap: the sums below run over multisets of
-subtrees, never over partitions.
+A block's joined positions form a forest (a nested index's position hangs under its parent's), and a diagram
+partitions it: first the positions of each root index into blocks that its kind allows, at most as many as it has room
+for, then, within each block of parents, the child positions that fell into it, and so on down. The number of ways
+depends only on how many positions of each shape there are, which is what makes counting cheap: the sums below run over
+multisets of subtrees, never over partitions. For a set of n elements alone the number is B(k, n), the restricted Bell
+number of k positions; in Stirling numbers of the second kind, B(k, n) = Σ_{j≤n} S(k, j).
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any
 
+from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
 from symmetry.space.layout import Piece
 
-__all__ = ["Multiset", "Tree", "block_count", "count", "forest", "irreps_match"]
+__all__ = ["Multiset", "Tree", "block_count", "count", "forest"]
 
-Tree = tuple[str, float, tuple[Any, ...]]
-"""A set's name, its size (infinite where the size is to play no part), the sorted subtrees under it."""
+MOST_SHAPES = 10_000
+"""Counting takes time in the sub-multisets of one index's positions; positions of equal shape make few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A position as far as counting sees it: its index, its label, the most blocks, the sorted trees nested in it."""
+
+    index: Index
+    room: float
+    label: Hashable = ()
+    below: tuple[Tree, ...] = ()
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """What trees are sorted by."""
+        return self.index.name, self.label, tuple(tree.rank for tree in self.below)
+
+
 Multiset = tuple[tuple[Tree, int], ...]
-"""Distinct subtrees, sorted, with how often each occurs."""
+"""Distinct trees, sorted, with how often each occurs."""
 
 
-MOST_KINDS = 10_000
-"""Counting takes time in the sub-multisets of one set's positions; positions with equal subtrees make few of them."""
-
-
-def forest(piece: Piece, *, bounded: bool = True) -> Multiset:
-    """The permuted positions of a piece as a multiset of trees; `bounded=False` makes every set infinite."""
+def forest(piece: Piece, *, read: bool = False, bounded: bool = True) -> Multiset:
+    """The joined positions of a piece, written or `read`, as trees; `bounded=False` gives every index room for all."""
     children: dict[int | None, list[int]] = {}
-    for place in piece.permuted:
-        if piece.positions[place].index.paired:
-            continue
+    for place in piece.joined:
         children.setdefault(piece.positions[place].parent, []).append(place)
 
     def tree(place: int) -> Tree:
         index = piece.positions[place].index
-        below = tuple(sorted(tree(child) for child in children.get(place, ())))
-        return index.name, index.size if bounded else math.inf, below
+        below = sorted((tree(child) for child in children.get(place, ())), key=lambda child: child.rank)
+        label = index.label(piece.positions[place].charge, read=read)
+        return Tree(index, index.room if bounded else math.inf, label, tuple(below))
 
-    return gather(tree(place) for place in children.get(None, ()))
-
-
-def gather(trees: Iterator[Tree]) -> Multiset:
-    return tuple(sorted(Counter(trees).items()))
+    return gather((tree(place), 1) for place in children.get(None, ()))
 
 
-def merge(*multisets: Multiset) -> Multiset:
-    """The union of multisets, multiplicities added."""
+def gather(trees: Iterable[tuple[Tree, int]]) -> Multiset:
+    """The multiset of some trees with multiplicities."""
     total: Counter[Tree] = Counter()
-    for multiset in multisets:
-        total.update(dict(multiset))
-    return tuple(sorted(total.items()))
-
-
-def by_set(trees: Multiset) -> dict[str, Multiset]:
-    """The trees of each set."""
-    found: dict[str, list[tuple[Tree, int]]] = {}
     for tree, times in trees:
-        found.setdefault(tree[0], []).append((tree, times))
-    return {name: tuple(items) for name, items in found.items()}
+        total[tree] += times
+    return tuple(sorted(total.items(), key=lambda item: item[0].rank))
 
 
 @cache
@@ -73,28 +76,37 @@ def count(trees: Multiset) -> int:
 
     For `k` positions of one set of size `n` it is B(k, n), the number of set partitions into at most `n` blocks:
 
-    >>> [count(((("h", n, ()), 4),)) for n in (1, 2, 3, 4, 5)]
+    >>> from symmetry.kinds.sets import SetIndex
+    >>> [count(((Tree(SetIndex("h", n), n), 4),)) for n in (1, 2, 3, 4, 5)]
     [1, 8, 14, 15, 15]
+
+    Raises `SpecificationError` where the nested positions are of too many shapes.
     """
-    sets = by_set(trees).values()
-    if any(math.prod(times + 1 for _, times in items) > MOST_KINDS for items in sets):
+    by_index: dict[str, list[tuple[Tree, int]]] = {}
+    for tree, times in trees:
+        by_index.setdefault(tree.index.name, []).append((tree, times))
+    if any(math.prod(times + 1 for _, times in items) > MOST_SHAPES for items in by_index.values()):
         raise SpecificationError(
             "nested positions of too many kinds to count",
             remedy="use fewer sets nested within the same set in one tensor",
         )
-    return math.prod(sum(partitions_into(items, blocks) for blocks in range(1, bound(items) + 1)) for items in sets)
+    return math.prod(
+        sum(partitions_into(tuple(items), blocks) for blocks in range(1, bound(items) + 1))
+        for items in by_index.values()
+    )
 
 
-def bound(items: Multiset) -> int:
-    """The largest number of blocks: no more than there are positions, or elements of the set."""
-    return int(min(items[0][0][1], sum(times for _, times in items)))
+def bound(items: Sequence[tuple[Tree, int]]) -> int:
+    """The largest number of blocks: no more than there are positions, or than the index has room for."""
+    return int(min(items[0][0].room, sum(times for _, times in items)))
 
 
 @cache
 def partitions_into(items: Multiset, blocks: int) -> int:
-    """Partitions of one set's positions into exactly `blocks` blocks, each with all that hangs below it.
+    """Partitions of one index's positions into exactly `blocks` blocks, each with all that hangs below it.
 
-    The recursion S(k, j) = Σ_m C(k-1, m-1) S(k-m, j-1) on the block of a first position, over multisets.
+    The recursion S(k, j) = Σ_m C(k-1, m-1) S(k-m, j-1) on the block of a first position, over multisets, the blocks
+    that the kind does not allow left out.
     """
     if not items:
         return int(blocks == 0)
@@ -105,6 +117,8 @@ def partitions_into(items: Multiset, blocks: int) -> int:
     total = 0
     for taken in product(*counts):
         chosen = tuple((tree, n) for (tree, _), n in zip(items, taken, strict=True) if n)
+        if not items[0][0].index.allows([tree.label for tree, n in chosen for _ in range(n)]):
+            continue
         rest = tuple((tree, m - n) for (tree, m), n in zip(items, taken, strict=True) if m > n)
         ways = math.comb(times - 1, taken[0] - 1) * math.prod(
             math.comb(m, n) for (_, m), n in zip(others, taken[1:], strict=True)
@@ -115,17 +129,11 @@ def partitions_into(items: Multiset, blocks: int) -> int:
 
 def below(block: Multiset) -> int:
     """Diagrams on the positions nested in one block of parents."""
-    return count(merge(*(tuple((child, n * times) for child, n in Counter(tree[2]).items()) for tree, times in block)))
+    return count(gather((child, times) for tree, times in block for child in tree.below))
 
 
-def block_count(pieces: Sequence[Piece], *, bounded: bool = True) -> int:
-    """The number of diagrams, free values left aside, of a block over the positions of all `pieces`."""
-    if not irreps_match(pieces):
-        return 0
-    return count(merge(*(forest(piece, bounded=bounded) for piece in pieces)))
-
-
-def irreps_match(pieces: Sequence[Piece]) -> bool:
-    """Whether every irreducible representation of one piece is on the other as well."""
-    names = [sorted(p.index.name for p in piece.positions if p.index.paired) for piece in pieces]
-    return all(other == names[0] for other in names[1:])
+def block_count(pieces: tuple[Piece, Piece], *, bounded: bool = True) -> int:
+    """The number of diagrams, free values left aside, of the maps to a target piece from a source piece."""
+    target, source = pieces
+    written, read = forest(target, bounded=bounded), forest(source, read=True, bounded=bounded)
+    return count(gather((*written, *read)))

@@ -1,91 +1,35 @@
-"""Diagrams: the basis maps of a block, and how they factor through a core.
+"""Diagrams: the basis maps of a block.
 
-A diagram is a set partition of the permuted positions of target and source, with one value for each free
-position. Its blocks are of three sorts: those with source positions only are summed over, those with target
-positions only are repeated over, and those with both are its *core*. A `Side` is one half of that: a partition of
-one piece's positions with the blocks it keeps, in the core's order. Read on the source it is a pool, on the target
-a spread.
+A diagram is a set partition of the joined positions of target and source, with one value for each free position; its
+map is 1 where the indices of a block are equal and the free ones have those values. Which blocks there may be is said
+by the kind of the index (`symmetry.kinds`).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from itertools import combinations, groupby, permutations, product
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.maps.counting import irreps_match
 from symmetry.maps.isotypic import decomposed, irreducible_columns, sources, targets
-from symmetry.maps.partitions import Partition, forest_partitions
+from symmetry.maps.partitions import Partition, forest_partitions, joint_rule
+from symmetry.maps.sides import primed
 from symmetry.space.layout import Piece, Position, leaves, piece_values
 from symmetry.space.weight_space import Tensor
 
-__all__ = ["Core", "Diagram", "Side", "block_diagrams", "block_names", "joint_positions", "sides"]
-
-
-@dataclass(frozen=True, slots=True)
-class Core:
-    """The indices that survive from source to target: sets, with the place of each nested one's parent."""
-
-    sets: tuple[str, ...]
-    parents: tuple[int | None, ...]
-
-    def __str__(self) -> str:
-        return " ".join(self.sets)
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One half of a diagram: `blocks` partition the piece's permuted positions, `kept` are those of the core."""
-
-    piece: Piece
-    blocks: Partition
-    kept: tuple[int, ...]
-
-    @property
-    def core(self) -> Core:
-        """The core that this side has, in the order of `kept`."""
-        positions = self.piece.positions
-        parents = []
-        for number in self.kept:
-            above = positions[self.blocks[number][0]].parent
-            parents.append(None if above is None else self.kept.index(self.block_of(above)))
-        return Core(tuple(positions[self.blocks[number][0]].index.name for number in self.kept), tuple(parents))
-
-    @property
-    def dropped(self) -> tuple[int, ...]:
-        """The blocks outside the core."""
-        return tuple(number for number in range(len(self.blocks)) if number not in self.kept)
-
-    def block_of(self, place: int) -> int:
-        """The number of the block that holds a position."""
-        return next(number for number, block in enumerate(self.blocks) if place in block)
-
-    def room(self) -> dict[tuple[str, int | None], int]:
-        """How many blocks outside the core each set has, by the core place of the parent (None for a root set).
-
-        Blocks nested in a block outside the core are left out: they never meet the other side.
-        """
-        positions = self.piece.positions
-        found: dict[tuple[str, int | None], int] = {}
-        for number in self.dropped:
-            position = positions[self.blocks[number][0]]
-            above = None if position.parent is None else self.block_of(position.parent)
-            if above is None or above in self.kept:
-                key = position.index.name, None if above is None else self.kept.index(above)
-                found[key] = found.get(key, 0) + 1
-        return found
+__all__ = ["Diagram", "block_diagrams", "joint_positions"]
 
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
     """One basis map of a block: it reads the source where indices agree, sums, and writes where they agree.
 
-    `blocks` partition the permuted places of `positions` (the target's, then the source's); `values` gives the
-    value of each free place, in order.
+    `blocks` partition the joined places of `positions` (the target's, then the source's); `values` gives the
+    value of each free place, in order. With None for them a diagram stands for all that differ in those alone.
     """
 
     target: Tensor
@@ -93,39 +37,66 @@ class Diagram:
     target_piece: Piece
     source_piece: Piece
     blocks: Partition
-    values: tuple[int, ...]
+    values: tuple[int, ...] | None
 
     @property
     def positions(self) -> tuple[Position, ...]:
         """Positions of the target piece followed by those of the source piece."""
         return joint_positions(self.target_piece, self.source_piece)
 
+    @property
+    def split(self) -> int:
+        """The number of positions of the target."""
+        return len(self.target_piece.positions)
+
+    @property
+    def survives(self) -> tuple[bool, ...]:
+        """For each block whether it has places on both sides, and so is of the core."""
+        return tuple(block[0] < self.split <= block[-1] for block in self.blocks)
+
+    @property
+    def words(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Index notation, a word for each place of the target and of the source: equal words are equal indices.
+
+        A free place has its value, or where values are left open its index's name, or its size.
+        """
+        positions = self.positions
+        words = dict(zip(self.loose, map(str, self.values), strict=True)) if self.values is not None else {}
+        if self.values is None:
+            named = [place for place in self.loose if positions[place].index.name]
+            words = {place: str(positions[place].index.size) for place in self.loose}
+            words |= zip(named, primed(positions[place].index.name for place in named), strict=True)
+        names = primed(positions[block[0]].index.name for block in self.blocks)
+        words |= {place: name for block, name in zip(self.blocks, names, strict=True) for place in block}
+        every = tuple(words[place] for place in range(len(positions)))
+        return every[: self.split], every[self.split :]
+
+    @property
+    def loose(self) -> tuple[int, ...]:
+        """The places that no block joins, those of free indices."""
+        return tuple(place for place, position in enumerate(self.positions) if not position.index.joined)
+
     def __str__(self) -> str:
         """In index notation: an index on the right alone is summed, one on the left alone is repeated."""
-        positions = self.positions
-        names = dict(zip(self.blocks, block_names(positions, self.blocks), strict=True))
-        at = {place: name for block, name in names.items() for place in block}
-        free = [place for place, position in enumerate(positions) if not position.index.permuted]
-        at |= {place: str(value) for place, value in zip(free, self.values, strict=True)}
-        words = [at[place] for place in range(len(positions))]
-        split = len(self.target_piece.positions)
-        left = f"{piece_name(self.target, self.target_piece)}[{' '.join(words[:split])}]"
-        right = f"{piece_name(self.source, self.source_piece)}[{' '.join(words[split:])}]"
+        names = piece_name(self.target, self.target_piece), piece_name(self.source, self.source_piece)
+        left, right = (f"{name}[{' '.join(words)}]" for name, words in zip(names, self.words, strict=True))
         return f"{left} <- {right}"
 
     def matrix(self) -> NDArray[np.float64]:
         """The map as a dense matrix, shape `(target size, source size)`, tensors flattened row-major.
 
-        Its entries are 0 and 1 unless there are representation indices; then they are orthogonal.
+        Its entries are 0 and 1 unless there are representation indices; then they are orthogonal. Raises `ValueError`
+        where the values of free places are left open.
         """
+        if self.values is None:
+            raise ValueError(f"{self} leaves the values of free indices open: it has no one matrix")
         positions = self.positions
         grid = np.indices([position.index.size for position in positions])
         hit = np.ones(grid.shape[1:], dtype=bool)
         for block in self.blocks:
             for place in block[1:]:
                 hit &= grid[block[0]] == grid[place]
-        free = [place for place, position in enumerate(positions) if not position.index.permuted]
-        for place, value in zip(free, self.values, strict=True):
+        for place, value in zip(self.loose, self.values, strict=True):
             hit &= grid[place] == value
         target, source = self.target, self.source
         written, read = decomposed(target.pieces, reading=False), decomposed(source.pieces, reading=True)
@@ -147,84 +118,20 @@ def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
     """The positions of two pieces in one tuple, the source's parents shifted to fit."""
     shift = len(target.positions)
     moved = tuple(
-        Position(position.index, None if position.parent is None else position.parent + shift)
+        replace(position, parent=None if position.parent is None else position.parent + shift)
         for position in source.positions
     )
     return target.positions + moved
 
 
-def block_diagrams(target: Tensor, source: Tensor) -> Iterator[Diagram]:
-    """Every diagram of a block, pieces in order, partitions by restricted growth, free values last."""
+def block_diagrams(target: Tensor, source: Tensor, *, opened: bool = False) -> Iterator[Diagram]:
+    """Every diagram of a block, pieces in order, partitions by restricted growth, free values last or left open."""
     for target_piece, source_piece in product(targets(target), sources(source)):
-        if not irreps_match((target_piece, source_piece)):
-            continue
         positions = joint_positions(target_piece, source_piece)
-        free = [range(position.index.size) for position in positions if not position.index.permuted]
-        for blocks in forest_partitions(positions):
-            for values in product(*free):
+        free = [range(position.index.size) for position in positions if not position.index.joined]
+        for blocks in forest_partitions(positions, joint_rule(positions, len(target_piece.positions))):
+            for values in [None] if opened else product(*free):
                 yield Diagram(target, source, target_piece, source_piece, blocks, values)
-
-
-def sides(piece: Piece, most: Mapping[str, int], *, ordered: bool) -> Iterator[Side]:
-    """Every side of a piece: a partition of its positions and the blocks that a core may keep.
-
-    `most` bounds how many blocks of each set a core can hold (what the other side has positions for). A nested
-    block is kept only with its parents' block. With `ordered`, the kept blocks come in every order that gives the
-    canonical core (the sources' sides); without, in the first such order (the targets'): together each diagram is
-    one pair of sides.
-    """
-    for blocks in forest_partitions(piece.positions):
-        sets = [piece.positions[block[0]].index.name for block in blocks]
-        options = []
-        for name in sorted(set(sets)):
-            own = [number for number, other in enumerate(sets) if other == name]
-            fewest = len(own) if piece.positions[blocks[own[0]][0]].index.paired else 0
-            sizes = range(fewest, min(len(own), most.get(name, 0)) + 1)
-            options.append([kept for size in sizes for kept in combinations(own, size)])
-        for chosen in product(*options):
-            side = Side(piece, blocks, tuple(number for kept in chosen for number in kept))
-            if is_closed(side):
-                orders = canonical_orders(side)
-                yield from orders if ordered else orders[:1]
-
-
-def is_closed(side: Side) -> bool:
-    """Whether the parent of every kept block is kept."""
-    above = (side.piece.positions[side.blocks[number][0]].parent for number in side.kept)
-    return all(place is None or side.block_of(place) in side.kept for place in above)
-
-
-def canonical_orders(side: Side) -> list[Side]:
-    """The orders of a side's kept blocks that give the canonical form of its core.
-
-    That form has parents before children and sets by name; among what is left, the least tuple of parents.
-    """
-
-    def rank(number: int) -> tuple[int, str]:
-        position, depth = side.piece.positions[side.blocks[number][0]], 0
-        name = position.index.name
-        while position.parent is not None:
-            position, depth = side.piece.positions[position.parent], depth + 1
-        return depth, name
-
-    groups = [tuple(group) for _, group in groupby(sorted(side.kept, key=rank), key=rank)]
-    orders = [
-        Side(side.piece, side.blocks, tuple(number for group in order for number in group))
-        for order in product(*(permutations(group) for group in groups))
-    ]
-    keys = [tuple(-1 if parent is None else parent for parent in order.core.parents) for order in orders]
-    return [order for order, key in zip(orders, keys, strict=True) if key == min(keys)]
-
-
-def block_names(positions: tuple[Position, ...], blocks: Partition) -> list[str]:
-    """A name for each block: that of its set, with primes where a set has several blocks."""
-    seen: dict[str, int] = {}
-    names = []
-    for block in blocks:
-        name = positions[block[0]].index.name
-        names.append(name + "'" * seen.get(name, 0))
-        seen[name] = seen.get(name, 0) + 1
-    return names
 
 
 def piece_name(tensor: Tensor, piece: Piece) -> str:

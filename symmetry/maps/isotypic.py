@@ -19,8 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.groups.groups import Element, Irrep, find_group
-from symmetry.kinds.indices import FreeIndex, Index, IrrepIndex, RepresentationIndex
+from symmetry.groups.groups import Element, Irrep
+from symmetry.groups.representations import Representation
+from symmetry.kinds.free import FreeIndex
+from symmetry.kinds.index import Index
+from symmetry.kinds.irreducible import IrrepIndex
 from symmetry.language.axes import Atom, Product
 from symmetry.language.errors import SpecificationError
 from symmetry.space.layout import Layout, Leaf, Piece, Position, Split, Unflatten, leaves, take_apart
@@ -80,28 +83,28 @@ class Decomposed:
 
 
 @cache
-def decomposition(group: str, factors: tuple[Any, ...]) -> Decomposition:
-    """The decomposition of a tensor product of a group's representations, given by their indices' declarations.
+def decomposition(factors: tuple[Representation, ...]) -> Decomposition:
+    """The decomposition of a tensor product of representations of one group.
 
     The basis depends on the irreducible representations' matrices only, to the sign. Raises `SpecificationError` for
     a product that is too large.
     """
-    acting = [RepresentationIndex("", 0, group, given).acting for given in factors]
-    size, frequency = math.prod(one.size for one in acting), sum(one.frequency for one in acting)
+    group = factors[0].group
+    size, frequency = math.prod(one.size for one in factors), sum(one.frequency for one in factors)
     # Every irreducible representation in it has at most its frequency; the product with that has twice as much.
-    irreps = find_group(group).irreps(frequency)
-    stages = find_group(group).stages(2 * frequency)
+    irreps, stages = group.irreps(frequency), group.stages(2 * frequency)
     if size**2 * len(irreps) * sum(map(len, stages)) > MOST or size > WIDEST:
         raise SpecificationError(
-            f"a tensor product of representations of {group} has {size:,} entries", remedy="use fewer or smaller ones"
+            f"a tensor product of representations of {group.name} has {size:,} entries",
+            remedy="use fewer or smaller ones",
         )
     turns = [
-        [(reduce(np.kron, [one.matrix(g) for one in acting]), g, weight) for g, weight in stage] for stage in stages
+        [(reduce(np.kron, [one.matrix(g) for one in factors]), g, weight) for g, weight in stage] for stage in stages
     ]
     found = [(irrep, copies) for irrep in irreps if (copies := list(orthonormal_copies(turns, irrep, size)))]
     basis = np.concatenate([copy for _, copies in found for copy in copies], axis=1)
     if basis.shape != (size, size):
-        raise ArithmeticError(f"{basis.shape[1]} of {size} dimensions of a representation of {group} were found")
+        raise ArithmeticError(f"{basis.shape[1]} of {size} dimensions of a representation of {group.name} were found")
     reading = [copy @ other for irrep, copies in found for copy in copies for other in irrep.commuting]
     return Decomposition(
         tuple(irrep for irrep, _ in found),
@@ -176,7 +179,7 @@ def decomposed(pieces: tuple[Piece, ...], *, reading: bool) -> tuple[Decomposed,
     A piece without representation indices stays as it is. Raises `SpecificationError`, naming the tensor, for a tensor
     product of representations that is too large.
     """
-    if not any(isinstance(p.index, RepresentationIndex) for piece in pieces for p in piece.positions):
+    if all(position.index.acting is None for piece in pieces for position in piece.positions):
         return tuple(Decomposed(piece, (), Leaf(piece)) for piece in pieces)
     numbers = iter(range(2**62))
     found = []
@@ -205,22 +208,21 @@ def targets(*tensors: Tensor) -> tuple[Piece, ...]:
 
 def piece_changes(piece: Piece) -> Iterator[Change]:
     """One change of basis for each group that acts on a piece."""
-    by_group: dict[str, list[tuple[int, RepresentationIndex]]] = {}
+    by_group: dict[str, list[tuple[int, str, Representation]]] = {}
     for place, position in enumerate(piece.positions):
-        if isinstance(position.index, RepresentationIndex):
-            by_group.setdefault(position.index.group, []).append((place, position.index))
+        if (acting := position.index.acting) is not None:
+            by_group.setdefault(acting.group.name, []).append((place, position.index.name, acting))
     gone: list[int] = []
-    for group, members in by_group.items():
-        places = tuple(place - sum(other < place for other in gone) for place, _ in members)
-        factors = tuple(index.representation for _, index in members)
-        name = "_".join(index.name for _, index in members)
-        yield Change(places, tuple(index.size for _, index in members), decomposition(group, factors), name)
-        gone += [place for place, _ in members]
+    for members in by_group.values():
+        occupied, names, factors = zip(*members, strict=True)
+        places = tuple(place - sum(other < place for other in gone) for place in occupied)
+        yield Change(places, tuple(one.size for one in factors), decomposition(factors), "_".join(names))
+        gone += occupied
 
 
 def part_layout(piece: Piece, changes: Sequence[Change], numbers: Iterator[int], *, reading: bool) -> Layout:
     """How a piece in the changed basis is taken apart: by irreducible representation, then copies from its index."""
-    stays = [p for p, position in enumerate(piece.positions) if not isinstance(position.index, RepresentationIndex)]
+    stays = [p for p, position in enumerate(piece.positions) if position.index.acting is None]
     renumbered = {old: new for new, old in enumerate(stays)}
     plain = [
         replace(piece.positions[old], parent=renumbered.get(piece.positions[old].parent))  # type: ignore[arg-type]

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 
 from symmetry.space.layout import Position
 
-__all__ = ["Partition", "forest_partitions", "set_partitions"]
+__all__ = ["Partition", "forest_partitions", "half_rule", "joint_rule", "set_partitions"]
 
 Partition = tuple[tuple[int, ...], ...]
 """Blocks of places, each sorted, in the order of their first places."""
+Rule = Callable[[Sequence[int]], bool]
+"""Whether some places of one index may be a block."""
 
 
-def set_partitions(items: Sequence[int], most: int) -> Iterator[Partition]:
+def set_partitions(items: Sequence[int], most: float) -> Iterator[Partition]:
     """Partitions of `items` into at most `most` blocks, by restricted growth.
 
     >>> list(set_partitions((0, 1, 2), 2))
@@ -35,29 +37,51 @@ def set_partitions(items: Sequence[int], most: int) -> Iterator[Partition]:
     yield from grow((), items)
 
 
-def forest_partitions(positions: Sequence[Position], places: Sequence[int] | None = None) -> Iterator[Partition]:
-    """Partitions of the permuted positions: parents first, then the children inside each block of parents.
+def joint_rule(positions: Sequence[Position], split: int) -> Rule:
+    """The rule for whole diagrams, the first `split` positions being those of the target."""
 
-    A set of `n` elements has at most `n` blocks, a nested set at most `n` within each block of parents.
+    def allows(block: Sequence[int]) -> bool:
+        index = positions[block[0]].index
+        return index.allows([index.label(positions[place].charge, read=place >= split) for place in block])
+
+    return allows
+
+
+def half_rule(positions: Sequence[Position]) -> Rule:
+    """The rule for one side of a diagram: a block is whole, or the other side may complete it."""
+
+    def allows(block: Sequence[int]) -> bool:
+        index, charges = positions[block[0]].index, [positions[place].charge for place in block]
+        return index.closes(charges) or index.keeps(charges) is not None
+
+    return allows
+
+
+def forest_partitions(
+    positions: Sequence[Position], allows: Rule, places: Sequence[int] | None = None
+) -> Iterator[Partition]:
+    """Partitions of the joined positions into blocks that a rule allows, within `places` where these are given.
+
+    Parents come first, then the children inside each block of parents. An index has at most as many blocks as it has
+    room for, a nested one within each block of parents.
     """
     if places is None:
-        places = [p for p, position in enumerate(positions) if position.index.permuted and position.parent is None]
-    by_set: dict[str, list[int]] = {}
+        places = [p for p, position in enumerate(positions) if position.index.joined and position.parent is None]
+    by_index: dict[str, list[int]] = {}
     for place in places:
-        by_set.setdefault(positions[place].index.name, []).append(place)
-    options = [list(nested_partitions(positions, group)) for group in by_set.values()]
+        by_index.setdefault(positions[place].index.name, []).append(place)
+    options = [list(nested_partitions(positions, allows, group)) for group in by_index.values()]
     for chosen in product(*options):
         yield tuple(sorted(block for partition in chosen for block in partition))
 
 
-def nested_partitions(positions: Sequence[Position], group: Sequence[int]) -> Iterator[Partition]:
-    """Partitions of the places of one set, with those of the places nested below each block."""
-    if positions[group[0]].index.paired:
-        yield (tuple(group),)
-        return
-    for partition in set_partitions(group, positions[group[0]].index.size):
+def nested_partitions(positions: Sequence[Position], allows: Rule, group: Sequence[int]) -> Iterator[Partition]:
+    """Partitions of the places of one index, with those of the places nested below each block."""
+    for partition in set_partitions(group, positions[group[0]].index.room):
+        if not all(map(allows, partition)):
+            continue
         below = [
-            list(forest_partitions(positions, [p for p, position in enumerate(positions) if position.parent in block]))
+            list(forest_partitions(positions, allows, [p for p, one in enumerate(positions) if one.parent in block]))
             for block in partition
         ]
         for chosen in product(*below):

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.kinds.index import Invariant
 from symmetry.language.errors import SpecificationError
+from symmetry.maps.counting import block_count
 from symmetry.maps.diagrams import Diagram, joint_positions
 from symmetry.maps.equivariant_maps import Block
-from symmetry.maps.isotypic import decomposed
-from symmetry.maps.partitions import forest_partitions
+from symmetry.maps.orbits import piece_orbits
 from symmetry.space.layout import Piece, piece_values
+from symmetry.space.weight_space import Tensor
 
 __all__ = ["DenseProjection", "Projection", "project"]
 
@@ -60,7 +62,7 @@ class Projection:
 
         >>> from symmetry import EquivariantMaps, WeightSpace
         >>> maps = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3}))
-        >>> projected = project(maps.block("b", "b"))
+        >>> projected = project(maps.block(target="b", source="b"))
         >>> coefficients, rest = projected(np.array([np.eye(3) + 2, np.diag([1.0, -1.0, 0.0])]))
         >>> [str(diagram) for diagram in projected.diagrams], coefficients.round(9).tolist(), rest.round(3).tolist()
         (['b[h] <- b[h]', "b[h] <- b[h']"], [[1.0, 2.0], [0.0, 0.0]], [0.0, 1.414])
@@ -108,52 +110,42 @@ def dense_projection(block: Block) -> DenseProjection:
     return DenseProjection(block, diagrams, matrices, np.linalg.pinv(matrices))
 
 
+def permutes_entries(tensor: Tensor) -> bool:
+    """Whether all that acts on a tensor permutes its entries, so that diagrams are sums of orbits."""
+    positions = (position for piece in tensor.pieces for position in piece.positions)
+    return all(one.index.acting is None and one.index.invariant(one.charge) is Invariant.ENTRY for one in positions)
+
+
 def project(block: Block) -> Projection | DenseProjection:
     """The projection on the equivariant maps of a block, for small sizes.
 
     Raises `SpecificationError` if there are more diagrams than are listed, or too many index pairs.
     """
-    written, read = decomposed(block.target.pieces, reading=False), decomposed(block.source.pieces, reading=True)
-    if any(one.changes for one in (*written, *read)):
+    if not all(permutes_entries(tensor) for tensor in (block.target, block.source)):
         return dense_projection(block)
     parts = (part_of(block, target, source) for target, source in block.piece_pairs)
     return Projection(block, tuple(block.diagrams()), tuple(parts))
 
 
 def part_of(block: Block, target: Piece, source: Piece) -> Part:
-    """The orbits of a pair of pieces: index pairs that satisfy the same patterns are in one orbit."""
+    """The orbits of a pair of pieces, and which patterns of equal indices hold each of them."""
     positions = joint_positions(target, source)
-    moved = [place for place, position in enumerate(positions) if position.index.permuted]
-    fixed = [place for place in range(len(positions)) if place not in moved]
-    shape = tuple(position.index.size for position in positions)
-    patterns = list(forest_partitions(positions))
-    if len(patterns) * math.prod(shape) > MOST:
+    pairs = math.prod(position.index.size for position in positions)
+    if block_count((target, source)) * pairs > MOST:
         raise SpecificationError(
-            f"{block} has {len(patterns):,} patterns of {math.prod(shape):,} index pairs, too many to compare",
+            f"{block} has {block_count((target, source)):,} patterns of {pairs:,} index pairs, too many to compare",
             remedy="give smaller sets: diagrams do not depend on their sizes",
         )
-    sizes = [shape[place] for place in moved]
-    grid = np.indices(sizes).reshape(len(moved), math.prod(sizes))
-    rows = {place: grid[number] for number, place in enumerate(moved)}
-    holds = np.ones((len(patterns), grid.shape[1]), dtype=bool)
-    for hold, pattern in zip(holds, patterns, strict=True):
-        for same in pattern:
+    found = piece_orbits(target, source)
+    joined = [place for place, position in enumerate(positions) if position.index.joined]
+    column = {place: number for number, place in enumerate(joined)}
+    incidence = np.ones((len(found.partitions),) * 2)
+    for holds, partition in zip(incidence, found.partitions, strict=True):
+        for same in partition:
             for place in same[1:]:
-                hold &= rows[same[0]] == rows[place]
-    # A pair's orbit is the set of patterns it satisfies; random numbers for the patterns make it one number.
-    weights = np.random.default_rng(0).integers(2**63, size=len(patterns), dtype=np.uint64)
-    marks = np.zeros(grid.shape[1], dtype=np.uint64)
-    for hold, weight in zip(holds, weights, strict=True):
-        marks += np.where(hold, weight, np.uint64(0))
-    _, firsts, orbit = np.unique(marks, return_index=True, return_inverse=True)
-    if len(firsts) != len(patterns):
-        raise AssertionError(f"{block}: {len(firsts)} orbits for {len(patterns)} diagrams")
-    free = math.prod(shape[place] for place in fixed)
-    labels = (orbit[:, None] * free + np.arange(free)).reshape([shape[place] for place in (*moved, *fixed)])
-    labels = labels.transpose(np.argsort([*moved, *fixed])).reshape(-1)
+                holds *= found.equal[:, column[place]] == found.equal[:, column[same[0]]]
     places = places_of(block, target, source) if len(block.piece_pairs) > 1 else None
-    counts = np.bincount(labels, minlength=len(patterns) * free)
-    return Part(places, labels, counts, holds[:, firsts].astype(np.float64), free)
+    return Part(places, found.labels.ravel(), found.counts, incidence, found.free)
 
 
 def places_of(block: Block, target: Piece, source: Piece) -> NDArray[np.intp]:

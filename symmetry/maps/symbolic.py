@@ -3,33 +3,54 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
-from symmetry.maps.counting import block_count
+from symmetry.kinds.index import Index
+from symmetry.language.errors import SpecificationError
+from symmetry.maps.isotypic import sources, targets
 from symmetry.space.layout import Piece
+
+if TYPE_CHECKING:
+    from symmetry.maps.equivariant_maps import EquivariantMaps
 
 __all__ = ["symbolic_dimension"]
 
+MOST = 30_000
+"""The most monomials that are written out."""
 
-def symbolic_dimension(pairs: Iterable[tuple[Piece, Piece]]) -> sympy.Expr:
-    """Σ over pairs of pieces of (diagrams, every set large) × (free sizes as symbols, anonymous ones as numbers)."""
-    monomials: Counter[tuple[tuple[str, ...], int]] = Counter()
-    for pair in pairs:
-        names, constant = free_part(pair)
-        monomials[names, constant] += block_count(pair, bounded=False)
-    return sympy.Add(
-        *(
-            times * constant * sympy.prod(sympy.Symbol(name, integer=True, positive=True) for name in names)
-            for (names, constant), times in monomials.items()
+
+def symbolic_dimension(maps: EquivariantMaps) -> sympy.Expr:
+    """The number of diagrams, every set large, with each piece weighed by its free sizes.
+
+    Named free sizes are symbols, anonymous ones numbers. Raises `SpecificationError` where the monomials would be too
+    many to write out.
+    """
+    written, read = targets(*maps.target), sources(*maps.source)
+    count = len(set(map(free_names, written))) * len(set(map(free_names, read)))
+    if count > MOST:
+        raise SpecificationError(
+            f"the dimension in the free sizes has up to {count:,} monomials, more than {MOST:,}",
+            remedy="take the dimension in figures, or give free indices that are alike one name",
         )
-    )
+    names = sorted({name for piece in (*written, *read) for name in free_names(piece)})
+    ring, *symbols = sympy.ring([sympy.Symbol(name, integer=True, positive=True) for name in names], sympy.ZZ)
+    symbol_of = dict(zip(names, symbols, strict=True))
+
+    def monomial(piece: Piece) -> Any:
+        anonymous = math.prod(index.size for index in free_indices(piece) if not index.name)
+        return math.prod((symbol_of[name] for name in free_names(piece)), start=ring(anonymous))
+
+    return ring(maps.total(monomial, bounded=False)).as_expr()
 
 
-def free_part(pieces: tuple[Piece, ...]) -> tuple[tuple[str, ...], int]:
-    """The names of the free indices of some pieces, and the product of the anonymous sizes."""
-    free = [piece.positions[place].index for piece in pieces for place in piece.free]
-    names = tuple(sorted(index.name for index in free if index.name))
-    return names, math.prod(index.size for index in free if not index.name)
+def free_indices(piece: Piece) -> Iterator[Index]:
+    """The index of each free position."""
+    return (piece.positions[place].index for place in piece.free)
+
+
+def free_names(piece: Piece) -> tuple[str, ...]:
+    """The names of the free indices of a piece, in order."""
+    return tuple(sorted(index.name for index in free_indices(piece) if index.name))

@@ -1,29 +1,39 @@
-"""Group elements: a permutation for each set, for a nested set one for each element of its parents.
-
-Where there are representation indices, an element also has a part for each group that acts on them.
+"""Group elements: a part for each group that acts on a weight space's indices.
 
 An element moves the entry at index `i` to index `g·i`. A nested set's part has one row for each element of the
 parent: `part[h, u]` is where the unit `u` of head `h` goes within the head that `h` goes to; together with the
-parent's part that is an element of the wreath product.
+parent's part that is an element of the wreath product. Kinds of index that do more than permute multiply the entries
+first, along their axes, and then move them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.groups.groups import Element, find_group
-from symmetry.kinds.indices import PositionalIndex, RepresentationIndex
+from symmetry.kinds.action import Part
+from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
-from symmetry.space.layout import Piece, take_apart
+from symmetry.space.group import acting, actions, movers
+from symmetry.space.layout import take_apart
+from symmetry.space.moving import images_on, multiplied
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["GroupElement", "element", "generators", "group_order", "identity", "random_element"]
+__all__ = [
+    "GroupElement",
+    "element",
+    "generators",
+    "group_order",
+    "identity",
+    "random_element",
+    "simple_elements",
+]
 
 Indices = NDArray[np.intp]
 
@@ -31,6 +41,8 @@ Indices = NDArray[np.intp]
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupElement:
     """An element of a weight space's symmetry group, acting on its tensors.
+
+    `parts` holds, under the name of an index or of a group that several share, that group's element, read-only.
 
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 1})
     >>> g = element(space, {"h": [1, 2, 0]})                       # 0 goes to 1, 1 to 2, 2 to 0
@@ -41,21 +53,24 @@ class GroupElement:
     """
 
     space: WeightSpace
-    parts: Mapping[str, Indices]
-    turns: Mapping[str, Element] = field(default_factory=dict)
-    """For each group that acts on representation indices its element, as escnn has it."""
+    parts: Mapping[str, Part]
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, GroupElement) or self.space != other.space:
-            return NotImplemented if not isinstance(other, GroupElement) else False
-        same = all(np.array_equal(part, other.parts[name]) for name, part in self.parts.items())
-        return same and all(turn == other.turns[group] for group, turn in self.turns.items())
+        if not isinstance(other, GroupElement):
+            return NotImplemented
+        if self.space != other.space:
+            return False
+        return all(action.equal(self.parts[name], other.parts[name]) for name, action in actions(self.space).items())
 
     def __hash__(self) -> int:
-        return hash(tuple((name, part.tobytes()) for name, part in self.parts.items()))
+        return hash((self.space, self.moved))
 
     def __repr__(self) -> str:
         return f"element(space, {self.described})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickle holds plain values: read-only mappings, and elements of escnn's groups, are made anew."""
+        return element, (self.space, self.described)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""
@@ -63,69 +78,68 @@ class GroupElement:
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """The sets, and groups that act on representation indices, of which the element is not the identity."""
-        still = {name: np.broadcast_to(np.arange(part.shape[-1]), part.shape) for name, part in self.parts.items()}
-        sets = tuple(name for name, part in self.parts.items() if not np.array_equal(part, still[name]))
-        return sets + tuple(group for group, turn in self.turns.items() if turn != find_group(group).provider.identity)
+        """The names of the parts that are not the identity."""
+        return tuple(
+            name
+            for name, (action, copies) in acting(self.space).items()
+            if not action.equal(self.parts[name], action.identity(copies))
+        )
 
     @property
     def described(self) -> dict[str, Any]:
         """What the element moves in plain values, as `element` takes it."""
-        return {
-            name: self.parts[name].tolist() if name in self.parts else find_group(name).described(self.turns[name])
-            for name in self.moved
-        }
+        acting = actions(self.space)
+        return {name: acting[name].described(self.parts[name]) for name in self.moved}
+
+    @property
+    def deed(self) -> str:
+        """What the element does, in words."""
+        acting = actions(self.space)
+        return " and ".join(acting[name].deed(self.parts[name]) for name in self.moved) or "moving nothing"
 
     def images(self, name: str) -> tuple[Indices, ...]:
-        """Where each element of a set goes: one array of coordinates for each parent and for the set itself."""
-        chain = lineage(self.space, name)
-        grid = np.indices(self.parts[name].shape)
-        return tuple(self.parts[ancestor][tuple(grid[: depth + 1])] for depth, ancestor in enumerate(chain))
+        """Where the copies of a nested index go: one array of coordinates, axes `(*parents)`, for each parent."""
+        ancestors = self.space.lineage(self.space.index(name))[:-1]
+        grid = np.indices([ancestor.size for ancestor in ancestors])
+        return tuple(
+            image_of(ancestor, self.parts)[tuple(grid[: depth + 1])] for depth, ancestor in enumerate(ancestors)
+        )
 
     def inverse(self) -> GroupElement:
         """The element that undoes this one."""
         parts = {}
-        for name, part in self.parts.items():
-            parts[name] = np.empty_like(part)
-            parts[name][self.images(name)] = np.broadcast_to(np.arange(part.shape[-1]), part.shape)
-        return GroupElement(self.space, frozen(parts), {group: ~turn for group, turn in self.turns.items()})
+        for name, (action, copies) in acting(self.space).items():
+            parts[name] = action.inverse(self.parts[name])
+            if copies:
+                undone, parts[name] = parts[name], np.empty_like(parts[name])
+                parts[name][self.images(name)] = undone
+        return GroupElement(self.space, frozen(parts))
 
     def __matmul__(self, other: GroupElement) -> GroupElement:
         """First `other`, then this element."""
         if self.space != other.space:
             raise SpecificationError("elements of two different weight spaces cannot be composed")
-        parts = frozen({name: part[other.images(name)] for name, part in self.parts.items()})
-        return GroupElement(self.space, parts, {group: turn @ other.turns[group] for group, turn in self.turns.items()})
+        parts = {}
+        for name, (action, copies) in acting(self.space).items():
+            after = self.parts[name][other.images(name)] if copies else self.parts[name]
+            parts[name] = action.compose(after, other.parts[name])
+        return GroupElement(self.space, frozen(parts))
 
     def on(self, space: WeightSpace) -> GroupElement:
-        """The same permutations acting on another weight space that shares sets; its own sets stay still."""
-        shared = {name: part for name, part in self.parts.items() if name in {index.name for index in space.indices}}
-        return element(space, shared | {group: turn for group, turn in self.turns.items() if group in space.groups})
+        """The same element acting on another weight space that shares indices; its own indices stay still."""
+        return element(space, {name: part for name, part in self.parts.items() if name in actions(space)})
 
     def tensor_index(self, name: str) -> Indices:
         """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one.
 
-        Of the permutations only; representation indices stay still.
+        Of the permutations only: what an element multiplies entries with is left out.
         """
         tensor = self.space[name]
         flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
         moved = np.empty(flat.size, dtype=np.intp)
         for piece, places in take_apart(tensor.layout, flat):
-            moved[places[self.piece_index(piece)].ravel()] = places.ravel()
+            moved[places[images_on(piece, self.parts)].ravel()] = places.ravel()
         return moved
-
-    def piece_index(self, piece: Piece) -> tuple[Indices, ...]:
-        """For each position of a piece, where its coordinate goes, over the grid of all index values."""
-        grid = np.indices(piece.shape)
-        found = []
-        for place, position in enumerate(piece.positions):
-            chain, above = [place], position.parent
-            while above is not None:
-                chain.insert(0, above)
-                above = piece.positions[above].parent
-            moved = position.index.permuted
-            found.append(self.parts[position.index.name][tuple(grid[p] for p in chain)] if moved else grid[place])
-        return tuple(found)
 
     def act(self, arrays: Mapping[str, Any], *, channels: bool = False) -> dict[str, Any]:
         """Move the entries of some tensors: `(*axes)`, or with `channels` features `(batch, *axes, channels)`.
@@ -143,49 +157,27 @@ class GroupElement:
             raise SpecificationError(
                 f"{kind} of shape {tuple(array.shape)} given", part=f'tensor "{name}"', remedy=f"its axes are {shape}"
             )
+        array = multiplied(self.space[name], array, self.parts, lead=int(channels))
         index = self.tensor_index(name)
         if not channels:
-            moved = array.reshape(-1)[index].reshape(array.shape)
-        else:
-            moved = array.reshape(array.shape[0], index.size, array.shape[-1])[:, index].reshape(array.shape)
-        return self.turned(name, moved, lead=int(channels)) if self.turns else moved
-
-    def turned(self, name: str, array: Any, lead: int) -> Any:
-        """An array with the groups' matrices applied along the representation indices of a tensor, in place.
-
-        Whole numbers become floating-point ones.
-        """
-        array = array if is_floating(array) else array.astype(float) if isinstance(array, np.ndarray) else array.float()
-        for piece, part in take_apart(self.space[name].layout, array, lead):
-            for place, position in enumerate(piece.positions):
-                if isinstance(position.index, RepresentationIndex):
-                    matrix: Any = position.index.acting.matrix(self.turns[position.index.group]).T
-                    matrix = matrix if isinstance(part, np.ndarray) else part.new_tensor(matrix)
-                    along = part.swapaxes(place + lead, -1)
-                    along[...] = along @ matrix
-        return array
+            return array.reshape(-1)[index].reshape(array.shape)
+        return array.reshape(array.shape[0], index.size, array.shape[-1])[:, index].reshape(array.shape)
 
 
-def is_floating(array: Any) -> bool:
-    """Whether the entries of an array, of numpy or torch, are real or complex numbers."""
-    if isinstance(array, np.ndarray):
-        return bool(np.issubdtype(array.dtype, np.inexact))
-    return bool(array.is_floating_point() or array.is_complex())
+def image_of(index: Index, parts: Mapping[str, Part]) -> Indices:
+    """Where the values of an index that others are nested in go."""
+    where = None if index.action is None else index.images(parts[index.action.name])
+    if where is None:
+        raise ValueError(f"the values of {index.name!r} are not permuted, so that nothing can be nested within it")
+    return where
 
 
-def frozen(parts: Mapping[str, Indices]) -> dict[str, Indices]:
-    """The arrays, made read-only."""
+def frozen(parts: Mapping[str, Part]) -> Mapping[str, Part]:
+    """The parts, arrays made read-only, in a read-only mapping."""
     for part in parts.values():
-        part.flags.writeable = False
-    return dict(parts)
-
-
-def lineage(space: WeightSpace, name: str) -> list[str]:
-    """A set with its parents, outermost first."""
-    chain = [name]
-    while (parent := space.index(chain[0]).parent) is not None:
-        chain.insert(0, parent)
-    return chain
+        if isinstance(part, np.ndarray):
+            part.flags.writeable = False
+    return MappingProxyType(dict(parts))
 
 
 def identity(space: WeightSpace) -> GroupElement:
@@ -194,30 +186,29 @@ def identity(space: WeightSpace) -> GroupElement:
 
 
 def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
-    """The element with the given permutations, and elements of other groups; what is not given stays still.
+    """The group element with the given parts; whatever is not named stays still.
 
-    A permutation has the shape `(*sizes of parents, size)`. An element of a finite group is given by its number (0 is
-    the identity), one of a compact group by the matrix by which it moves coordinates. Raises `SpecificationError` for
-    what is no permutation, and no such element.
+    The part of a set of size n is a permutation of 0…n-1, where each goes. The part of a nested set is an array with
+    one such row for each element of its parents, shape `(*parents, n)`. The part of a group that acts on representation
+    indices is given by the group's name: of a finite group the number of an element, 0 the identity, of a compact one
+    the orthogonal matrix by which it moves coordinates. Raises `SpecificationError` for anything else.
+
+    >>> space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 2, "within": "head"}})
+    >>> g = element(space, {"dk": [[1, 0], [0, 1]]})
+    >>> g.act({"w": np.array([1, 2, 3, 4])})["w"].tolist()
+    [2, 1, 3, 4]
     """
-    turns = {group: find_group(group).described_by(parts.get(group, 0)) for group in space.groups}
+    known = acting(space)
     for name in parts:
-        if name not in turns and not space.index(name).permuted:
-            kind = "free: nothing permutes it" if space.index(name).free else "moved by a group: give that"
+        if name not in known:
+            action = space.index(name).action
+            kind = "free, it has no symmetry" if action is None else f"acted on by {action.name}: give the part of that"
             raise SpecificationError(f"{name!r} is {kind}")
-    whole = {}
-    for index in (index for index in space.indices if index.permuted):
-        sizes = tuple(space.index(name).size for name in lineage(space, index.name))
-        part = np.asarray(parts.get(index.name, np.broadcast_to(np.arange(index.size), sizes)))
-        if part.shape != sizes or not np.array_equal(
-            np.sort(part, axis=-1), np.broadcast_to(np.arange(index.size), sizes)
-        ):
-            raise SpecificationError(
-                f"the part for {index.name!r} is not a permutation",
-                remedy=f"give an array of shape {sizes} whose rows are permutations of 0…{index.size - 1}",
-            )
-        whole[index.name] = part.astype(np.intp)
-    return GroupElement(space, frozen(whole), turns)
+    whole = {
+        name: action.read(parts[name], copies) if name in parts else action.identity(copies)
+        for name, (action, copies) in known.items()
+    }
+    return GroupElement(space, frozen(whole))
 
 
 def random_element(
@@ -228,12 +219,8 @@ def random_element(
     `rng` is a numpy generator, or the seed of one.
     """
     rng = np.random.default_rng(rng)
-    parts: dict[str, Any] = {}
-    for index in (index for index in space.indices if index.permuted):
-        if positional or not isinstance(index, PositionalIndex):
-            sizes = tuple(space.index(name).size for name in lineage(space, index.name))
-            parts[index.name] = rng.permuted(np.broadcast_to(np.arange(index.size), sizes), axis=-1)
-    return element(space, parts | {group: find_group(group).sample(rng) for group in space.groups})
+    moving = movers(space, positional=positional)
+    return element(space, {name: action.sample(copies, rng) for name, (action, copies) in moving.items()})
 
 
 def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
@@ -242,29 +229,22 @@ def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[Grou
     For a nested set they act within the first element of its parents: the parents' permutations carry them to
     the others.
     """
-    for index in (index for index in space.indices if index.permuted):
-        if index.size < 2 or (isinstance(index, PositionalIndex) and not positional):
-            continue
-        still = np.arange(index.size)
-        moves = [np.r_[1, 0, still[2:]]] + ([np.roll(still, -1)] if index.size > 2 else [])
-        for move in moves:
-            sizes = tuple(space.index(name).size for name in lineage(space, index.name))
-            part = np.broadcast_to(still, sizes).copy()
-            part[(0,) * (len(sizes) - 1)] = move
-            yield element(space, {index.name: part})
-    for group in space.groups:
-        yield from (element(space, {group: turn}) for turn in find_group(group).generators)
+    for name, (action, copies) in movers(space, positional=positional).items():
+        yield from (element(space, {name: part}) for part in action.generators(copies))
+
+
+def simple_elements(space: WeightSpace, *, positional: bool = False, only: str | None = None) -> Iterator[GroupElement]:
+    """The simplest elements beside the identity, group by group (or only one): of a set, every exchange of two."""
+    for name, (action, copies) in movers(space, positional=positional).items():
+        if only in (None, name):
+            for number in range(action.simple_count(copies)):
+                yield element(space, {name: action.simple(copies, number)})
 
 
 def group_order(space: WeightSpace, *, positional: bool = False) -> int:
     """The number of elements: a factorial for each set, for a nested one its power to the number of parents.
 
-    Times the orders of the finite groups that act on representation indices; compact groups are left aside.
+    Times the orders of the other finite groups; those that are not finite are left aside.
     """
-    order = 1
-    for index in (index for index in space.indices if index.permuted):
-        if positional or not isinstance(index, PositionalIndex):
-            copies = math.prod(space.index(name).size for name in lineage(space, index.name)[:-1])
-            order *= math.factorial(index.size) ** copies
-    finite = [group for group in map(find_group, space.groups) if group.finite]
-    return order * math.prod(len(group.elements) for group in finite)
+    orders = [action.order(copies) for action, copies in movers(space, positional=positional).values()]
+    return math.prod(order for order in orders if order is not None)

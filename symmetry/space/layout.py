@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.kinds.indices import FreeIndex, Index
-from symmetry.language.axes import Atom, Expression, Product, Sum
+from symmetry.kinds.free import FreeIndex
+from symmetry.kinds.index import Index
+from symmetry.language.axes import Atom, Expression, Product, Sum, atoms, fold, product
 from symmetry.language.errors import SpecificationError
 
 __all__ = [
@@ -42,10 +43,14 @@ MOST_PIECES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One index position of a piece; `parent` is the place of the position that a nested set belongs to."""
+    """One index position of a piece; `parent` is the place of the position that a nested set belongs to.
+
+    `charge` is the exponent with which the index acts there.
+    """
 
     index: Index
     parent: int | None = None
+    charge: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,13 @@ class Piece:
         return tuple(position.index.size for position in self.positions)
 
     @property
-    def permuted(self) -> tuple[int, ...]:
-        """Places of the positions that permutations move."""
-        return tuple(place for place, position in enumerate(self.positions) if position.index.permuted)
+    def joined(self) -> tuple[int, ...]:
+        """Places of the positions that a diagram's blocks join."""
+        return tuple(place for place, position in enumerate(self.positions) if position.index.joined)
+
+    @property
+    def permuted(self) -> tuple[int, ...]:  # SHIM
+        return self.joined
 
     @property
     def free(self) -> tuple[int, ...]:
@@ -106,15 +115,19 @@ class Split:
 Layout = Leaf | Unflatten | Split
 
 
-def expression_size(expression: Expression, indices: Mapping[str, Index]) -> int:
-    """The length of an axis."""
-    match expression:
-        case Atom():
-            return indices[expression.name].size if expression.name else expression.size
-        case Product():
-            return math.prod(expression_size(item, indices) for item in expression.items)
-        case Sum():
-            return sum(expression_size(term, indices) for term in expression.terms)
+def expression_size(expression: Expression, sizes: Mapping[str, int]) -> int:
+    """The length of an axis; `sizes` are those of the indices by name.
+
+    >>> from symmetry.language.axes import parse_axes
+    >>> expression_size(parse_axes("((gate h) + 2)")[0], {"gate": 4, "h": 32})
+    130
+    """
+    return fold(
+        expression,
+        leaf=lambda atom: sizes[atom.name] if atom.name else atom.size,
+        product=lambda lengths: math.prod(lengths),
+        concatenation=lambda lengths: sum(lengths),
+    )
 
 
 def make_layout(tensor: str, axes: tuple[Expression, ...], indices: Mapping[str, Index]) -> Layout:
@@ -124,26 +137,31 @@ def make_layout(tensor: str, axes: tuple[Expression, ...], indices: Mapping[str,
     """
     check_extent(axes)
     numbers = iter(range(2**62))
+    lengths = {atom.name: indices[atom.name].size for atom in atoms(*axes) if atom.name}
 
     def lay(dims: tuple[Expression, ...]) -> Layout:
         for dim, expression in enumerate(dims):
             before, after = dims[:dim], dims[dim + 1 :]
             if isinstance(expression, Product):
-                sizes = tuple(expression_size(item, indices) for item in expression.items)
+                sizes = tuple(expression_size(item, lengths) for item in expression.items)
                 return Unflatten(dim, expression.items, sizes, lay((*before, *expression.items, *after)))
             if isinstance(expression, Sum):
-                sizes = tuple(expression_size(term, indices) for term in expression.terms)
+                sizes = tuple(expression_size(term, lengths) for term in expression.terms)
                 branches = tuple(lay((*before, term, *after)) for term in expression.terms)
                 return Split(dim, expression.terms, sizes, branches)
-        atoms = tuple(dim for dim in dims if isinstance(dim, Atom))
-        return Leaf(Piece(tensor, next(numbers), positions(atoms, indices)))
+        return Leaf(Piece(tensor, next(numbers), positions(tuple(atoms(*dims)), indices)))
 
     return lay(axes)
 
 
 def check_extent(axes: tuple[Expression, ...]) -> None:
     """Raise `SpecificationError` if a tensor has too many positions or pieces, before any is made."""
-    pieces, most = math.prod(extent(axis)[0] for axis in axes), sum(extent(axis)[1] for axis in axes)
+    pieces, most = fold(
+        product(axes),
+        leaf=lambda atom: (1, 1),
+        product=lambda parts: (math.prod(pieces for pieces, _ in parts), sum(most for _, most in parts)),
+        concatenation=lambda parts: (sum(pieces for pieces, _ in parts), max(most for _, most in parts)),
+    )
     if most > MOST_POSITIONS:
         raise SpecificationError(f"{most} index positions", remedy=f"a tensor has at most {MOST_POSITIONS}")
     if pieces > MOST_PIECES:
@@ -152,28 +170,15 @@ def check_extent(axes: tuple[Expression, ...]) -> None:
         )
 
 
-def extent(expression: Expression) -> tuple[int, int]:
-    """How many pieces an expression makes, and the most index positions that one of them has."""
-    match expression:
-        case Atom():
-            return 1, 1
-        case Product():
-            inner = [extent(item) for item in expression.items]
-            return math.prod(pieces for pieces, _ in inner), sum(most for _, most in inner)
-        case Sum():
-            inner = [extent(term) for term in expression.terms]
-            return sum(pieces for pieces, _ in inner), max(most for _, most in inner)
-
-
-def positions(atoms: tuple[Atom, ...], indices: Mapping[str, Index]) -> tuple[Position, ...]:
+def positions(dims: tuple[Atom, ...], indices: Mapping[str, Index]) -> tuple[Position, ...]:
     """The positions of a piece, each nested one bound to its parent (nearest before it, else the first)."""
     found = []
-    for place, atom in enumerate(atoms):
+    for place, atom in enumerate(dims):
         index = indices[atom.name] if atom.name else FreeIndex("", atom.size)
         if index.parent is None:
-            found.append(Position(index))
+            found.append(Position(index, charge=atom.charge))
             continue
-        parents = [other for other, candidate in enumerate(atoms) if candidate.name == index.parent]
+        parents = [other for other, candidate in enumerate(dims) if candidate.name == index.parent]
         if not parents:
             raise SpecificationError(
                 f"{atom.name!r} is nested within {index.parent!r}, which is not beside it",
@@ -182,7 +187,7 @@ def positions(atoms: tuple[Atom, ...], indices: Mapping[str, Index]) -> tuple[Po
                 remedy=f"write the parent too, as in ({index.parent} {atom.name})",
             )
         earlier = [other for other in parents if other < place]
-        found.append(Position(index, earlier[-1] if earlier else parents[0]))
+        found.append(Position(index, earlier[-1] if earlier else parents[0], atom.charge))
     return tuple(found)
 
 

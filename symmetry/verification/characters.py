@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from symmetry.groups.representations import Given
-from symmetry.kinds.indices import RepresentationIndex
+from symmetry.groups.representations import Representation
+from symmetry.kinds.index import Index
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import Tensor
 from symmetry.verification.class_means import mean_of_characters
@@ -27,8 +29,20 @@ MOST = 2048
 """Sets larger than this are not averaged over: the integers grow to tens of thousands of digits."""
 
 Polynomial = dict[tuple[int, ...], Fraction]
-Trace = tuple[str, int, tuple[Any, ...]]
-"""The trace of one position: its set, the set's size, the traces nested below it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The trace of one position: its index, what tells it from others over that index, the traces nested below it."""
+
+    index: Index
+    label: Hashable
+    below: tuple[Trace, ...]
+
+    @property
+    def rank(self) -> tuple[Any, ...]:
+        """What traces are sorted by."""
+        return self.index.name, self.label, tuple(trace.rank for trace in self.below)
 
 
 def character_average(target: Tensor, source: Tensor) -> int | None:
@@ -37,7 +51,7 @@ def character_average(target: Tensor, source: Tensor) -> int | None:
     None where a set is larger than `MOST`.
     """
     indices = [p.index for tensor in (target, source) for piece in tensor.pieces for p in piece.positions]
-    if any(index.permuted and index.size > MOST for index in indices):
+    if any(index.joined and index.size > MOST for index in indices):
         return None
     total = sum((average((t, s)) for t in target.pieces for s in source.pieces), Fraction(0))
     if total.denominator != 1:
@@ -45,46 +59,53 @@ def character_average(target: Tensor, source: Tensor) -> int | None:
     return int(total)
 
 
-def average(pieces: tuple[Piece, ...]) -> Fraction:
-    """Mean over the group of the product of the pieces' characters."""
+def average(pieces: tuple[Piece, Piece]) -> Fraction:
+    """Mean over the group of the product of the characters of a target piece and a source piece."""
     found: list[Trace] = []
     free = 1
-    acting: dict[str, list[Given]] = {}
-    for piece in pieces:
+    turned: dict[str, list[Representation]] = {}
+    for piece, read in zip(pieces, (False, True), strict=True):
         for place, position in enumerate(piece.positions):
-            if isinstance(position.index, RepresentationIndex):
-                acting.setdefault(position.index.group, []).append(position.index.representation)
-            elif not position.index.permuted:
+            if (acting := position.index.acting) is not None:
+                turned.setdefault(acting.group.name, []).append(acting)
+            elif not position.index.joined:
                 free *= position.index.size
             elif position.parent is None:
-                found.append(hanging(piece, place))
-    others = math.prod(mean_of_characters(group, given) for group, given in acting.items())
-    return free * others * mean(tuple(sorted(found)))
+                found.append(hanging(piece, place, read=read))
+    others = math.prod(mean_of_characters(tuple(factors)) for factors in turned.values())
+    return free * others * mean(ordered(found))
 
 
-def hanging(piece: Piece, place: int) -> Trace:
-    """A position's set, its size, and the positions nested below it."""
-    index = piece.positions[place].index
-    nested = (other for other, position in enumerate(piece.positions) if position.parent == place)
-    return index.name, index.size, tuple(sorted(hanging(piece, other) for other in nested))
+def hanging(piece: Piece, place: int, *, read: bool) -> Trace:
+    """The trace of a position, with those of the positions nested below it."""
+    position = piece.positions[place]
+    nested = (other for other, below in enumerate(piece.positions) if below.parent == place)
+    label = position.index.label(position.charge, read=read)
+    return Trace(position.index, label, ordered(hanging(piece, other, read=read) for other in nested))
+
+
+def ordered(traces: Iterable[Trace]) -> tuple[Trace, ...]:
+    """Traces in an order that depends on nothing else."""
+    return tuple(sorted(traces, key=lambda trace: trace.rank))
 
 
 @cache
 def mean(traces: tuple[Trace, ...]) -> Fraction:
-    """Mean of a product of traces; the symmetric groups of different sets are independent."""
+    """Mean of a product of traces; the groups of different indices are independent."""
     result = Fraction(1)
-    for name in {trace[0] for trace in traces}:
-        result *= mean_of_set(tuple(trace for trace in traces if trace[0] == name))
+    for index in {trace.index for trace in traces}:
+        result *= mean_of_set(tuple(trace for trace in traces if trace.index == index))
     return result
 
 
 def mean_of_set(traces: tuple[Trace, ...]) -> Fraction:
-    """Mean over one symmetric group, and those nested in its elements, of a product of traces.
+    """Mean over one symmetric group, and what acts on its elements and within them, of a product of traces.
 
-    Each trace is Σ_{e fixed} X(e). With P = Σ_S t^S/S! E[Π_S X(e)] for one element, the mean is the coefficient of
-    t^all in Σ_m Pr(m fixed) P^m, times factorials, and P^m = Σ_j C(m, j) (P - 1)^j is a finite sum there.
+    Each trace is Σ_{e fixed} X(e), X(e) being what e is multiplied with times the traces nested in it. With P =
+    Σ_S t^S/S! E[Π_S X(e)] for one element, the mean is the coefficient of t^all in Σ_m Pr(m fixed) P^m, times
+    factorials, and P^m = Σ_j C(m, j) (P - 1)^j is a finite sum there.
     """
-    size = traces[0][1]
+    size = traces[0].index.size
     sorts = Counter(traces)
     whole = tuple(sorts.values())
     one = one_element(tuple(sorts), whole)
@@ -105,8 +126,10 @@ def one_element(sorts: tuple[Trace, ...], whole: tuple[int, ...]) -> Polynomial:
         for n in whole:
             number, digit = divmod(number, n + 1)
             exponents.append(digit)
-        below = sorted(child for sort, n in zip(sorts, exponents, strict=True) for child in sort[2] * n)
-        found[tuple(exponents)] = mean(tuple(below)) / math.prod(math.factorial(n) for n in exponents)
+        chosen = [sort for sort, times in zip(sorts, exponents, strict=True) for _ in range(times)]
+        scalars = sorts[0].index.scalar_mean([sort.label for sort in chosen])
+        below = mean(ordered(child for sort in chosen for child in sort.below))
+        found[tuple(exponents)] = scalars * below / math.prod(math.factorial(n) for n in exponents)
     return found
 
 

@@ -6,15 +6,15 @@ weight 1 - cos (Weyl); a trigonometric polynomial's mean is its mean over enough
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
 
-from symmetry.groups.groups import Element, Irrep, find_group
-from symmetry.groups.representations import Given, Representation, representation
+from symmetry.groups.groups import Element, find_group
+from symmetry.groups.representations import Representation
 
-__all__ = ["mean_of_characters", "multiplicities"]
+__all__ = ["mean_of_characters"]
 
 ANGLES = 128
 """Twice more than the highest frequency that a product of characters may have."""
@@ -44,42 +44,21 @@ def classes(name: str) -> Iterator[tuple[Element, float]]:
 
 
 @cache
-def characters(group: str, given: Given) -> tuple[float, ...]:
+def characters(acting: Representation) -> tuple[float, ...]:
     """The character of a representation, class by class."""
-    return traces(group, representation(group, given))
-
-
-def traces(group: str, acting: Representation | Irrep) -> tuple[float, ...]:
-    return tuple(float(np.trace(acting.matrix(g))) for g, _ in classes(group))
+    return tuple(float(np.trace(acting.matrix(g))) for g, _ in classes(acting.group.name))
 
 
 @cache
 def weights(group: str) -> tuple[float, ...]:
+    """The weight of each class."""
     return tuple(weight for _, weight in classes(group))
 
 
-def mean_of_characters(group: str, given: Sequence[Given]) -> int:
-    """The mean over a group of the product of some representations' characters: the dimension of their invariants."""
-    product = np.prod([characters(group, one) for one in given], axis=0)
-    return whole(float(np.dot(weights(group), product)))
-
-
-def whole(value: float) -> int:
-    """A whole number that was found in floating point."""
+def mean_of_characters(factors: tuple[Representation, ...]) -> int:
+    """The mean of the product of some representations' characters: the dimension of their product's invariants."""
+    product = np.prod([characters(one) for one in factors], axis=0)
+    value = float(np.dot(weights(factors[0].group.name), product))
     if abs(value - round(value)) > ROUNDING:
         raise ArithmeticError(f"a mean of characters is {value}, no whole number")
     return round(value)
-
-
-@cache
-def multiplicities(group: str, given: tuple[Given, ...]) -> dict[str, tuple[int, int]]:
-    """How often each irreducible representation is in a tensor product, and how many maps commute with it."""
-    product = np.prod([characters(group, one) for one in given], axis=0) if given else np.ones(len(weights(group)))
-    frequency = sum(representation(group, one).frequency for one in given)
-    found = {}
-    for irrep in find_group(group).irreps(frequency):
-        own = np.array(traces(group, irrep))
-        commuting = whole(float(np.dot(weights(group), own**2)))
-        if count := whole(float(np.dot(weights(group), own * product)) / commuting):
-            found[irrep.label] = count, commuting
-    return found

@@ -8,17 +8,15 @@ and the formula is held to that size.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.groups.representations import Given
-from symmetry.kinds.indices import RepresentationIndex
 from symmetry.space.elements import generators
 from symmetry.space.layout import Piece, Position
-from symmetry.space.weight_space import WeightSpace
+from symmetry.space.specification import parse
 
 __all__ = ["UNKNOWNS", "null_space_dimension", "small_sizes"]
 
@@ -29,79 +27,63 @@ TOLERANCE = 1e-9
 subspace are either zero or of order one, those of generators of a compact group seldom below a hundredth."""
 
 
-@dataclass(frozen=True, slots=True)
-class JointTensor:
-    """Target and source positions as the axes of one tensor: maps are its entries."""
-
-    axes: str
-    sets: tuple[tuple[str, int, str | None], ...]
-    acted: tuple[tuple[str, str, Given], ...]
-
-    def space(self) -> WeightSpace:
-        """A weight space with that one tensor."""
-        declared = {
-            name: size if within is None else {"size": size, "within": within} for name, size, within in self.sets
-        }
-        acted = {name: {"group": group, "representation": given} for name, group, given in self.acted}
-        return WeightSpace({"map": self.axes}, sets=declared, representations=acted)
-
-
 def null_space_dimension(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> int:
     """Dimension of the maps between two pieces, their sets cut down to `sizes`."""
     free = math.prod(piece.free_size for piece in pieces)
-    positions: list[tuple[Position, ...]] = [piece.positions for piece in pieces]
-    return free * solve(joint(positions[0], positions[1], sizes))
+    return free * solve(joint_tensor(pieces, sizes))
 
 
 def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
     """The sets' sizes, cut down evenly until the unknowns fit; None if not even pairs fit."""
-    used = [p.index for piece in pieces for p in piece.positions if p.index.permuted]
-    others = [p.index for piece in pieces for p in piece.positions if isinstance(p.index, RepresentationIndex)]
-    acted = math.prod(index.size for index in others)
-    for most in (max((index.size for index in used), default=1), 8, 6, 5, 4, 3, 2):
-        sizes = {index.name: min(index.size, most) for index in used}
-        if acted * math.prod(sizes[index.name] for index in used) <= UNKNOWNS:
+    acted = [p.index for piece in pieces for p in piece.positions if p.index.action is not None]
+    joined = [index for index in acted if index.joined]
+    others = math.prod(index.size for index in acted if not index.joined)
+    for most in (max((index.size for index in joined), default=1), 8, 6, 5, 4, 3, 2):
+        sizes = {index.name: min(index.size, most) for index in joined}
+        if others * math.prod(sizes[index.name] for index in joined) <= UNKNOWNS:
             return sizes
     return None
 
 
-def joint(target: tuple[Position, ...], source: tuple[Position, ...], sizes: dict[str, int]) -> JointTensor:
-    """The joint tensor of the positions that a group acts on. Each parent comes right before what is nested in it.
+def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
+    """The specification of one tensor over the acted positions of target and source: a map's entries are its own.
 
-    Sets are renamed in the order in which they occur, so that blocks of the same form are solved once.
+    Each parent comes right before what is nested in it. Indices are renamed in the order in which they occur, so that
+    blocks of the same form are solved once.
     """
     words: list[str] = []
     names: dict[str, str] = {}
-    sets: dict[str, tuple[str, int, str | None]] = {}
-    acted: dict[str, tuple[str, str, Given]] = {}
+    declared: dict[str, dict[str, str]] = {}
 
     def place(positions: tuple[Position, ...], parent: int | None) -> None:
         for number, position in enumerate(positions):
             index = position.index
-            if index.permuted and position.parent == parent:
-                name = names.setdefault(index.name, f"s{len(names)}")
-                words.append(name)
-                sets[name] = (name, sizes[index.name], None if index.parent is None else names[index.parent])
-                place(positions, number)
-            elif isinstance(index, RepresentationIndex) and parent is None:
-                name = names.setdefault(index.name, f"r{len(names)}")
-                words.append(name)
-                acted[name] = (name, index.group, index.representation)
+            if index.action is None or position.parent != parent:
+                continue
+            name = names.setdefault(index.name, f"i{len(names)}")
+            sized = replace(index, size=sizes.get(index.name, index.size))
+            parent_name = None if index.parent is None else names[index.parent]
+            declared.setdefault(index.section, {})[name] = sized.named(name, parent_name).declaration()
+            words.append(name)
+            place(positions, number)
 
-    place(target, None)
-    place(source, None)
-    return JointTensor(" ".join(words), tuple(sorted(sets.values())), tuple(acted.values()))
+    for piece in pieces:
+        place(piece.positions, None)
+    lines = [
+        line
+        for section, indices in declared.items()
+        for line in (f"[{section}]", *(f"{name} = {text}" for name, text in sorted(indices.items())))
+    ]
+    return "\n".join([*lines, "[tensors]", f'map = "{" ".join(words)}"'])
 
 
 @cache
-def solve(joint: JointTensor) -> int:
-    """The number of independent maps that every generator leaves as they are."""
-    if not joint.axes:
-        return 1
-    space = joint.space()
+def solve(specification: str) -> int:
+    """The dimension of the arrays, over the one tensor of a specification, that every generator leaves as they are."""
+    space = parse(specification)
     shape = space["map"].shape
     basis: NDArray[np.float64] = np.eye(math.prod(shape))
-    for generator in generators(space):
+    for generator in generators(space, positional=True):
         moved = generator.act({"map": basis.reshape(1, *shape, -1)}, channels=True)["map"].reshape(basis.shape)
         _, singular, rows = np.linalg.svd(moved - basis, full_matrices=True)
         rank = int((singular > TOLERANCE).sum())

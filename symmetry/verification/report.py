@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
+from symmetry.kinds.index import Invariant
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.counting import block_count
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps
@@ -110,9 +111,11 @@ def by_irreducibles(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Find
 
 def irreducible_finding(block: Block) -> Finding:
     pieces = (*block.target.pieces, *block.source.pieces)
-    indices = [position.index for piece in pieces for position in piece.positions if position.index.permuted]
+    indices = [position.index for piece in pieces for position in piece.positions if position.index.joined]
     if any(index.parent is not None for index in indices):
         return Finding("irreducibles", block, None, block.dimension, "nested sets")
+    if any(index.invariant() is not Invariant.ENTRY for index in indices):
+        return Finding("irreducibles", block, None, block.dimension, "a group beyond the symmetric ones")
     sizes = {index.name: min(index.size, LARGEST) for index in indices}
     try:
         target, source = ([resized(p, sizes) for p in side.pieces] for side in (block.target, block.source))
@@ -128,15 +131,15 @@ def irreducible_finding(block: Block) -> Finding:
 def dimension_at(pair: Sequence[Piece], sizes: dict[str, int]) -> int:
     """The formula for two pieces, target and source, their sets cut down."""
     written, read = (
-        [part for one in decomposed((resized(piece, sizes),), reading=reading) for part in leaves(one.layout)]
+        [leaf for one in decomposed((resized(piece, sizes),), reading=reading) for leaf in leaves(one.layout)]
         for piece, reading in zip(pair, (False, True), strict=True)
     )
-    return sum(block_count(parts) * math.prod(part.free_size for part in parts) for parts in product(written, read))
+    return sum(block_count(pair) * math.prod(piece.free_size for piece in pair) for pair in product(written, read))
 
 
 def shrunk(pieces: Sequence[Piece], sizes: dict[str, int]) -> dict[str, int]:
     """The sets of some pieces that are cut down."""
-    indices = [position.index for piece in pieces for position in piece.positions if position.index.permuted]
+    indices = [position.index for piece in pieces for position in piece.positions if position.index.joined]
     return {index.name: sizes[index.name] for index in indices if sizes[index.name] < index.size}
 
 
@@ -150,7 +153,7 @@ def resized(piece: Piece, sizes: dict[str, int]) -> Piece:
     return replace(
         piece,
         positions=tuple(
-            replace(p, index=replace(p.index, size=sizes[p.index.name])) if p.index.permuted else p
+            replace(p, index=replace(p.index, size=sizes[p.index.name])) if p.index.joined else p
             for p in piece.positions
         ),
     )

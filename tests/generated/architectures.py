@@ -178,7 +178,7 @@ def specification(name: str, *, small: bool = False) -> WeightSpace:
 
 
 def sizes(space: WeightSpace) -> dict[str, int]:
-    return {index.name: index.size for index in space.indices}
+    return space.sizes
 
 
 def random_network(name: str, space: WeightSpace) -> nn.Module:

@@ -27,7 +27,7 @@ def small_maps(layer):
     sizes = {
         index.name: 2 + number % 3
         for number, index in enumerate(maps.source.indices)
-        if index.permuted and index.name not in fixed
+        if index.joined and index.name not in fixed
     }
     return EquivariantMaps(maps.source.resized(sizes), maps.target.resized(shared(sizes, maps.target)))
 

@@ -44,7 +44,7 @@ def test_the_header_says_for_which_widths_it_is_everything(layer):
     text, maps = " ".join((HERE / f"{layer.name}.py").read_text(encoding="utf-8").split("\n# ")), maps_of(layer)
     least = {name: int(width) for name, width in re.findall(r"(\w+) >= (\d+)", text)}
     _, fixed = readings(maps)
-    assert set(least) == {index.name for index in maps.source.indices if index.permuted} - set(fixed)
+    assert set(least) == {index.name for index in maps.source.indices if index.joined} - set(fixed)
     assert dimension_at(maps, least) == (maps.dimension, maps.bias_dimension)
     for name, width in least.items():
         if width > 1:
@@ -87,7 +87,7 @@ def test_the_layer_is_no_more_symmetric_than_declared(layer):
     module, x = random_layer(layer), features(space)
     expected = as_dict(module(x))
     for occurrence in occurrences(space):
-        permuted = not occurrence.word.isdigit() and space.index(occurrence.word).permuted
+        permuted = not occurrence.word.isdigit() and space.index(occurrence.word).joined
         if permuted and (layer.invariant or stands_alone(space, occurrence.word)):
             continue  # what is linear and invariant sees means only; a positional index is a set to a bare layer
         g = moving_only(taken_out(space, occurrence), "other")
@@ -246,7 +246,7 @@ def test_sizes_that_do_not_fit_together_are_refused(layer):
     for tensor in space:
         for dim in range(len(tensor.shape) + 1):
             word = print_axes(tensor.axes[dim - 1 : dim])
-            if dim and word.isidentifier() and space.index(word).permuted and stands_alone(space, word):
+            if dim and word.isidentifier() and space.index(word).joined and stands_alone(space, word):
                 continue  # any size will do
             longer = torch.cat([x[tensor.name], x[tensor.name].narrow(dim, 0, 1)], dim=dim)
             with pytest.raises(ValueError, match=r"'.*' has shape \(.*\), expected \(.*\)"):

@@ -1,17 +1,24 @@
-"""The emitted layer against the oracle, the group, and its own promises."""
+"""The emitted layer against the oracle, the group, and its own promises; layers as modules like any other."""
+
+import copy
+import pickle
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.utils import parametrizations
+from torch.utils._pytree import tree_leaves
 
+import layergen
 import symmetry
 from layergen.linear import EquivariantLinear, InvariantLinear
 from layergen.plan.terms import bias_terms, terms
-from layergen.testing.strategies import group_elements, weight_spaces
-from symmetry import EquivariantMaps, WeightSpace
+from symmetry import SCALAR, EquivariantMaps, WeightSpace
 from symmetry.language.axes import print_axes
+from symmetry.strategies import group_elements, weight_spaces
+from symmetry.verification.characters import character_average
 from tests.layergen.oracle import features, oracle, plan_of
 
 SMALL = {"max_entries": 80, "max_diagrams": 700, "max_size": 4}
@@ -111,12 +118,9 @@ def part_of(space, names):
     """The weight space of some of the tensors, with the indices that they use."""
     tensors = {name: print_axes(space[name].axes) for name in names}
     words = set(" ".join(tensors.values()).replace("(", " ").replace(")", " ").split())
-    sections = {"sets": {}, "free": {}, "positional": {}}
-    for index in space.indices:
-        if index.name in words:
-            nested = {"size": index.size, "within": index.parent}
-            sections[index.section][index.name] = index.size if index.parent is None else nested
-    return WeightSpace(tensors, **sections)
+    _, sections = space.declarations({})
+    used = {section: {name: one for name, one in found.items() if name in words} for section, found in sections.items()}
+    return WeightSpace(tensors, **used)
 
 
 @given(weight_spaces(**SMALL), st.data())
@@ -137,5 +141,131 @@ def test_layers_between_two_spaces(space, data):
         torch.testing.assert_close(moved[name], value, rtol=1e-10, atol=1e-10)
     assert sum(p.numel() for p in layer.parameters()) == maps.dimension * 6 + maps.bias_dimension * 3
     for block in maps.blocks:
-        if block.target.name in target.names and np.prod(block.target.shape) * np.prod(block.source.shape) < 5000:
-            assert block.dimension == symmetry.orbit_count(maps, block.target.name, block.source.name)
+        assert block.dimension == character_average(block.target, block.source)
+
+
+PAIR = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
+
+
+class Mine(EquivariantLinear):
+    """Arguments of its own, options of ours."""
+
+    def __init__(self, space):
+        super().__init__(space, 2, 3, rank=1, target=SCALAR)
+        self.scale = 2.0
+
+    def forward(self, x):
+        return self.scale * super().forward(x)
+
+
+class _Hidden(EquivariantLinear):
+    """A name that no emitted class could have."""
+
+
+def emitted(name, space, *arguments, **options):
+    """A layer of the module that is written to a file."""
+    module = {}
+    exec(layergen.generate(space, name, **options), module)
+    return module[name](*arguments)
+
+
+def test_layers_are_of_the_class_that_was_called():
+    layer, head = EquivariantLinear(PAIR, 2, 3), InvariantLinear(PAIR, 2, 3)
+    assert (type(layer), type(head)) == (EquivariantLinear, InvariantLinear)
+    assert "__new__" not in vars(EquivariantLinear)
+    assert isinstance(head, EquivariantLinear)
+    assert type(_Hidden(PAIR, 1, 2)) is _Hidden
+    assert type(copy.deepcopy(layer)) is EquivariantLinear
+
+
+def test_subclasses_with_arguments_of_their_own_give_their_options():
+    layer, x = Mine(PAIR), features(PAIR, 5, 2, torch.float32)
+    assert layer.maps == EquivariantMaps(PAIR, SCALAR, rank=1)
+    assert (layer.target, layer.space) == (SCALAR, PAIR)
+    assert layer.mix_in.shape[1] == 1
+    out = layer(x)
+    assert out.shape == (5, 3)
+    torch.testing.assert_close(out, 2 * layer.emitted.layer.forward(layer, x))
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        assert type(other) is Mine
+        torch.testing.assert_close(other(x), out)
+    compiled = torch.compile(layer, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(x), out)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("rank", [None, 2])
+def test_checkpoints_go_both_ways(bias, rank):
+    layer, written = EquivariantLinear(PAIR, 2, 3, bias, rank=rank), emitted("Written", PAIR, 2, 3, bias, rank=rank)
+    assert list(layer.state_dict()) == list(written.state_dict())
+    assert [name for name, _ in layer.named_modules()] == [""]
+    x = features(PAIR, 2, 2, torch.float32)
+    for before, after in ((layer, written), (written, layer)):
+        before.reset_parameters()
+        after.load_state_dict(before.state_dict())
+        for name, value in before(x).items():
+            torch.testing.assert_close(after(x)[name], value)
+
+
+def test_layers_are_made_like_the_emitted_class():
+    made = []
+    for make in (lambda: EquivariantLinear(PAIR, 2, 3), lambda: emitted("Written", PAIR, 2, 3)):
+        torch.manual_seed(0)
+        made.append(make())
+    layer, written = made
+    assert all(torch.equal(value, written.state_dict()[name]) for name, value in layer.state_dict().items())
+    constants = ("in_channels", "out_channels", "DIMENSION", "BIAS_DIMENSION", "AXES")
+    assert [getattr(layer, name) for name in constants] == [getattr(written, name) for name in constants]
+    assert EquivariantLinear(PAIR, 2, 3, bias=False).bias is None
+    assert repr(layer) == "EquivariantLinear(2, 3, dimension=18, bias=True)"
+    for one in (layer, written):
+        torch.manual_seed(1)
+        one.reset_parameters()
+    assert all(torch.equal(value, written.state_dict()[name]) for name, value in layer.state_dict().items())
+
+
+def test_invariant_layers_know_their_features():
+    head = InvariantLinear(PAIR, 2, 3, bias=False, rank=1)
+    assert (head.in_channels, head.out_features, head.out_channels) == (2, 3, 3)
+    assert head.maps == EquivariantMaps(PAIR, SCALAR, rank=1)
+    assert InvariantLinear(PAIR, in_channels=1, out_features=2).out_features == 2
+    assert copy.deepcopy(head).out_features == 3
+
+
+@pytest.mark.parametrize("wrapped", [parametrizations.weight_norm, parametrizations.spectral_norm])
+@pytest.mark.parametrize("make", [EquivariantLinear, InvariantLinear])
+def test_parametrised_layers_are_copied_checked_and_covered(make, wrapped):
+    torch.manual_seed(0)
+    layer, invariant = wrapped(make(PAIR, 1, 2), "mix").eval(), make is InvariantLinear
+    x = features(PAIR, 2, 1, torch.float32)
+    before = tree_leaves(layer(x))
+    other = copy.deepcopy(layer)
+    assert all(map(torch.equal, tree_leaves(other(x)), before))
+    with torch.no_grad():
+        for parameter in other.parameters():
+            parameter.normal_()
+    assert not any(map(torch.equal, tree_leaves(other(x)), before))
+    assert all(map(torch.equal, tree_leaves(layer(x)), before))
+    assert layergen.testing.check(layer, PAIR, invariant=invariant).passed
+    assert layergen.testing.coverage(layer, PAIR, invariant=invariant).linear.rank == layer.DIMENSION * 2
+
+
+@pytest.mark.filterwarnings("ignore:Full backward hook")  # torch looks for inputs with gradients outside dictionaries
+def test_hooks_and_functional_calls():
+    layer, x, seen = InvariantLinear(PAIR, 2, 3), features(PAIR, 2, 2, torch.float32), []
+    layer.register_forward_pre_hook(lambda module, inputs: seen.append(module))
+    layer.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    layer.register_full_backward_pre_hook(lambda module, gradients: seen.append(len(gradients)))
+    zero = {name: torch.zeros_like(value).requires_grad_() for name, value in layer.named_parameters()}
+    out = torch.func.functional_call(layer, zero, (x,))
+    assert not out.any()
+    out.sum().backward()
+    assert zero["mix"].grad.any()
+    assert seen == [layer, (2, 3), 1]
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_exported(strict):
+    layer, x = EquivariantLinear(PAIR, 2, 3), features(PAIR, 2, 2, torch.float32)
+    for name, value in torch.export.export(layer, (x,), strict=strict).module()(x).items():
+        torch.testing.assert_close(value, layer(x)[name])

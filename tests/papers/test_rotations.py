@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 import papers.rotations
 from layergen.nn import Metanet
 from layergen.testing import assert_function_preserved, assert_invariant
-from layergen.testing.strategies import group_elements
 from papers.rotations import images, kernels
 from papers.rotations.batches import run, weights_of
 from papers.rotations.images import inr_space, render, siren, turning_error
 from papers.rotations.kernels import averaged, cnn, cnn_space, logits_error
 from papers.rotations.turning import MIRRORS, ROTATIONS, largest_change, outputs, turned, turned_image
 from symmetry import EquivariantMaps
+from symmetry.strategies import group_elements
 
 PAGE = (Path(papers.rotations.__file__).parent / "README.md").read_text().splitlines()
 SPACES = {"images": inr_space, "kernels": cnn_space}

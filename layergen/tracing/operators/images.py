@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import cut, join, regroup
+from layergen.tracing.unknowns import cut, join, regroup, size_of
 from layergen.tracing.values import Context, Value
 
 __all__: list[str] = []
@@ -60,8 +60,8 @@ def convolved(
         inner, out = (weight.axes[0], weight.axes[1]) if transposed else (weight.axes[1], weight.axes[0])
         context.unify(channels, inner)
     else:
-        first = regroup([weight.axes[0]], [groups, weight.axes[0].size // groups], context.place)
-        coming = regroup([channels], [groups, channels.size // groups], context.place)
+        first = regroup([weight.axes[0]], [groups, size_of(weight.axes[0]) // groups], context.place)
+        coming = regroup([channels], [groups, size_of(channels) // groups], context.place)
         context.unify(coming[0], first[0])
         context.unify(coming[1], first[1] if transposed else weight.axes[1])
         out = join([first[0], weight.axes[1]]) if transposed else join(first)
@@ -105,7 +105,7 @@ images("upsample_trilinear3d upsample_nearest3d", 3)
 @rule("pixel_shuffle")
 def pixel_shuffle(context: Context, result: Any, x: Value, factor: int) -> Value:
     """Channels (c r r) spread over positions."""
-    channels, *inner = regroup([x.axes[-3]], [x.axes[-3].size // factor**2, factor, factor], context.place)
+    channels, *inner = regroup([x.axes[-3]], [size_of(x.axes[-3]) // factor**2, factor, factor], context.place)
     for axis in (*inner, *x.axes[-2:]):
         context.freeze(axis, "the positions of an image")
     spread = [context.fixed(int(size), "the positions of an image") for size in result.shape[-2:]]
@@ -115,7 +115,7 @@ def pixel_shuffle(context: Context, result: Any, x: Value, factor: int) -> Value
 @rule("prelu")
 def prelu(context: Context, result: Any, x: Value, slope: Value) -> Value:
     """A slope for each channel, or one."""
-    if slope.axes and slope.axes[0].size != 1:
+    if slope.axes and size_of(slope.axes[0]) != 1:
         context.unify(x.axes[min(1, len(x.axes) - 1)], slope.axes[0])
     return context.value(x.axes)
 
@@ -124,7 +124,7 @@ def prelu(context: Context, result: Any, x: Value, slope: Value) -> Value:
 def glu(context: Context, result: Any, x: Value, dim: int = -1) -> Value:
     """The first half of a dimension, gated by the second."""
     dim %= len(x.axes)
-    half = x.axes[dim].size // 2
+    half = size_of(x.axes[dim]) // 2
     axes = list(x.axes)
     axes[dim] = context.unify(*cut(x.axes[dim], [half, half], context.place))
     return context.value(axes)

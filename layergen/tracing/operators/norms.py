@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import regroup
+from layergen.tracing.unknowns import regroup, size_of
 from layergen.tracing.values import Context, Value, leaves_of
 
 __all__: list[str] = []
@@ -33,7 +33,7 @@ def group_norm(context: Context, result: Any, x: Value, groups: int, *arguments:
     """Statistics of groups of channels: the groups permute, and the channels within each."""
     for value in leaves_of((arguments, options)):
         context.unify(x.axes[1], value.axes[0])
-    parts = regroup([x.axes[1]], [groups, x.axes[1].size // groups], context.place)
+    parts = regroup([x.axes[1]], [groups, size_of(x.axes[1]) // groups], context.place)
     context.value([x.axes[0], parts[0]])
     return context.value(x.axes)
 

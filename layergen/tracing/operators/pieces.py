@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import ONE, Atom, Axis, Sum, chosen, cut, join
+from layergen.tracing.unknowns import ONE, Atom, Axis, chosen, cut, join, known, size_of
 from layergen.tracing.values import Context, Value, leaves_of
+from symmetry.language.axes import concatenation
 
 __all__: list[str] = ["side_by_side"]
 
@@ -20,7 +21,7 @@ def cat(context: Context, result: Any, values: Sequence[Value], dim: int = 0) ->
     axes: list[Axis] = [
         context.unify(*(value.axes[place] for value in values)) for place in range(len(values[0].axes)) if place != dim
     ]
-    axes.insert(dim, join([Sum(tuple(value.axes[dim] for value in values))]))
+    axes.insert(dim, known(concatenation(value.axes[dim] for value in values)))
     return context.value(axes)
 
 
@@ -41,7 +42,7 @@ def side_by_side(context: Context, over: Atom, axes: Sequence[Axis]) -> Axis:
     members = tuple(axis for axis in alone if isinstance(axis, Atom) and not axis.members and not axis.why)
     if all(axis is alone[0] for axis in alone) or len(members) < len(alone):
         return context.unify(*axes)
-    return Atom(alone[0].size, over=over, members=members)
+    return Atom(size_of(alone[0]), over=over, members=members)
 
 
 @rule("split", "split_with_sizes", "chunk", "tensor_split")
@@ -57,7 +58,7 @@ def parts(context: Context, result: Any, x: Value, sizes: Any, dim: int = 0) -> 
 def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = None, *rest: Any) -> Value:
     """A piece along a dimension; with steps, places count."""
     dim %= len(x.axes)
-    size, length = x.axes[dim].size, int(result.shape[dim])
+    size, length = size_of(x.axes[dim]), int(result.shape[dim])
     if size == length:
         return context.value(x.axes)
     step = rest[1] if len(rest) > 1 else 1
@@ -83,7 +84,7 @@ def select(context: Context, result: Any, x: Value, dim: int, index: Any) -> Val
     if isinstance(taken, Atom) and not taken.why and taken.origin:
         context.selected.add(taken.origin)
     context.freeze(taken, "one entry is taken out of it")
-    number = index % taken.size if isinstance(index, int) and taken.size else 0
+    number = index % size_of(taken) if isinstance(index, int) and size_of(taken) else 0
     left = [*x.axes[:dim], *x.axes[dim + 1 :]]
     return context.value([chosen(axis, taken, number) for axis in left])
 
@@ -106,9 +107,9 @@ def pad(context: Context, result: Any, x: Value, *arguments: Any, **options: Any
     """Longer dimensions: places count along those."""
     axes = []
     for axis, size in zip(x.axes, result.shape, strict=True):
-        if axis.size != size:
+        if size_of(axis) != size:
             context.freeze(axis)
-        axes.append(axis if axis.size == size else context.fixed(int(size)))
+        axes.append(axis if size_of(axis) == size else context.fixed(int(size)))
     return context.value(axes)
 
 
@@ -148,7 +149,7 @@ def gather(context: Context, result: Any, x: Value, dim: int, indices: Value, **
     for place, (axis, other) in enumerate(zip(x.axes, indices.axes, strict=True)):
         if place == dim:
             context.freeze(axis, "entries are taken out of it by number")
-        elif axis.size != 1 or other.size != 1:
+        elif size_of(axis) != 1 or size_of(other) != 1:
             context.unify(other, axis)
     return context.value(indices.axes)
 
@@ -171,6 +172,6 @@ def index(context: Context, result: Any, x: Value, indices: Sequence[Value | Non
         context.freeze(x.axes[place], "entries are taken out of it by number")
     chosen = context.pointwise([one for one in indices if one is not None])
     axes = [*chosen.axes, *x.axes[len(used) :]]
-    if [axis.size for axis in axes] != [int(size) for size in result.shape]:
+    if [size_of(axis) for axis in axes] != [int(size) for size in result.shape]:
         return context.opaque([x], result)
     return context.value(axes)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import Axis, regroup
+from layergen.tracing.unknowns import Axis, regroup, size_of
 from layergen.tracing.values import Context, Value
 
 __all__: list[str] = []
@@ -82,9 +82,9 @@ def attention(
     """query[…, l, e], key[…, s, e], value[…, s, v]."""
     context.unify(query.axes[-1], key.axes[-1])
     context.unify(key.axes[-2], value.axes[-2])
-    if options.get("enable_gqa") and query.axes[-3].size != key.axes[-3].size:
+    if options.get("enable_gqa") and size_of(query.axes[-3]) != size_of(key.axes[-3]):
         groups, _ = regroup(
-            [query.axes[-3]], [key.axes[-3].size, query.axes[-3].size // key.axes[-3].size], context.place
+            [query.axes[-3]], [size_of(key.axes[-3]), size_of(query.axes[-3]) // size_of(key.axes[-3])], context.place
         )
         context.unify(key.axes[-3], groups)
         context.unify(value.axes[-3], groups)

@@ -7,8 +7,9 @@ from typing import Any
 
 from layergen.tracing.operators.pieces import side_by_side
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import ONE, Atom, Axis, Sum, cut, join
+from layergen.tracing.unknowns import ONE, Atom, Axis, cut, join, known, size_of
 from layergen.tracing.values import Context, Value, leaves_of
+from symmetry.language.axes import concatenation
 
 __all__: list[str] = []
 
@@ -61,7 +62,7 @@ def cell(context: Context, x: Value, states: list[Value], weights: Sequence[Any]
     hidden = hh.axes[1]
     context.unify(ih.axes[1], x.axes[-1])
     for value in (ih, hh, *leaves_of(biases)):
-        for part_ in cut(value.axes[0], [hidden.size] * gates, context.place):
+        for part_ in cut(value.axes[0], [size_of(hidden)] * gates, context.place):
             context.unify(hidden, part_)
     for state in states:
         context.unify(hidden, state.axes[-1])
@@ -90,12 +91,12 @@ def recurrent(
             hidden = hh.axes[1]
             context.unify(ih.axes[1], coming)
             for value in (ih, hh, *biases):
-                parts_ = cut(value.axes[0], [hidden.size] * gates, context.place)
+                parts_ = cut(value.axes[0], [size_of(hidden)] * gates, context.place)
                 for part_ in parts_:
                     context.unify(hidden, part_)
             outs.append(hidden)
         units += outs
-        coming = join([Sum(tuple(outs))]) if both else outs[0]
+        coming = known(concatenation(outs)) if both else outs[0]
     for state in states:
         if state not in context.constants:
             unify_state(context, state.axes[-1], units)

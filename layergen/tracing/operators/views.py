@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import ONE, Axis, join, regroup
+from layergen.tracing.unknowns import ONE, Axis, join, regroup, size_of
 from layergen.tracing.values import Context, Value, leaves_of
 
 __all__: list[str] = []
@@ -49,7 +49,7 @@ def expand(context: Context, result: Any, x: Value, *arguments: Any, **options: 
     old: list[Axis | None] = [*[None] * (len(shape) - len(x.axes)), *x.axes]
     return context.value(
         [
-            axis if axis is not None and axis.size == size else context.fresh(size)
+            axis if axis is not None and size_of(axis) == size else context.fresh(size)
             for axis, size in zip(old, shape, strict=True)
         ]
     )

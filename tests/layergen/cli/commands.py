@@ -2,7 +2,7 @@
 
 from typer.testing import CliRunner
 
-from layergen.cli import app
+from layergen.cli.application import app
 
 PERCEPTRON = """
 [sets]
@@ -99,7 +99,7 @@ def run(*arguments):
 def snapshot(folder):
     """Everything below a folder, with its contents and permissions; compiled modules aside."""
     return {
-        str(path): (path.stat().st_mode, path.read_bytes() if path.is_file() else None)
+        str(path): (path.lstat().st_mode, path.read_bytes() if path.is_file() else None)
         for path in sorted(folder.rglob("*"))
         if "__pycache__" not in str(path)
     }

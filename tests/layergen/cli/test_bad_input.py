@@ -57,6 +57,10 @@ BAD_INPUT = [
     ("draw", "mlp.toml", "--output", "a.png", "--block", "0.bias", "nothing", "there is no tensor 'nothing'"),
     ("draw", "mlp.toml", "--output", "a.png", "--block", "0.bias", "--block"),
     ("draw", "large.toml", "--output", "a.png", "--block", "w", "w", "more than the limit of 100,000"),
+    (
+        *("trace", "nets.py:Noisy", "--input", "x=2", "--input", "y=3", "--input", "x=4", "--output", "a.toml"),
+        "--input: 'x' is given twice, as 'x=2' and as 'x=4'",
+    ),
     ("check", "nets.py", "mlp.toml", "'nets.py' names no object"),
     ("check", "nets.py:", "mlp.toml", "names no object"),
     ("check", ":equivariant", "mlp.toml", "names no object"),
@@ -100,11 +104,38 @@ def test_the_message_is_that_of_the_error(folder):
     assert run("show", "undeclared.toml").stderr == f"{error.value}\n"
 
 
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(layergen.__file__).parents[1])}
+COMMAND = [sys.executable, "-m", "layergen"]
+
+
 def process(*arguments, stdout=subprocess.PIPE):
     """A command run through the entry point itself, as a shell would."""
-    environment = {**os.environ, "PYTHONPATH": str(Path(layergen.__file__).parents[1])}
-    command = [sys.executable, "-m", "layergen.cli", *arguments]
-    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    command = [*COMMAND, *arguments]
+    return subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
+
+
+@pytest.mark.parametrize("command", ["show", "dims", "dims --verify", "dims --verify --json"])
+@pytest.mark.parametrize("free", [1, 10**20], ids=["large sets", "large sets and free indices"])
+def test_sets_of_any_size_have_dimensions(folder, command, free):
+    Path("huge.toml").write_text(f'[sets]\nh = {10**20}\n[free]\nx = {free}\n[tensors]\nw = "h h x"\nb = "h"\n')
+    name, *options = command.split()
+    result = run(name, "huge.toml", *options)
+    assert result.exception is None, result.exception
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("check", "4 × 100,000,000,000,000,000,000 numbers, too many for any memory\ndeclare smaller sets"),
+        ("coverage", "entries, more than 50,000,000\ndiagrams do not depend on sizes: give shrink=True (--shrink)"),
+    ],
+)
+def test_features_that_fit_into_no_memory_are_refused(folder, command, message):
+    Path("huge.toml").write_text(f'[sets]\nh = {10**20}\n[tensors]\nb = "h"\n')
+    result = run(command, "nets.py:equivariant", "huge.toml")
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
 def test_a_process_without_traceback(folder):
@@ -122,6 +153,49 @@ def test_a_full_disk_is_no_traceback(folder, options):
     assert result.stderr == "the system refused: [Errno 28] No space left on device\n"
 
 
+WRITING = [("--help",), ("show", "mlp.toml"), ("dims", "mlp.toml"), ("dims", "mlp.toml", "--json")]
+
+
+@pytest.mark.parametrize("arguments", WRITING, ids=" ".join)
+def test_a_pipe_that_nobody_reads_ends_quietly(folder, arguments):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as pipe:
+        result = process(*arguments, stdout=pipe)
+    assert (result.returncode, result.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("arguments", WRITING, ids=" ".join)
+def test_an_output_that_is_closed_is_no_traceback(folder, arguments):
+    shell = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, *arguments]
+    result = subprocess.run(shell, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+INTERRUPTED = """
+import signal, sys
+sys.argv = ["layergen", "dims", "mlp.toml", "--verify"]
+from layergen.cli import main
+
+class Interrupting:
+    \"\"\"Sends the signal of Ctrl-C where a module is about to be imported.\"\"\"
+
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["layergen.cli.application", "typer", "symmetry.language.errors", "torch"])
+def test_an_interrupt_during_imports_ends_quietly(folder, module):
+    command = [sys.executable, "-c", INTERRUPTED.format(module=module)]
+    result = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "")
+
+
 def test_outputs_keep_links_and_permissions(folder):
     Path("kept.py").chmod(0o640)
     Path("link.py").symlink_to("kept.py")
@@ -129,6 +203,29 @@ def test_outputs_keep_links_and_permissions(folder):
     assert Path("link.py").is_symlink()
     assert "class Layer" in Path("kept.py").read_text()
     assert stat.S_IMODE(Path("kept.py").stat().st_mode) == 0o640
+
+
+def test_a_link_to_a_file_that_is_not_there_yet_is_written_through(folder):
+    Path("link.py").symlink_to("folder/new.py")
+    assert run("generate", "mlp.toml", "--name", "Layer", "--output", "link.py").exit_code == 0
+    assert Path("link.py").is_symlink()
+    assert "class Layer" in Path("folder/new.py").read_text()
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("nowhere/new.py", "it is a link to 'nowhere/new.py', and there is no folder '{folder}/nowhere'"),
+        ("link.py", "it is a link to 'link.py', which leads back to itself"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_named(folder, target, message):
+    Path("link.py").symlink_to(target)
+    before = snapshot(folder)
+    result = run("generate", "mlp.toml", "--name", "Layer", "--output", "link.py")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"link.py: cannot be written: {message.format(folder=folder.resolve())}\n")
+    assert snapshot(folder) == before
 
 
 def refuse(*arguments, **options):

@@ -41,11 +41,64 @@ def test_dims_as_tables(folder):
     assert ["0.weight", "8", "4", "4", "2", "4", "4", "2"] in lines
 
 
+def test_dims_of_very_many_blocks_are_summed_and_not_listed(folder):
+    """1,440,000 blocks: the totals at once, a message where each block is asked for."""
+    sets = "".join(f"h{n} = 8\n" for n in range(601))
+    weights = "".join(f'"{n}.weight" = "h{n + 1} h{n}"\n"{n}.bias" = "h{n + 1}"\n' for n in range(600))
+    Path("deep.toml").write_text(f"[sets]\n{sets}[tensors]\n{weights}")
+    result = run("dims", "deep.toml")
+    assert result.exit_code == 0
+    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
+    assert ["dimension", "1,445,996"] in [[cell.strip() for cell in line] for line in lines]
+    assert "1200 × 1200, too many to list" in result.stdout
+    for option in ("--json", "--verify"):
+        refused = run("dims", "deep.toml", option)
+        assert (refused.exit_code, refused.stdout) == (2, "")
+        assert "more than 1,000,000 blocks" in refused.stderr
+
+
+def test_dims_of_very_many_free_sizes(folder):
+    free = "".join(f"x{n} = 2\n" for n in range(200))
+    tensors = "".join(f'"{n}" = "x{n}"\n' for n in range(200))
+    Path("free.toml").write_text(f"[free]\n{free}[tensors]\n{tensors}")
+    assert "too many free sizes to write out" in run("dims", "free.toml").stdout
+    assert json.loads(run("dims", "free.toml", "--json").stdout)["symbolic_dimension"] is None
+
+
 def test_dims_of_small_sets_say_so(folder):
     Path("small.toml").write_text('[sets]\nh = 2\n[tensors]\nw = "h h"\n')
     result = run("dims", "small.toml")
     assert "symbolic        15 where every set is large enough; here some are not" in result.stdout
     assert json.loads(run("dims", "small.toml", "--json").stdout)["dimension"] == 8
+
+
+SMALL = '[sets]\nh = 2\na = 3\nc = 5\nk = 4\n[tensors]\nw = "h h"\nq = "(a c)"\nb = "k"\n'
+
+
+@pytest.mark.parametrize("command", ["dims small.toml", "generate small.toml --name Layer --output layer.py"])
+def test_sets_to_whose_sizes_a_layer_is_bound_are_named(folder, command):
+    Path("small.toml").write_text(SMALL)
+    rows = dict(line.split(maxsplit=1) for line in run(*command.split()).stdout.splitlines() if " " in line.strip())
+    assert rows["fixed"].rstrip() == "h = 2 (below its order, 4), c = 5 (its axes do not show it)"
+
+
+def test_nothing_is_said_of_sets_that_are_large_enough(folder):
+    assert "fixed" not in run("dims", "mlp.toml").stdout
+
+
+def test_very_many_blocks_are_counted_and_not_listed(folder, monkeypatch):
+    monkeypatch.setattr("layergen.cli.dims.LISTED", 35)
+    result = run("dims", "mlp.toml")
+    assert result.exit_code == 0
+    rows = dict(line.split(maxsplit=1) for line in result.stdout.splitlines() if " " in line.strip())
+    assert rows["blocks"].rstrip() == "6 × 6, more than the 35 that are listed"
+    assert (rows["dimension"].rstrip(), "0.weight" in result.stdout) == ("114", False)
+    for option, what in (("--json", "lists"), ("--verify", "proves")):
+        result = run("dims", "mlp.toml", option)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert f"there are 36 blocks, more than the 35 that {option} {what}" in result.stderr
+        assert "--target" in result.stderr
+    assert len(json.loads(run("dims", "mlp.toml", "--invariant", "--json").stdout)["blocks"]) == 6
 
 
 def test_dims_of_invariants_and_of_another_target(folder):
@@ -237,3 +290,9 @@ def test_check_makes_an_emitted_layer_by_itself(folder):
     result = run("check", "layer.py:MLPLayer", "mlp.toml", "--channels", "3")
     assert result.exit_code == 0, result.stderr
     assert "equivariant under" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "trace"])
+def test_help_shows_the_form_of_an_input_in_full(command):
+    words = "".join(word for word in run(command, "--help").stdout.split() if word != "│")
+    assert "[name=]SHAPE[:DTYPE[:HIGH]],asin2,3,32,32orids=2,7:int64:50" in words

@@ -42,9 +42,25 @@ def test_the_emitted_file_says_how_to_make_it_again(folder):
     assert Path("again.py").read_text() == text
 
 
-@pytest.mark.parametrize("options", [("--terms", "near"), ("--rank", "many"), ("--rank", "h1="), ("--rank", "0")])
-def test_nonsense_is_refused(folder, options):
-    result = run("generate", "mlp.toml", "--name", "Layer", "--output", "layer.py", *options)
+@pytest.mark.parametrize(
+    ("option", "given", "message"),
+    [
+        ("--terms", "near", "terms are 'near'\ngive 'all', 'local'"),
+        ("--rank", "many", "--rank 'many'\ngive a number, or sets and a number: 'h2 h1=4'"),
+        ("--rank", "h1=", "--rank 'h1='\ngive a number, or sets and a number: 'h2 h1=4'"),
+        ("--rank", "0", "rank 0 of core ''\nranks are integers"),
+    ],
+)
+def test_nonsense_is_refused(folder, option, given, message):
+    result = run("generate", "mlp.toml", "--name", "Layer", "--output", "layer.py", option, given)
     assert result.exit_code == 2
-    assert options[1].strip("=") in result.stderr
+    assert message in result.stderr
+    assert not Path("layer.py").exists()
+
+
+@pytest.mark.parametrize("command", [("dims",), ("generate", "--name", "Layer", "--output", "layer.py")])
+def test_a_rank_of_a_core_that_is_not_there_is_refused(folder, command):
+    result = run(command[0], "mlp.toml", *command[1:], "--rank", "h1 h1=2")
+    assert result.exit_code == 2
+    assert "there is no core (h1 h1) to bound the rank of\ncores: (), (h1), " in result.stderr
     assert not Path("layer.py").exists()

@@ -10,8 +10,8 @@ from hypothesis import given
 from torch.nn import functional
 
 from layergen.linear import EquivariantLinear
-from layergen.testing.strategies import weight_spaces
 from symmetry import WeightSpace
+from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
 SPACE = WeightSpace({"w": "h k", "b": "h"}, sets={"h": 4, "k": 3})
@@ -19,7 +19,7 @@ SPACE = WeightSpace({"w": "h k", "b": "h"}, sets={"h": 4, "k": 3})
 
 def module_of(layer):
     """The emitted module of a layer."""
-    return sys.modules[type(layer).emitted.__module__]
+    return sys.modules[layer.emitted.layer.__module__]
 
 
 @pytest.fixture

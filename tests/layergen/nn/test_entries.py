@@ -20,10 +20,11 @@ from layergen.nn import (
     Standardise,
 )
 from layergen.nn.entries import SCALARS, Pieces, Vectors, joined, tensor_entries
-from layergen.testing.strategies import weight_spaces
 from symmetry import SpecificationError, WeightSpace
-from symmetry.kinds.indices import Invariant, SetIndex
+from symmetry.kinds.index import Invariant
+from symmetry.kinds.sets import SetIndex
 from symmetry.space.layout import take_apart
+from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
 pytest.importorskip("escnn", exc_type=ImportError)

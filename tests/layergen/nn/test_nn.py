@@ -22,8 +22,8 @@ from layergen.nn import (
     Standardise,
 )
 from layergen.testing import assert_equivariant, assert_invariant, check
-from layergen.testing.strategies import weight_spaces
 from symmetry import WeightSpace
+from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
 SPACE = WeightSpace(

@@ -13,13 +13,12 @@ from torch import nn
 
 import layergen
 import symmetry
-from layergen.drawing.notation import open_diagrams
 from layergen.nn import Dropout, Gated, Metanet, NormPointwise, Pointwise
 from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
-from layergen.testing.strategies import group_elements
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, element
-from symmetry.verification.class_means import multiplicities
+from symmetry.strategies import group_elements
+from symmetry.verification.irreducibles import multiplicities
 from tests.layergen.cli.commands import run
 from tests.layergen.oracle import features, oracle, plan_of
 from tests.layergen.test_linear import random_layer
@@ -85,7 +84,7 @@ def test_layer_is_equivariant(space, data):
 @given(acted_spaces(**SMALL))
 def test_emitted_rank_is_the_dimension(space):
     """The maps that the parameters give are independent."""
-    from layergen.testing.rank import by_emitted_rank
+    from layergen.verification import by_emitted_rank
 
     maps = EquivariantMaps(space)
     for finding in by_emitted_rank(maps, [*maps.blocks, *maps.bias_blocks]):
@@ -385,7 +384,7 @@ def test_spaces_and_metanetworks_pickle(space):
 def test_drawn_diagrams_are_the_blocks():
     maps = EquivariantMaps(MIXED)
     for block in maps.blocks:
-        drawn = list(open_diagrams(block))
+        drawn = list(block.diagrams(opened=True))
         assert len(drawn) == block.diagram_count
 
 

@@ -13,8 +13,8 @@ from layergen.plan.passes import PASSES, optimised
 from layergen.plan.steps import unordered
 from layergen.plan.terms import bias_terms, terms
 from layergen.plan.widths import observed_space, orders, readings
-from layergen.testing.strategies import weight_spaces
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace
+from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
 SMALL = {"max_entries": 60, "max_diagrams": 300, "max_size": 3}
@@ -126,7 +126,7 @@ def test_orders():
 @given(weight_spaces(max_entries=10_000, max_diagrams=10**12))
 def test_observed_sizes_are_those_of_the_arrays(space):
     _, fixed = readings(EquivariantMaps(space))
-    grown = {i.name: i.size + 3 for i in space.indices if i.permuted and i.name not in fixed}
+    grown = {i.name: i.size + 3 for i in space.indices if i.joined and i.name not in fixed}
     wider = space.resized(grown)
     assert observed_space(space, wider.shapes) == wider
 

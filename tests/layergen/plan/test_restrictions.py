@@ -12,9 +12,9 @@ from layergen.linear import EquivariantLinear
 from layergen.plan.lowering import lower
 from layergen.plan.terms import terms
 from layergen.testing import assert_equivariant
-from layergen.testing.rank import by_emitted_rank
-from layergen.testing.strategies import weight_spaces
+from layergen.verification import by_emitted_rank
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace
+from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features, oracle
 
 SMALL = {"max_entries": 60, "max_diagrams": 400, "max_size": 3}

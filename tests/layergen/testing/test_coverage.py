@@ -4,16 +4,18 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from layergen import EquivariantLinear, InvariantLinear
 from layergen.drawing import diagram_gallery
 from layergen.testing import coverage
-from layergen.testing.strategies import weight_spaces
-from symmetry import EquivariantMaps, SpecificationError, WeightSpace
+from symmetry import EquivariantMaps, SpecificationError, WeightSpace, load
+from symmetry.strategies import weight_spaces
 from tests.layergen.cli.commands import fill, run
 
 SPACE = WeightSpace({"w": "h x", "b": "h", "s": "h h"}, sets={"h": 4}, free={"x": 2})
@@ -172,16 +174,77 @@ def test_what_cannot_be_judged():
 
 
 def test_progress_sees_every_map():
-    seen = []
+    for layer in (DeepSets(), lambda x: x):
+        seen, count = watched(layer, DEEP_SETS)
+        assert seen == list(range(count))
+        assert count == (1 if callable(layer) and not isinstance(layer, nn.Module) else 2 + 8)
+
+
+def watched(layer, space):
+    """The maps that progress saw, and the number of maps that it was told."""
+    seen, told = [], []
 
     def watch(numbers, count):
+        told.append(count)
         for number in numbers:
             seen.append(number)
             yield number
-        assert count == len(seen)
 
-    coverage(DeepSets(), DEEP_SETS, progress=watch)
-    assert seen == list(range(3 + 8))
+    coverage(layer, space, progress=watch)
+    return seen, *told
+
+
+def test_maps_that_share_no_parameter_are_looked_at_one_by_one():
+    """The draws are as many as one pair of channels needs, not as 256 pairs together: those took more than a minute."""
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
+    seen, count = watched(EquivariantLinear(space, 16, 16), space)
+    assert len(seen) == count < 30
+    found = coverage(EquivariantLinear(space, 16, 16), space)
+    assert (found.linear.rank, found.linear.dimension, found.contracted, found.passed) == (4608, 4608, False, True)
+
+
+class Combined(nn.Module):
+    """Deep sets from two channels to two; each of the eight coefficients is a combination of some parameters.
+
+    Of the combinations `hidden` are such that no gradient shows them.
+    """
+
+    in_channels = 2
+
+    def __init__(self, combinations, hidden):
+        super().__init__()
+        self.register_buffer("combinations", torch.tensor(combinations, dtype=torch.float64))
+        self.register_buffer("hidden", torch.tensor(hidden))
+        self.parameter = nn.Parameter(torch.randn(self.combinations.shape[1]))
+
+    def forward(self, x):
+        values = torch.where(self.hidden, self.parameter.detach(), self.parameter)
+        own, mean = (self.combinations * values).sum(1).view(2, 2, 2)
+        return {"b": x["b"] @ own + x["b"].mean(1, keepdim=True) @ mean}
+
+
+def combinations(coefficients, parameters):
+    """Matrices of zeros, ones and twos with more zeros, `(coefficients, parameters)`, or flags of the same shape."""
+    return st.lists(
+        st.lists(st.sampled_from([0, 0, 1, 2]), min_size=parameters, max_size=parameters),
+        min_size=coefficients,
+        max_size=coefficients,
+    )
+
+
+@given(st.integers(1, 9).flatmap(lambda count: st.tuples(combinations(8, count), combinations(8, count))))
+@settings(max_examples=60)
+def test_rank_and_ties_are_those_of_the_combinations(drawn):
+    matrix, hidden = np.array(drawn[0], dtype=float), np.array(drawn[1]) == 2
+    found = coverage(Combined(matrix, hidden), DEEP_SETS)
+    assert found.linear.rank == np.linalg.matrix_rank(matrix)
+    alone = [np.linalg.matrix_rank(np.c_[matrix, unit]) == np.linalg.matrix_rank(matrix) for unit in np.eye(8)]
+    gone = [not rows.any() for rows in matrix.reshape(2, 4, -1)]
+    names = ["b[h] <- b[h]", "b[h] <- b[h']"]
+    whole = np.reshape(alone, (2, 4)).all(axis=1)
+    assert [str(one) for one in found.linear.missing] == [name for name, none in zip(names, gone, strict=True) if none]
+    expected = [name for name, none, all_of in zip(names, gone, whole, strict=True) if not none and not all_of]
+    assert [str(one) for one in found.linear.tied] == expected
 
 
 LAYERS = """
@@ -205,11 +268,12 @@ def test_on_the_command_line(tmp_path, monkeypatch):
     result = run("coverage", "layers.py:local", "mlp.toml", "--shrink", "--json", "--draw", "gaps.svg")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
-    maps = EquivariantMaps(WeightSpace({"w": "h"}, sets={"h": 2}))
-    assert maps.dimension == 2
-    assert (found["passed"], found["linear"]["dimension"]) == (False, 114)
-    assert found["linear"]["rank"] == 114 - len(found["linear"]["missing"])
-    assert Path("gaps.svg").read_text().count("missing: ") > 5
+    local = EquivariantMaps(load("mlp.toml"), terms="local")
+    reached = found["linear"]["rank"], found["linear"]["dimension"] - len(found["linear"]["missing"])
+    assert (found["passed"], found["linear"]["dimension"], *reached) == (False, 114, local.dimension, local.dimension)
+    # The picture has a panel for each block that is left out: each has one diagram, its free values left open.
+    left_out = [(t.name, s.name) for t in local.target for s in local.source if not local.includes(t, s)]
+    assert Path("gaps.svg").read_text().count("missing: ") == len(left_out)
     result = run("coverage", "layers.py:identity", "mlp.toml")
     assert result.exit_code == 1
     assert "incomplete: 122 dimensions short" in result.stdout
@@ -264,13 +328,13 @@ def test_a_module_that_takes_any_width_is_shrunk_as_it_is():
 def test_memory_is_bounded_by_small_steps(monkeypatch):
     batches = []
 
-    def watched(x):
+    def identity(x):
         batches.append(len(x["b"]))
         return x
 
-    monkeypatch.setattr(sys.modules["layergen.testing.coverage"], "AT_ONCE", 100)
-    whole = coverage(watched, SPACE)
-    assert max(batches[6:]) <= 4
+    monkeypatch.setattr(sys.modules["layergen.testing.directions"], "AT_ONCE", 100)
+    whole = coverage(identity, SPACE)
+    assert set(batches) == {1, 2, 3, 4}, "zero, three probes at a time or what is left of them, four networks"
     monkeypatch.undo()
     assert coverage(lambda x: x, SPACE) == whole
 

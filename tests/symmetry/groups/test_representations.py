@@ -47,7 +47,7 @@ def test_decompositions_are_orthonormal_and_take_the_action_apart(name):
     texts = [*((text,) for text in known), (known[0], "standard")]
     for factors in texts:
         acting = [representation(name, text) for text in factors]
-        found, g = decomposition(name, factors), group.sample(rng)
+        found, g = decomposition(tuple(representation(name, given) for given in factors)), group.sample(rng)
         size = math.prod(one.size for one in acting)
         assert found.basis.shape == (size, size)
         np.testing.assert_allclose(found.basis.T @ found.basis, np.eye(size), atol=1e-9)
@@ -70,7 +70,7 @@ def test_a_basis_is_the_same_whatever_spans_it():
     rows = rng.normal(size=(3, 8))
     mixed = rng.normal(size=(3, 3)) @ rows
     np.testing.assert_allclose(echelon(rows), echelon(mixed), atol=1e-9)
-    found = decomposition("C4", ("regular + standard",))
+    found = decomposition((representation("C4", "regular + standard"),))
     place = [irrep.label for irrep in found.irreps].index("1")
     first = sum(found.multiplicities[:place])
     np.testing.assert_allclose(found.basis[:, first] * math.sqrt(2), [1, 0, -1, 0, 0, 0], atol=1e-12)
@@ -78,7 +78,7 @@ def test_a_basis_is_the_same_whatever_spans_it():
 
 def test_known_bases():
     """The pixels of a 2×2 image under quarter turns: the mean, the checkerboard, two differences."""
-    found = decomposition("C4", ("grid(2)",))
+    found = decomposition((representation("C4", "grid(2)"),))
     labels = dict(zip((irrep.label for irrep in found.irreps), found.multiplicities, strict=True))
     assert labels == {"0": 1, "1": 1, "2": 1}
     np.testing.assert_allclose(found.basis[:, 0] * 2, [1, 1, 1, 1])
@@ -191,8 +191,8 @@ def test_a_wrong_dimension_is_noticed(monkeypatch):
 
     whole = isotypic.decomposition
 
-    def forgetful(group, factors):
-        found = whole(group, factors)
+    def forgetful(factors):
+        found = whole(factors)
         real = [type(i)(i.group, i.label, i.size, i.frequency, i.matrix, i.commuting[:1]) for i in found.irreps]
         return isotypic.Decomposition(tuple(real), found.multiplicities, found.basis, found.basis)
 
@@ -353,8 +353,8 @@ def test_proofs_are_held_to_what_the_block_says(monkeypatch):
     space = WeightSpace(
         {"w": "h p"}, sets={"h": 2}, representations={"p": {"group": "C4", "representation": "standard"}}
     )
-    right = module.piece_dimension
-    monkeypatch.setattr(module, "piece_dimension", lambda pieces, bounded=True: right(pieces) + 1)
+    right = module.total
+    monkeypatch.setattr(module, "total", lambda *tensors, **options: right(*tensors, **options) + 1)
     for proof in PROOFS:
         with pytest.raises(VerificationError):
             verify(EquivariantMaps(space), proofs=[proof])

@@ -9,10 +9,12 @@ import sympy
 from hypothesis import given
 
 import symmetry
-from layergen.testing.strategies import weight_spaces
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace
+from symmetry.maps.projection import permutes_entries
+from symmetry.strategies import weight_spaces
 from symmetry.verification.characters import character_average
 from symmetry.verification.report import by_null_space
+from tests.symmetry.action import matrix_of
 
 SMALL = {"max_entries": 60, "max_diagrams": 1500}
 
@@ -21,7 +23,8 @@ SMALL = {"max_entries": 60, "max_diagrams": 1500}
 def test_formula_orbits_characters_and_null_space_agree(space):
     maps = EquivariantMaps(space)
     for block in maps.blocks:
-        assert block.dimension == symmetry.orbit_count(maps, block.target.name, block.source.name)
+        if permutes_entries(block.target) and permutes_entries(block.source):
+            assert block.dimension == symmetry.orbit_count(maps, block.target.name, block.source.name)
         assert block.dimension == character_average(block.target, block.source)
     for finding in by_null_space(maps, [*maps.blocks, *maps.bias_blocks]):
         assert finding.found in (finding.expected, None)
@@ -34,11 +37,12 @@ def test_diagrams_are_a_basis_of_commuting_maps(space):
     for block in (*maps.blocks, *maps.bias_blocks):
         matrices = [diagram.matrix() for diagram in block.diagrams()]
         assert len(matrices) == block.dimension
-        assert np.linalg.matrix_rank(np.stack([m.ravel() for m in matrices])) == block.dimension
+        if matrices:
+            assert np.linalg.matrix_rank(np.stack([m.ravel() for m in matrices])) == block.dimension
         for g in elements:
-            rows = g.tensor_index(block.target.name)
-            columns = g.tensor_index(block.source.name) if block.source in space.tensors else [0]
-            assert all((m[np.ix_(rows, columns)] == m).all() for m in matrices)
+            written = matrix_of(g, block.target.name)
+            read = matrix_of(g, block.source.name) if block.source in space.tensors else np.eye(1)
+            assert all(np.allclose(written @ m, m @ read, rtol=0, atol=1e-9) for m in matrices)
 
 
 @pytest.mark.parametrize(("order", "counts"), [(1, [1, 1]), (2, [1, 2, 2]), (3, [1, 4, 5]), (4, [1, 8, 14, 15])])

@@ -1,7 +1,9 @@
 """Group elements: a group, acting."""
 
+import copy
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import symmetry
-from layergen.testing.strategies import group_elements, weight_spaces
 from symmetry import SpecificationError, WeightSpace
+from symmetry.strategies import group_elements, weight_spaces
 
 
 def arrays(space, seed=0):
@@ -20,7 +22,7 @@ def arrays(space, seed=0):
 
 
 def same(left, right):
-    return all(np.array_equal(left[name], right[name]) for name in left)
+    return all(np.allclose(left[name], right[name], rtol=0, atol=1e-12) for name in left)
 
 
 @given(weight_spaces(), st.data())
@@ -44,9 +46,9 @@ def test_acts_on_features_of_numpy_and_torch_alike(space, seed):
     moved = g.act(features, channels=True)
     tensors = g.act({name: torch.from_numpy(value) for name, value in features.items()}, channels=True)
     for name, value in g.act(x).items():
-        assert np.array_equal(moved[name][0, ..., 0], value)
-        assert np.array_equal(moved[name][1, ..., 0], -value)
-        assert np.array_equal(tensors[name].numpy(), moved[name])
+        np.testing.assert_allclose(moved[name][0, ..., 0], value, atol=1e-14)
+        np.testing.assert_allclose(moved[name][1, ..., 0], -value, atol=1e-14)
+        np.testing.assert_allclose(tensors[name].numpy(), moved[name], atol=1e-14)
 
 
 def test_nested_element_by_hand():
@@ -98,6 +100,9 @@ def test_elements_are_values():
     assert {g: 1}[symmetry.element(space, {"h": (1, 0, 2)})] == 1
     with pytest.raises(ValueError, match="read-only"):
         g.parts["h"][0] = 2
+    with pytest.raises(TypeError):
+        g.parts["h"] = None
+    assert pickle.loads(pickle.dumps(g)) == g == copy.deepcopy(g)
 
 
 @pytest.mark.parametrize("part", [[0, 0, 1], [0, 1], [[0, 1, 2]], [0, 1, 3], [0.5, 1, 2]])

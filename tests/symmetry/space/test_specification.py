@@ -1,13 +1,18 @@
 """The specification language: what it accepts, what it says when it does not."""
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import symmetry
-from layergen.testing.strategies import weight_spaces
-from symmetry import SpecificationError, WeightSpace
+from symmetry import SetIndex, SpecificationError, WeightSpace
+from symmetry.kinds.registry import KINDS
+from symmetry.language.axes import Atom
+from symmetry.space.layout import Position, leaves, make_layout
+from symmetry.strategies import weight_spaces
 
 GOOD = """
 [sets]
@@ -165,3 +170,69 @@ def test_any_axis_string_parses_or_is_refused(text):
         assert 'tensor "w"' in str(error)
     else:
         assert symmetry.parse(str(space)) == space
+
+
+@pytest.mark.parametrize("text", ["[tensors]\n{} = '3'", "[tensors]\n[ {}]\nx = '3'", "a = 1 \n\n[{}.'x'.y]"])
+def test_a_key_of_very_many_parts_is_refused_before_it_is_read(text):
+    """The TOML reader of the standard library would take minutes."""
+    with pytest.raises(SpecificationError, match=f"line {text.count(chr(10), 0, text.index('{')) + 1} has a key of"):
+        symmetry.parse(text.format(" .\t".join(["a-b"] * 100_000)))
+
+
+def test_dots_in_names_and_comments_are_no_keys():
+    name = ".".join("a" * 20_000)
+    text = (
+        f'# {name}\n[tensors]\n"{name}" = ""  # {name}\n\'b.{name}\' = \'{"3 " * 9}\'\n"\\"{name}" = \'{"7" * 18}\'\n'
+    )
+    assert symmetry.parse(text).names == (name, f"b.{name}", f'"{name}')
+
+
+def test_unknown_sections_are_refused_from_python_too():
+    with pytest.raises(SpecificationError) as caught:
+        WeightSpace({"w": "x"}, free={"x": 2}, evn={"h": 3})
+    assert "unknown section [evn]" in str(caught.value)
+    assert "sections: [sets], [free], [positional], [representations], [tensors]" in str(caught.value)
+
+
+@pytest.mark.parametrize("section", ["self", "tensor", "indices"])
+def test_sections_of_any_name_are_refused_alike(section):
+    with pytest.raises(SpecificationError, match=rf"unknown section \[{section}\]"):
+        symmetry.parse(f"[{section}]\nh = 2\n[tensors]\nw = 'h'\n")
+
+
+def test_kinds_from_outside_are_declared_in_their_own_section(monkeypatch):
+    """Declared, printed, parsed, resized, joined, pickled and made canonical without a word in the spaces."""
+
+    class EvenIndex(SetIndex):
+        section = "even"
+
+    monkeypatch.setitem(KINDS, "even", EvenIndex)
+    space = WeightSpace(
+        {"w": "(h u) x", "b": "h"}, even={"h": 4}, sets={"u": {"size": 2, "within": "h"}}, free={"x": 3}
+    )
+    assert type(space.index("h")) is EvenIndex
+    assert "[even]\nh = 4\n" in str(space)
+    assert symmetry.parse(str(space)) == pickle.loads(pickle.dumps(space)) == space
+    assert type(space.resized({"h": 6}).index("h")) is EvenIndex
+    assert space.observed({"w": (16, 3), "b": (8,)}).sizes == {"h": 8, "u": 2, "x": 3}
+    assert type(symmetry.joint_space(space, WeightSpace({"c": "h"}, even={"h": 4})).index("h")) is EvenIndex
+    assert [type(index) for index in symmetry.canonical(space).indices] == [SetIndex, EvenIndex]
+    with pytest.raises(SpecificationError, match=r"sections: \[sets\], .*\[even\], \[tensors\]"):
+        WeightSpace({"w": "h"}, odd={"h": 4})
+
+
+def test_spaces_say_their_sizes_and_copies():
+    space = symmetry.parse(GOOD)
+    assert space.sizes == {"h1": 4, "head": 2, "dk": 3, "x": 2, "pixel": 5}
+    assert space.copies(space.index("dk")) == (2,)
+    assert space.copies(space.index("h1")) == ()
+    maps = symmetry.EquivariantMaps(space, WeightSpace({"b": "h1 z"}, sets={"h1": 4}, free={"z": 7}))
+    assert maps.sizes == space.sizes | {"z": 7}
+
+
+def test_charges_of_occurrences_reach_the_positions():
+    atoms = (Atom("h"), Atom("h", charge=-1), Atom("u", charge=2))
+    declared = {"h": SetIndex("h", 2), "u": SetIndex("u", 3, within="h")}
+    (piece,) = leaves(make_layout("w", atoms, declared))
+    assert [position.charge for position in piece.positions] == [1, -1, 2]
+    assert Position(declared["h"]) == Position(declared["h"], charge=1) != Position(declared["h"], charge=-1)

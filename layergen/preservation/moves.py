@@ -11,16 +11,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from layergen.testing.strategies import copies
-from symmetry import FreeIndex, Index, WeightSpace, element
-from symmetry.language.axes import Atom, Product, print_axes
+from symmetry import Index, WeightSpace, element
+from symmetry.language.axes import print_axes, substitute
+from symmetry.space.group import movers
 from symmetry.space.layout import Position, take_apart
 
 __all__ = ["Move", "larger", "moves", "set_moves"]
@@ -37,13 +36,13 @@ class Move:
     """
 
     text: str
-    sources: Mapping[str, tuple[str, Gather]]
+    origins: Mapping[str, tuple[str, Gather]]
     index: str = ""
 
     def act(self, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Features with their entries moved; tensors that are not touched stay."""
         moved = dict(features)
-        for name, (origin, gather) in self.sources.items():
+        for name, (origin, gather) in self.origins.items():
             if name in features and origin in features:
                 value, index = features[origin], torch.from_numpy(gather)
                 rows = value.reshape(value.shape[0], -1, value.shape[-1])
@@ -53,8 +52,8 @@ class Move:
 
 def moves(space: WeightSpace) -> Iterator[Move]:
     """Every kind of move outside the group: free indices, axes one by one, uncoupled sets, exchanges, un-nesting."""
-    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets, exchanged_tensors)
-    return (move for kind in kinds for move in kind(space) if not in_group(space, move))
+    yield from larger(space)
+    yield from (move for move in exchanged_tensors(space) if not in_group(space, move))
 
 
 def larger(space: WeightSpace) -> Iterator[Move]:
@@ -66,7 +65,7 @@ def larger(space: WeightSpace) -> Iterator[Move]:
 def set_moves(space: WeightSpace) -> Iterator[Move]:
     """Each set permuted wherever it is: moves of the group."""
     for index in space.indices:
-        if index.permuted and index.size > 1:
+        if index.joined and index.size > 1:
             chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
             yield Move(f"permuting {index.name!r}", moved_together(space, chosen), index.name)
 
@@ -109,7 +108,7 @@ def moved_together(space: WeightSpace, chosen: list[tuple[str, int, int, Positio
 def free_indices(space: WeightSpace) -> Iterator[Move]:
     """Each free index permuted wherever it is: the free axis that is treated as a set."""
     for index in space.indices:
-        if isinstance(index, FreeIndex) and index.size > 1:
+        if index.free and index.size > 1:
             chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
             yield Move(f"permuting the free index {index.name!r}", moved_together(space, chosen))
 
@@ -122,8 +121,8 @@ def single_positions(space: WeightSpace) -> Iterator[Move]:
         index = position.index
         if index.size > 1 and (not index.name or counts[index.name] > 1):
             axis = f"axis {index.name!r}" if index.name else f"an axis of {index.size}"
-            part = f" of piece {piece}" if len(space[name].pieces) > 1 else ""
-            text = f"permuting {axis} (position {place}{part}) of {name!r} by itself"
+            which = f" of piece {piece}" if len(space[name].pieces) > 1 else ""
+            text = f"permuting {axis} (position {place}{which}) of {name!r} by itself"
             yield Move(text, moved_together(space, [(name, piece, place, position)]))
 
 
@@ -132,7 +131,7 @@ def uncoupled_sets(space: WeightSpace) -> Iterator[Move]:
     for index in space.indices:
         where = [one for one in positions_of(space) if one[3].index.name == index.name]
         names = dict.fromkeys(name for name, *_ in where)
-        for name in names if index.permuted and len(names) > 1 and index.size > 1 else ():
+        for name in names if index.joined and len(names) > 1 and index.size > 1 else ():
             chosen = [one for one in where if one[0] == name]
             if len(chosen) > 1:
                 yield Move(f"permuting {index.name!r} in {name!r} alone", moved_together(space, chosen))
@@ -144,15 +143,15 @@ def unnested_sets(space: WeightSpace) -> Iterator[Move]:
     Wherever the set stands, its position and its parent's are moved together.
     """
     for index in space.indices:
-        sizes = copies(space, index) if index.parent is not None else ()
+        sizes = space.copies(index) if index.parent is not None else ()
         if sizes and sizes[-1] > 1 and index.size > 1:
-            sources = {}
+            origins = {}
             for tensor in space:
                 gather = exchanged_units(space, tensor.name, index)
                 if not np.array_equal(gather, np.arange(gather.size)):
-                    sources[tensor.name] = tensor.name, gather
+                    origins[tensor.name] = tensor.name, gather
             text = f"exchanging an element of {index.name!r} in one {index.parent!r} for one in another"
-            yield Move(text, sources)
+            yield Move(text, origins)
 
 
 def exchanged_units(space: WeightSpace, name: str, index: Index) -> Gather:
@@ -176,9 +175,9 @@ def exchanged_sets(space: WeightSpace) -> Iterator[Move]:
     """Two indices of one kind and size in each other's place, where that makes the same tensors in another order."""
     for first, second in combinations(space.indices, 2):
         alike = first.size == second.size > 1 and first.parent == second.parent and type(first) is type(second)
-        sources = exchanged(space, {first.name: second.name, second.name: first.name}) if alike else {}
-        if sources:
-            yield Move(f"exchanging {first.name!r} and {second.name!r}", sources)
+        origins = exchanged(space, {first.name: second.name, second.name: first.name}) if alike else {}
+        if origins:
+            yield Move(f"exchanging {first.name!r} and {second.name!r}", origins)
 
 
 def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[str, Gather]]:
@@ -186,32 +185,23 @@ def exchanged(space: WeightSpace, swap: Mapping[str, str]) -> dict[str, tuple[st
 
     The partner has the renamed axes, in the same order or (for a matrix with both) transposed.
     """
-    sources, left = {}, list(space)
+    origins, left = {}, list(space)
     for tensor in space:
-        renamed = tuple(rename(axis, swap) for axis in tensor.axes)
+        renamed = tuple(
+            substitute(axis, lambda atom: replace(atom, name=swap.get(atom.name, atom.name))) for axis in tensor.axes
+        )
         if renamed == tensor.axes:
             continue
         partner = next((one for one in left if one.axes == renamed), None)
         if partner is None and renamed == tensor.axes[::-1] and len(renamed) == 2:
             flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
-            sources[tensor.name] = tensor.name, flat.T.ravel()
+            origins[tensor.name] = tensor.name, flat.T.ravel()
             continue
         if partner is None:
             return {}
         left.remove(partner)
-        sources[tensor.name] = partner.name, np.arange(math.prod(tensor.shape))
-    return sources
-
-
-def rename(axis: Any, swap: Mapping[str, str]) -> Any:
-    """An axis with indices renamed."""
-    match axis:
-        case Atom():
-            return replace(axis, name=swap.get(axis.name, axis.name))
-        case Product():
-            return replace(axis, items=tuple(rename(item, swap) for item in axis.items))
-        case _:
-            return replace(axis, terms=tuple(rename(term, swap) for term in axis.terms))
+        origins[tensor.name] = partner.name, np.arange(math.prod(tensor.shape))
+    return origins
 
 
 def exchanged_tensors(space: WeightSpace) -> Iterator[Move]:
@@ -219,17 +209,18 @@ def exchanged_tensors(space: WeightSpace) -> Iterator[Move]:
     for first, second in combinations(space, 2):
         if print_axes(first.axes) == print_axes(second.axes):
             same = np.arange(math.prod(first.shape))
-            sources = {first.name: (second.name, same), second.name: (first.name, same)}
-            yield Move(f"exchanging {first.name!r} and {second.name!r}", sources)
+            origins = {first.name: (second.name, same), second.name: (first.name, same)}
+            yield Move(f"exchanging {first.name!r} and {second.name!r}", origins)
 
 
 def in_group(space: WeightSpace, move: Move) -> bool:
-    """Whether a move is that of an element that permutes one set, every copy of a nested one alike."""
-    for index in space.indices:
-        if index.permuted and index.size > 1:
-            part = np.broadcast_to(np.argsort(shuffle(index.size)), (*copies(space, index), index.size))
-            g = element(space, {index.name: part})
-            whole = {t.name: move.sources.get(t.name, (t.name, np.arange(math.prod(t.shape)))) for t in space}
+    """Whether a move is that of an element that permutes one index, every copy of a nested one alike."""
+    for name, (action, copies) in movers(space, positional=True).items():
+        size = space.sizes.get(name, 1)
+        part = action.moving(np.argsort(shuffle(size)), copies) if size > 1 else None
+        if part is not None:
+            g = element(space, {name: part})
+            whole = {t.name: move.origins.get(t.name, (t.name, np.arange(math.prod(t.shape)))) for t in space}
             if all(origin == n and np.array_equal(gather, g.tensor_index(n)) for n, (origin, gather) in whole.items()):
                 return True
     return False

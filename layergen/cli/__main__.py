@@ -1,8 +1,0 @@
-"""`python -m layergen.cli`, the same as the command `layergen`."""
-
-from __future__ import annotations
-
-from layergen.cli.application import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,81 @@
+"""Emitted modules in memory: made once for all the layers that share one, released with the last of these."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from dataclasses import dataclass
+from itertools import count
+from types import ModuleType
+from typing import Any
+from weakref import WeakValueDictionary, finalize
+
+from layergen.emission.generate import generate
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.weight_space import SCALAR
+
+__all__ = ["Compiled", "compiled"]
+
+
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class Compiled:
+    """An emitted module that is in memory for as long as this object is.
+
+    Copies are the object itself; a pickle holds the maps, from which the module is made again where it is loaded.
+    """
+
+    maps: EquivariantMaps
+    """The maps that the module was derived from."""
+    limit: int
+    """The most diagrams that they were allowed to have."""
+    code: str
+    """The module's text."""
+    layer: type[Any]
+    """The module's class of layers."""
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return compiled, (self.maps, self.limit)
+
+
+LIVE: WeakValueDictionary[tuple[EquivariantMaps, int], Compiled] = WeakValueDictionary()
+"""The modules in memory, by maps and limit."""
+NUMBERS = count()
+"""A number for each module that was ever made: compiled graphs remember a module by its name, also once it is gone."""
+
+
+def compiled(maps: EquivariantMaps, limit: int) -> Compiled:
+    """The emitted module of some maps, from memory where a layer uses it already.
+
+    Raises `SpecificationError` if the maps have more than `limit` diagrams.
+    """
+    known = LIVE.get((maps, limit))
+    if known is None:
+        known = LIVE[maps, limit] = fresh(maps, limit)
+    return known
+
+
+def fresh(maps: EquivariantMaps, limit: int) -> Compiled:
+    """The emitted module of some maps, made anew.
+
+    `torch.compile` looks a function's module up by its name, so it stands in `sys.modules`; tracebacks and `inspect`
+    take its lines from `linecache`. Both forget it when nobody uses it any more.
+    """
+    name = "InvariantLinear" if maps.target == SCALAR else "EquivariantLinear"
+    code = generate(maps.source, name, target=maps.target, terms=maps.terms, rank=dict(maps.ranks), limit=limit)
+    number = next(NUMBERS)
+    module, filename = ModuleType(f"layergen_emitted_{number}"), f"<layergen {name} {number}>"
+    exec(compile(code, filename, "exec"), vars(module))
+    made = Compiled(maps, limit, code, getattr(module, name))
+    sys.modules[module.__name__] = module
+    linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
+    finalize(made, forget, module.__name__, filename)
+    return made
+
+
+def forget(module: str, filename: str) -> None:
+    """Take a module out of the interpreter's tables."""
+    sys.modules.pop(module, None)
+    linecache.cache.pop(filename, None)

@@ -1,0 +1,9 @@
+"""Does a module compute the same when its weights move as a specification says?
+
+`layergen.trace` asks this to prove what it derives, and users ask it of what they declared, by the name
+`layergen.testing.assert_function_preserved`.
+"""
+
+from layergen.preservation.preserved import assert_function_preserved, broken_by, unnoticed_moves
+
+__all__ = ["assert_function_preserved", "broken_by", "unnoticed_moves"]

@@ -1,0 +1,83 @@
+"""What a module computes on some inputs, as a function of its weights: the thing that a symmetry preserves."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from layergen.preservation.outputs import change, doubled, outputs
+from layergen.stacking import declared_shape
+from symmetry import WeightSpace
+
+__all__ = ["Function", "tied_names"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Function:
+    """A module in evaluation mode and float64, with inputs for it and what it computes there."""
+
+    module: nn.Module
+    space: WeightSpace
+    weights: Mapping[str, Tensor]
+    arguments: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    expected: Sequence[Tensor]
+
+    @classmethod
+    def of(
+        cls, module: nn.Module, space: WeightSpace, inputs: Sequence[Any], options: Mapping[str, Any] | None = None
+    ) -> Function:
+        """The function of a copy of the module. Raises `ValueError` for tensors that do not fit the weight space."""
+        weights = {name: doubled(value.detach()) for name, value in module.state_dict().items()}
+        check_fit(weights, space)
+        module = copy.deepcopy(module).double().eval()
+        arguments: tuple[Any, ...] = tree_map(doubled, tuple(inputs))
+        keywords: dict[str, Any] = tree_map(doubled, dict(options or {}))
+        return cls(module, space, weights, arguments, keywords, outputs(module, weights, arguments, keywords))
+
+    def declared(self, name: str) -> Tensor:
+        """A weight in the shape that the weight space declares."""
+        return declared_shape(self.weights[name], self.space[name])
+
+    def change(self, replaced: Mapping[str, Tensor]) -> float:
+        """How far the output moves when some declared weights are replaced, and those tied to them alike.
+
+        The change is relative to the largest entry, as `outputs.change` measures it.
+        """
+        weights = dict(self.weights)
+        for name, value in replaced.items():
+            weights[name] = value.reshape(weights[name].shape)
+        for name, leader in self.leaders().items():
+            weights[name] = weights[leader]
+        return change(self.expected, outputs(self.module, weights, self.arguments, self.keywords))
+
+    def leaders(self) -> dict[str, str]:
+        """For each undeclared weight that is tied to a declared one the name of the declared one."""
+        ties = tied_names(self.module)
+        declared = {ties.get(name, name): name for name in reversed(self.space.names)}
+        undeclared = {name: tie for name, tie in ties.items() if name in self.weights and name not in self.space.names}
+        return {name: declared[tie] for name, tie in undeclared.items() if tie in declared}
+
+
+def tied_names(module: nn.Module) -> dict[str, str]:
+    """For each parameter and buffer the first name of the same tensor: tied weights have several names."""
+    first: dict[int, str] = {}
+    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    return {name: first.setdefault(id(tensor), name) for name, tensor in named}
+
+
+def check_fit(weights: Mapping[str, Tensor], space: WeightSpace) -> None:
+    """Raise `ValueError` listing the declared tensors that the module lacks or has in another shape."""
+    faults = [f"{name!r} is not in the state_dict" for name in space.names if name not in weights]
+    faults += [
+        f"{name!r} has shape {tuple(weights[name].shape)}, declared {space[name].shape}"
+        for name in space.names
+        if name in weights and declared_shape(weights[name], space[name]).shape != space[name].shape
+    ]
+    if faults:
+        raise ValueError("the specification does not fit the module:\n  " + "\n  ".join(faults))

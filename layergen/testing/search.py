@@ -1,0 +1,154 @@
+"""The search for a counterexample: hypothesis finds a permutation that fails, then simpler ones are tried in turn."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis.errors import Flaky
+from torch import Tensor, nn
+
+from layergen.testing.inputs import BATCH
+from layergen.testing.rounding import difference
+from layergen.testing.sanity import check_deterministic, check_finite, with_noise
+from layergen.testing.subject import Subject
+from layergen.testing.verdict import Fault, Verdict
+from symmetry import GroupElement, WeightSpace, element
+from symmetry.language.axes import print_axes
+from symmetry.space.elements import simple_elements
+from symmetry.space.group import movers
+from symmetry.strategies import group_elements
+
+__all__ = ["search"]
+
+SMALL = 5e-2
+"""A failure in float32 of less than this is tried again in float64."""
+
+SIMPLER = 500
+"""How many single transpositions are tried, in order, to find a simpler failure than the one found."""
+
+
+def search(
+    subject: Subject, output: dict[str, Tensor], examples: int, positional: bool, tolerance: float | None
+) -> None:
+    """Try permutations; raise the `Fault` of the simplest that fails, on the smallest batch."""
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+        print_blob=False,
+    )
+    @given(group_elements(subject.group, positional=positional))
+    def commutes(g: GroupElement) -> None:
+        compare(subject, g, subject.expected(g, output), tolerance)
+
+    try:
+        commutes()
+    except Fault as fault:
+        found = fault
+    except Flaky:
+        text = "the function is not deterministic: a permutation that failed once did not fail again"
+        raise Fault(Verdict(False, text, "not deterministic")) from None
+    else:
+        return
+    check_deterministic(output, subject.output(subject.features))
+    simplest = found.verdict
+    for g in simpler_elements(subject.group, simplest.moved or {}, positional):
+        if simpler := fails(subject, g, output, tolerance):
+            simplest = simpler
+            break
+    if not persists(subject, simplest, tolerance):
+        return
+    raise Fault(smallest_batch(subject, simplest, tolerance))
+
+
+def simpler_elements(space: WeightSpace, moved: Mapping[str, Any], positional: bool) -> Iterator[GroupElement]:
+    """The first of the simplest elements of every group, of sets transpositions; then what a failure is made of."""
+    moving = movers(space, positional=positional)
+    for name in moving:
+        yield from islice(simple_elements(space, positional=positional, only=name), max(1, SIMPLER // len(moving)))
+    for name, (action, copies) in moving.items():
+        if name in moved:
+            yield from (element(space, {name: part}) for part in action.simpler(action.read(moved[name], copies)))
+
+
+def persists(subject: Subject, verdict: Verdict, tolerance: float | None) -> bool:
+    """Whether a small failure in float32 is one in float64 too; it is taken for one where that cannot be tried."""
+    single = all(value.dtype == torch.float32 for value in subject.features.values())
+    if not single or tolerance is not None or verdict.moved is None or not (verdict.error or 1) < SMALL:
+        return True
+    function = copy.deepcopy(subject.function).double() if isinstance(subject.function, nn.Module) else subject.function
+    features = {name: value.double() for name, value in subject.features.items()}
+    double = replace(subject, function=function, features=features, noise={})
+    try:
+        output = double.output(features)
+        if any(value.dtype != torch.float64 for value in output.values()):
+            return True
+        double = with_noise(double, output)
+        return fails(double, element(subject.group, verdict.moved), output, None) is not None
+    except Exception:  # what only runs in float32 is judged by that
+        return True
+
+
+def fails(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> Verdict | None:
+    """The verdict on one permutation if it fails."""
+    try:
+        compare(subject, g, subject.expected(g, output), tolerance)
+    except Fault as fault:
+        return fault.verdict
+    return None
+
+
+def smallest_batch(subject: Subject, verdict: Verdict, tolerance: float | None) -> Verdict:
+    """The same failure with as few networks as show it."""
+    g = element(subject.group, verdict.moved or {})
+    for batch in range(1, BATCH):
+        few = subject.cut(batch)
+        if smaller := fails(few, g, few.output(few.features), tolerance):
+            return replace(smaller, batch=batch)
+    return replace(verdict, batch=BATCH)
+
+
+def compare(subject: Subject, g: GroupElement, expected: dict[str, Tensor], tolerance: float | None) -> None:
+    """Raise `Fault` where the function of the moved features is not the expected output."""
+    found = subject.output(subject.moved(g))
+    check_finite(found, f" after {g.deed}")
+    for name, value in expected.items():
+        if name not in found or found[name].shape != value.shape:
+            message = f"output {name!r} has another shape after {g.deed}"
+            raise Fault(Verdict(False, message, "wrong shape", tensor=name))
+        if value.numel():
+            error, allowed, entry = difference(subject, name, value, found[name], tolerance)
+            if not error <= allowed:
+                values = value[entry].item(), found[name][entry].item()
+                raise Fault(failure(subject, g, name, entry, values, error, allowed))
+
+
+def failure(
+    subject: Subject,
+    g: GroupElement,
+    name: str,
+    entry: tuple[int, ...],
+    values: tuple[float, float],
+    error: float,
+    allowed: float,
+) -> Verdict:
+    """The verdict on a permutation that fails."""
+    if subject.target is None:
+        kind, what, where = "invariant", "changes the output", f" at {entry}"
+    else:
+        axes = ", ".join(("batch", *(print_axes((axis,)) for axis in subject.target[name].axes), "channel"))
+        kind, what, where = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
+    lines = [
+        f"not {kind}: {g.deed} {what}{where}",
+        f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.1g}",
+    ]
+    return Verdict(False, "\n".join(lines), f"not {kind}", g.described, name, entry, error, allowed)

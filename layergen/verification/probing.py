@@ -1,0 +1,52 @@
+"""Inputs from which the maps of a layer are read off, and the smallest sizes that show all of them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from layergen.plan.widths import orders, readings
+from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.weight_space import WeightSpace
+
+__all__ = ["probe", "smallest"]
+
+
+def smallest(maps: EquivariantMaps) -> tuple[WeightSpace, WeightSpace, str]:
+    """Both spaces with every set that the layer reads from its input at its order, and a note on which these are."""
+    order, (_, fixed) = orders(maps), readings(maps)
+    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    cut = {name: max(1, least) for name, least in order.items() if name not in fixed and least < sizes[name]}
+    cut = {name: size for name, size in cut.items() if name in {index.name for index in maps.source.indices}}
+    note = "at " + ", ".join(f"{name}={size}" for name, size in cut.items()) if cut else ""
+    target_cut = {name: size for name, size in cut.items() if name in {index.name for index in maps.target.indices}}
+    return maps.source.resized(cut), maps.target.resized(target_cut), note
+
+
+def probe(space: WeightSpace, name: str, incoming: Tensor, entries: range) -> dict[str, Tensor]:
+    """Some of a basis of one tensor's features as a batch, zero in the other tensors.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    name
+        The tensor; where it is empty, the batch is a single input of zeros.
+    incoming
+        Directions of the input channels, `(directions, channels)`.
+    entries
+        Which entries of the tensor, flattened row-major.
+
+    Returns
+    -------
+    dict of Tensor
+        Features `(len(entries) · directions, *axes, channels)`: entries in order, for each of them all directions.
+    """
+    count, channels = incoming.shape
+    batch = len(entries) * count if name else 1
+    x = {t.name: torch.zeros(batch, *t.shape, channels, dtype=torch.float64) for t in space}
+    if name:
+        rows = x[name].view(len(entries), count, -1, channels)
+        for number, entry in enumerate(entries):
+            rows[number, :, entry] = incoming
+    return x

@@ -1,0 +1,20 @@
+"""The kinds of index that specifications may declare, by section.
+
+>>> list(KINDS)
+['sets', 'free', 'positional', 'representations']
+"""
+
+from __future__ import annotations
+
+from symmetry.kinds.free import FreeIndex
+from symmetry.kinds.index import Index
+from symmetry.kinds.positional import PositionalIndex
+from symmetry.kinds.representation import RepresentationIndex
+from symmetry.kinds.sets import SetIndex
+
+__all__ = ["KINDS"]
+
+KINDS: dict[str, type[Index]] = {
+    kind.section: kind for kind in (SetIndex, FreeIndex, PositionalIndex, RepresentationIndex)
+}
+"""A kind is declared in its section, and in the specification's order of sections it stands where it does here."""

@@ -1,0 +1,143 @@
+"""From declarations to indices and tensors, with every fault shown in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symmetry.kinds.index import Index
+from symmetry.kinds.registry import KINDS
+from symmetry.language.axes import Atom, Expression, atoms, parse_axes, print_axes
+from symmetry.language.errors import SpecificationError
+from symmetry.language.names import check_name
+from symmetry.space.layout import Layout, Piece, expression_size, leaves, make_layout
+
+__all__ = ["Tensor", "check_tensors", "check_used", "declared_indices", "make_tensor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor of a weight space: its name, its axes, and the pieces it is made of."""
+
+    name: str
+    axes: tuple[Expression, ...]
+    shape: tuple[int, ...]
+    layout: Layout = field(repr=False)
+    pieces: tuple[Piece, ...] = field(repr=False)
+    stored: tuple[int, ...] = field(repr=False, compare=False)
+    """The shape in a network, where a pixel grid has rows and columns."""
+
+    def __str__(self) -> str:
+        return f"{self.name}[{print_axes(self.axes)}]"
+
+
+def declared_indices(sections: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Index]:
+    """Every declared index by name; raises for a bad declaration, a name declared twice, a bad parent."""
+    for section in sections:
+        if section not in KINDS:
+            names = ", ".join(f"[{name}]" for name in (*KINDS, "tensors"))
+            raise SpecificationError(f"unknown section [{section}]", remedy=f"sections: {names}")
+    found: dict[str, Index] = {}
+    for kind in KINDS.values():
+        declarations = sections.get(kind.section)
+        if not isinstance(declarations or {}, Mapping):
+            raise SpecificationError(
+                f"{declarations!r} is not a table of sizes", part=f"[{kind.section}]", remedy="write name = size"
+            )
+        for name, declaration in (declarations or {}).items():
+            try:
+                index = kind.declared(check_name(name), declaration)
+            except SpecificationError as error:
+                raise error.located(part=f"[{kind.section}]") from None
+            if name in found:
+                raise SpecificationError(
+                    f"{name!r} is already declared in [{found[name].section}]",
+                    part=f"[{kind.section}]",
+                    remedy="an index is of one kind",
+                )
+            found[name] = index
+    check_parents(found)
+    for index in found.values():
+        if index.group_name in found:
+            raise SpecificationError(
+                f"{index.group_name!r} is the name of a group and of an index", remedy="give the index another name"
+            )
+    return found
+
+
+def check_parents(declared: Mapping[str, Index]) -> None:
+    """Raise `SpecificationError` unless every nested set leads up to a set that is not nested."""
+    for index in declared.values():
+        part, chain = f"[{index.section}]", [index.name]
+        while (parent := declared[chain[-1]].parent) is not None:
+            if parent not in declared or not declared[parent].parental:
+                known = ", ".join(name for name, other in declared.items() if other.parental)
+                raise SpecificationError(
+                    f"{chain[-1]!r} is nested within {parent!r}, which is not a set",
+                    part=part,
+                    remedy=f"sets: {known}",
+                )
+            if parent in chain:
+                raise SpecificationError(
+                    f"nested sets form a cycle: {' within '.join([*chain, parent])}",
+                    part=part,
+                    remedy="a nested set lies, through its parents, within a set that is not nested",
+                )
+            chain.append(parent)
+
+
+def check_tensors(tensors: Any) -> Mapping[str, str]:
+    """Raise `SpecificationError` unless `tensors` is a non-empty mapping with printable names."""
+    remedy = '[tensors] maps state_dict keys to axes, as in "0.weight" = "h1 x"'
+    if not isinstance(tensors, Mapping) or not tensors:
+        raise SpecificationError("there are no tensors", part="[tensors]", remedy=remedy)
+    for name in tensors:
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise SpecificationError(
+                f"{name!r} is not a tensor name", part="[tensors]", remedy="a name is printable text, not empty"
+            )
+    return tensors
+
+
+def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tensor:
+    """The tensor that `name = axes_text` declares; every fault in it is shown in its place."""
+    try:
+        axes = parse_axes(axes_text)
+        for atom in atoms(*axes):
+            if atom.name and atom.name not in indices:
+                raise undeclared(atom, indices)
+        sizes = {atom.name: indices[atom.name].size for atom in atoms(*axes) if atom.name}
+        shape = tuple(expression_size(axis, sizes) for axis in axes)
+        layout = make_layout(name, axes, indices)
+        pieces = tuple(leaves(layout))
+    except SpecificationError as error:
+        text = error.text if error.end is None else axes_text
+        raise SpecificationError(
+            error.fault, part=f'tensor "{name}"', text=text, start=error.start, end=error.end, remedy=error.remedy
+        ) from None
+    whole = (indices.get(axis.name) if isinstance(axis, Atom) else None for axis in axes)
+    stored = tuple(
+        length for index, size in zip(whole, shape, strict=True) for length in (index.stored if index else (size,))
+    )
+    return Tensor(name, axes, shape, layout, pieces, stored)
+
+
+def undeclared(atom: Atom, indices: Mapping[str, Index]) -> SpecificationError:
+    declared = ", ".join(indices) or "none"
+    return SpecificationError(
+        f"{atom.name!r} is not declared",
+        start=atom.start,
+        end=atom.start + len(atom.name),
+        remedy=f"declare it, as in [sets] {atom.name} = 32 (declared: {declared})",
+    )
+
+
+def check_used(indices: Mapping[str, Index], tensors: Iterable[Tensor]) -> None:
+    """Raise `SpecificationError` if an index occurs in no tensor."""
+    used = {atom.name for tensor in tensors for atom in atoms(*tensor.axes)}
+    for name, index in indices.items():
+        if name not in used:
+            raise SpecificationError(
+                f"{name!r} is used by no tensor", part=f"[{index.section}]", remedy="use it or take it out"
+            )

@@ -1,0 +1,38 @@
+"""The group of a weight space: what acts on its indices, one group beside the other."""
+
+from __future__ import annotations
+
+from symmetry.kinds.action import Action
+from symmetry.kinds.index import Index
+from symmetry.space.weight_space import WeightSpace
+
+__all__ = ["acted_on", "acting", "actions", "movers"]
+
+
+def acted_on(space: WeightSpace) -> dict[str, list[Index]]:
+    """The indices that each group acts on, by the name of the group's part."""
+    found: dict[str, list[Index]] = {}
+    for index in space.indices:
+        if index.action is not None:
+            found.setdefault(index.action.name, []).append(index)
+    return found
+
+
+def acting(space: WeightSpace) -> dict[str, tuple[Action, tuple[int, ...]]]:
+    """What acts on a space, by the names of the parts, with the sizes of the parents of what it acts on."""
+    return {
+        name: (action, space.copies(indices[0]))
+        for name, indices in acted_on(space).items()
+        if (action := indices[0].action) is not None
+    }
+
+
+def actions(space: WeightSpace) -> dict[str, Action]:
+    """What acts on a space, by the names of the parts."""
+    return {name: action for name, (action, _) in acting(space).items()}
+
+
+def movers(space: WeightSpace, *, positional: bool) -> dict[str, tuple[Action, tuple[int, ...]]]:
+    """What acts on a space; what only the derivation permutes, told apart by an embedding, if asked for."""
+    still = {name for name, indices in acted_on(space).items() if all(index.embedded for index in indices)}
+    return {name: found for name, found in acting(space).items() if positional or name not in still}

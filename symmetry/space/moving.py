@@ -1,0 +1,87 @@
+"""How the parts of a group element move the entries of arrays: multiplied along their axes, then gathered."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.kinds.action import Part
+from symmetry.space.layout import Piece, take_apart
+from symmetry.space.weight_space import Tensor
+
+__all__ = ["images_on", "multiplied"]
+
+Indices = NDArray[np.intp]
+
+
+def images_on(piece: Piece, parts: Mapping[str, Part]) -> tuple[Indices, ...]:
+    """For each position of a piece, where its coordinate goes, over the grid of all index values."""
+    grid = np.indices(piece.shape)
+    found = []
+    for place, index in enumerate(position.index for position in piece.positions):
+        where = None if index.action is None else index.images(parts[index.action.name])
+        found.append(grid[place] if where is None else where[tuple(grid[p] for p in chain(piece, place))])
+    return tuple(found)
+
+
+def multiplied(tensor: Tensor, array: Any, parts: Mapping[str, Part], *, lead: int) -> Any:
+    """A tensor's entries times what the parts multiply them with, before they are moved.
+
+    `lead` dimensions come before the tensor's axes. Whole numbers become floating-point ones where they have to.
+    """
+    found = [(piece, place) for piece in tensor.pieces for place in range(len(piece.positions))]
+    found = [(piece, place) for piece, place in found if multiplies(piece, place, parts)]
+    if not found:
+        return array
+    array = floating_copy(array)
+    pieces = dict(take_apart(tensor.layout, array, lead))
+    for piece, place in found:
+        multiply(pieces[piece], piece, place, parts, lead)
+    return array
+
+
+def multiplies(piece: Piece, place: int, parts: Mapping[str, Part]) -> bool:
+    """Whether anything multiplies entries along a position."""
+    index, charge = piece.positions[place].index, piece.positions[place].charge
+    if index.action is None:
+        return False
+    part = parts[index.action.name]
+    return index.factors(part, charge) is not None or index.matrices(part, charge) is not None
+
+
+def multiply(array: Any, piece: Piece, place: int, parts: Mapping[str, Part], lead: int) -> None:
+    """Multiply the entries of a piece, in place, by what acts along one position: factors, or matrices."""
+    index, charge = piece.positions[place].index, piece.positions[place].charge
+    part, dims = parts[index.action.name] if index.action else None, [lead + above for above in chain(piece, place)]
+    if (factors := index.factors(part, charge)) is not None:
+        shape = [array.shape[dim] if dim in dims else 1 for dim in range(array.ndim)]
+        array *= like(np.ascontiguousarray(factors.transpose(np.argsort(dims))), array).reshape(shape)
+    if (matrices := index.matrices(part, charge)) is not None:
+        module = importlib.import_module(type(array).__module__.partition(".")[0])  # numpy, or torch
+        axes, fresh = list(range(array.ndim)), array.ndim
+        out = [fresh if axis == dims[-1] else axis for axis in axes]
+        array[...] = module.einsum(array, axes, like(matrices, array), [*dims[:-1], fresh, dims[-1]], out)
+
+
+def like(values: NDArray[np.float64], array: Any) -> Any:
+    """Numbers as an array of numpy or torch, whichever another is."""
+    return values if isinstance(array, np.ndarray) else array.new_tensor(values)
+
+
+def floating_copy(array: Any) -> Any:
+    """A contiguous copy of an array, of numpy or torch, whose entries are real or complex numbers."""
+    if isinstance(array, np.ndarray):
+        return np.array(array, dtype=array.dtype if np.issubdtype(array.dtype, np.inexact) else float, order="C")
+    return (array if array.is_floating_point() or array.is_complex() else array.float()).contiguous().clone()
+
+
+def chain(piece: Piece, place: int) -> list[int]:
+    """The places of a position's parents, outermost first, and its own."""
+    found = [place]
+    while (above := piece.positions[found[0]].parent) is not None:
+        found.insert(0, above)
+    return found
