@@ -12,14 +12,13 @@ from itertools import count
 
 from torch import nn
 
-from layergen.features import Features
-from layergen.nn.entries import Pieces, observed
-from layergen.plan.widths import resized
+from layergen.features import Features, observed
+from layergen.nn.entries import Pieces
 from symmetry.groups.groups import find_group
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.representation import RepresentationIndex
 from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes
-from symmetry.space.weight_space import WeightSpace
+from symmetry.space.weight_space import WeightSpace, resized
 
 __all__ = ["Companions", "with_companions"]
 
@@ -57,10 +56,10 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
     turned, (tensors, sections) = turning_groups(space), space.declarations({})
     regular, lengths = dict[str, str](), dict[str, str]()
     for tensor in space:
-        indices = [position.index for piece in tensor.pieces for position in piece.positions]
-        groups = dict.fromkeys(turned[index.name] for index in indices if index.name in turned)
+        positions = [position for piece in tensor.pieces for position in piece.positions]
+        groups = dict.fromkeys(turned[p.index.name] for p in positions if p.index.name in turned)
         small = all(group.finite and len(group.elements) <= LARGEST for group in map(find_group, groups))
-        signed = any(index.invariant() is Invariant.MAGNITUDE for index in indices)
+        signed = any(p.index.invariant(p.charge) is Invariant.MAGNITUDE for p in positions)
         if groups and (small or not signed):  # lengths have no sign
             (regular if small else lengths)[tensor.name] = beside = f"{tensor.name} {'regular' if small else 'length'}"
             stands = {group: regular_name(group, space) for group in groups if small}
@@ -137,7 +136,7 @@ class Companions(nn.Module):
         if self.space is self.own:
             return x
         seen = observed(self.own, x)
-        wide = self.space if seen is self.own else resized(self.space, tuple((i.name, i.size) for i in seen.indices))
+        wide = self.space if seen is self.own else resized(self.space, tuple(seen.sizes.items()))
         found = dict(x)
         for name, beside in self.regular.items():
             found[beside] = x[name].new_zeros(x[name].shape[0], *wide[beside].shape, x[name].shape[-1])

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import Tensor, nn
 
-from layergen.features import Features
-from layergen.nn.entries import SCALARS, Entries, Pieces, joined, learned, observed, tensor_entries
+from layergen.features import Features, joined, observed
+from layergen.nn.entries import SCALARS, Entries, Pieces, learned, tensor_entries
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import WeightSpace
 

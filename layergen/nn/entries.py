@@ -8,20 +8,19 @@ written once, over `Scalars` and `Vectors`, and know no kind.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from layergen.features import Features
-from layergen.plan.widths import observed_space
+from layergen.features import Features, joined, observed
 from symmetry.kinds.index import Invariant
-from symmetry.space.layout import Layout, Leaf, Piece, Split, Unflatten, take_apart
+from symmetry.space.layout import Leaf, Piece, take_apart
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["SCALARS", "Entries", "Function", "Pieces", "joined", "learned", "observed", "tensor_entries"]
+__all__ = ["SCALARS", "Entries", "Function", "Pieces", "learned", "tensor_entries"]
 
 Function = Callable[[Tensor], Tensor]
 
@@ -159,24 +158,6 @@ class Pieces:
         apart = zip(*(take_apart(space[other].layout, x[other], lead=1) for other in names), strict=True)
         parts = [function(name, one, *(part for _, part in given)) for one, given in zip(entries, apart, strict=True)]
         return joined(space[name].layout, iter(parts))
-
-
-def joined(layout: Layout, parts: Iterator[Tensor]) -> Tensor:
-    """The tensor of which `parts` are the pieces, in order, axes `(batch, *positions, channels)` each."""
-    match layout:
-        case Leaf():
-            return next(parts)
-        case Unflatten():
-            below, dim = joined(layout.below, parts), layout.dim + 1
-            before, after = below.shape[:dim], below.shape[dim + len(layout.sizes) :]
-            return below.reshape(*before, below.shape[dim : dim + len(layout.sizes)].numel(), *after)
-        case Split():
-            return torch.cat([joined(branch, parts) for branch in layout.branches], dim=layout.dim + 1)
-
-
-def observed(space: WeightSpace, x: Features) -> WeightSpace:
-    """The space with the sizes of some features."""
-    return observed_space(space, {name: value.shape[1:-1] for name, value in x.items()})
 
 
 def learned(initial: Tensor, *, used: bool) -> Tensor:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from layergen.features import Features
+from layergen.features import Features, observed
 from layergen.linear import InvariantLinear
-from layergen.nn.entries import Pieces, observed
+from layergen.nn.entries import Pieces
 from symmetry.maps.equivariant_maps import LIMIT, Terms
 from symmetry.space.layout import take_apart
 from symmetry.space.weight_space import WeightSpace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral
 from typing import Any
 
@@ -16,6 +16,7 @@ from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEm
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
+from symmetry.maps.cores import core_sets, has_core
 from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
@@ -67,7 +68,8 @@ class Metanet(nn.Module):
         theirs, and so is the target of an invariant head's means, `symmetry.SCALAR`'s. "local" keeps all of the head's.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
-        stands for the scalar core. An invariant head has the scalar core only.
+        stands for the scalar core. Each layer takes the ranks of the cores that it has; an invariant head has the scalar
+        core only.
     limit
         The most diagrams of a derived layer that are listed; more are refused.
     device
@@ -135,9 +137,9 @@ class Metanet(nn.Module):
         self.positions = PositionalEmbedding(space, hidden)
         self.companions = Companions(space)
         wide, lengths = self.companions.space, self.companions.lengths.items()
-        linear: dict[str, Any] = {"terms": terms, "rank": rank, "limit": limit}
-        last = {**linear, "terms": "all"} if out_channels is None and terms == "local" else linear
-        maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last["terms"])
+        ranks = EquivariantMaps(wide, terms=terms, rank=rank).ranks
+        last = "all" if out_channels is None and terms == "local" else terms
+        maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
         reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
         reached |= set(wide.names if out_features and maximum else ())
         if reached.isdisjoint(wide.names if layers else space.names):
@@ -148,10 +150,11 @@ class Metanet(nn.Module):
             """A residual block that gives the tensors of `kept`, and those that their gates and lengths come from."""
             pairs = [pair for pair in lengths if not kept.isdisjoint(pair)]
             given, hears = wide.only(kept.union(*pairs)), any(gate in kept for _, gate in pairs)
+            options = fitting(EquivariantMaps(wide, given, terms=terms), ranks, limit)
             return Residual(
                 nn.Sequential(
                     ChannelNorm(wide, hidden) if norm else nn.Identity(),
-                    EquivariantLinear(wide, hidden, hidden, target=given, **linear),
+                    EquivariantLinear(wide, hidden, hidden, target=given, **options),
                     Gated(given, hidden, activation, dict(pairs), hears=hears),
                     Dropout(dropout, given),
                 )
@@ -160,11 +163,12 @@ class Metanet(nn.Module):
         self.blocks = nn.Sequential(*map(block, [*[set(wide.names)] * (layers - 1), set(read.names)][:layers]))
         self.read = read.names
         self.norm = ChannelNorm(read, hidden) if norm else nn.Identity()
+        options = fitting(maps, ranks, limit)
         self.head: nn.Module
         if out_channels is not None:
-            self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **last)
+            self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **options)
         elif out_features is not None:
-            self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, maximum=maximum, **last)
+            self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, maximum=maximum, **options)
         self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
         self.to(device=device, dtype=dtype)
 
@@ -222,3 +226,9 @@ def check_arguments(
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):
             raise ValueError(f"{name}={count!r}: give an integer, at least {least}")
+
+
+def fitting(maps: EquivariantMaps, ranks: Iterable[tuple[str, int]], limit: int) -> dict[str, Any]:
+    """The options of a layer of some maps: a rank of a core that only other layers have says nothing about it."""
+    fit = {core: bound for core, bound in ranks if has_core(maps, core_sets(core))}
+    return {"terms": maps.terms, "rank": fit, "limit": limit}

@@ -53,11 +53,12 @@ class Pointwise(nn.Module):
 
 def check_pointwise(space: WeightSpace) -> None:
     """Raise `SpecificationError` if an index of a space forbids functions of single entries."""
-    for tensor, index in ((piece.tensor, position.index) for piece in space.pieces for position in piece.positions):
-        if index.invariant() is not Invariant.ENTRY:
+    for tensor, place in ((piece.tensor, position) for piece in space.pieces for position in piece.positions):
+        index, invariant = place.index, place.index.invariant(place.charge)
+        if invariant is not Invariant.ENTRY:
             raise SpecificationError(
                 f"a pointwise function is not equivariant over the index {index.name!r} = {index.declaration()}: "
-                f"its symmetry leaves alone {index.invariant().value} only",
+                f"its symmetry leaves alone {invariant.value} only",
                 part=f'tensor "{tensor}"',
                 remedy="use layergen.nn.Gated or NormPointwise",
             )

@@ -5,6 +5,7 @@ import torch
 from hypothesis import given
 from torch import nn
 
+from layergen.features import joined
 from layergen.nn import (
     ChannelNorm,
     Companions,
@@ -19,7 +20,7 @@ from layergen.nn import (
     SetMax,
     Standardise,
 )
-from layergen.nn.entries import SCALARS, Pieces, Vectors, joined, tensor_entries
+from layergen.nn.entries import SCALARS, Pieces, Vectors, tensor_entries
 from symmetry import SpecificationError, WeightSpace
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.sets import SetIndex

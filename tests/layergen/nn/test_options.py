@@ -34,6 +34,19 @@ def test_ranks_of_other_cores_say_nothing_about_the_head():
     assert dict(InvariantHead(SPACE, 2, 2, rank={"h": 2}).means.maps.ranks) == {}
 
 
+def test_ranks_of_cores_that_only_blocks_have():
+    """Companions have a core (h) and one of another irreducible part; no map leads from there to `w`."""
+    pytest.importorskip("escnn", exc_type=ImportError)
+    xy = {"group": "C4", "representation": "standard"}
+    space = WeightSpace({"w": "h xy", "b": "k"}, sets={"h": 3, "k": 3}, representations={"xy": xy})
+    network = Metanet(space, out_channels=2, hidden=8, rank={"h": 2, "k": 1})
+    assert dict(network.blocks[0].inner[1].maps.ranks) == {"h": 2, "k": 1}
+    assert dict(network.head.maps.ranks) == {"k": 1}
+    for layers in (0, 2):
+        with pytest.raises(SpecificationError, match=r"there is no core \(x\) to bound the rank of"):
+            Metanet(space, out_features=2, hidden=8, rank={"x": 1}, layers=layers)
+
+
 def test_local_terms_keep_the_means_of_every_tensor():
     """A tensor shares no set with the invariants, and they are few: "local" bounds pairs of tensors."""
     local, whole = (Metanet(SPACE, out_features=2, hidden=8, terms=terms) for terms in ("local", "all"))
