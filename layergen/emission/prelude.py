@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-__all__ = ["FUNCTIONS"]
+from layergen.plan.operations import Diagonal, Embed, FromIrreps, Product, Program, ToIrreps, parts
+
+__all__ = ["FUNCTIONS", "functions_of"]
+
+CALLED = {
+    Diagonal: "_diagonal",
+    Embed: "_add_on_diagonal",
+    Product: "_product",
+    ToIrreps: "_to_irreps",
+    FromIrreps: "_from_irreps",
+}
 
 CHECK_NAMES = '''
 def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None:
@@ -99,3 +109,13 @@ FUNCTIONS = {
     "_to_irreps": TO_IRREPS,
     "_from_irreps": FROM_IRREPS,
 }
+
+
+def functions_of(program: Program) -> list[str]:
+    """The names of the functions that a program's operations call, and of those that every module calls."""
+    called = {
+        CALLED[type(one)]
+        for one in parts((program.statements, program.results))
+        if type(one) in CALLED and not (isinstance(one, Product) and not one.swift)
+    }
+    return [name for name in FUNCTIONS if name in called | {"_check_names", "_check_shapes", "_initialise"}]

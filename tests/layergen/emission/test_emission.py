@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import layergen
-from layergen.emission.names import RESERVED, Namer, identifier
 from layergen.linear import EquivariantLinear
+from layergen.plan.names import RESERVED, Namer, identifier
 from symmetry import SpecificationError, WeightSpace
 from tests.layergen.oracle import features
 

@@ -1,0 +1,95 @@
+"""Values as expressions: one case an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from layergen.emission.text import literal, size_code, tuple_code
+from layergen.plan import operations as ops
+
+__all__ = ["chain", "code", "column_range", "gathered"]
+
+
+def code(value: ops.Value) -> str:
+    """A value as one expression."""
+    return "".join(chain(value))
+
+
+def chain(value: ops.Value) -> tuple[str, ...]:
+    """A value as an expression and the calls on it, one by one: a long line is broken before a call."""
+    match value:
+        case ops.View(inner, method, arguments):
+            calls = [f".{method}({', '.join(argument(one) for one in arguments)})"]
+        case ops.Mean(inner, dims, sizes):
+            # The gradient of a mean is divided at full size, that of a sum is a view.
+            over = str(dims[0]) if len(dims) == 1 else str(dims)
+            divisor = " * ".join(map(size_code, sizes))
+            calls = [f".sum({over}) / {divisor if len(sizes) == 1 else f'({divisor})'}"]
+        case ops.Expand(inner, sizes, dense):
+            calls = [f".expand({', '.join((*map(size_code, sizes), '-1'))})", *([".contiguous()"] if dense else [])]
+        case _:
+            return (plain(value),)
+    if isinstance(inner, ops.Variable | ops.Feature):
+        return code(inner) + calls[0], *calls[1:]
+    return *((f"({code(inner)})",) if isinstance(inner, ops.Mean | ops.Sum) else chain(inner)), *calls
+
+
+def plain(value: ops.Value) -> str:
+    """A value that is no chain of calls."""
+    match value:
+        case ops.Variable(name):
+            return name
+        case ops.Feature(tensor):
+            return f"x[{literal(tensor)}]"
+        case ops.Zeros(tensor, sizes):
+            return f"x[{literal(tensor)}].new_zeros({', '.join(map(size_code, sizes))})"
+        case ops.Diagonal(inner, pairs):
+            return f"_diagonal({code(inner)}, {list(pairs)})"
+        case ops.Embed(inner, added, pairs):
+            return f"_add_on_diagonal({code(inner)}, {code(added)}, {list(pairs)})"
+        case ops.Product(inner, parameter, swift):
+            return f"_product({code(inner)}, self.{parameter})" if swift else f"{code(inner)} @ self.{parameter}"
+        case ops.ToIrreps(inner, basis, dims):
+            return f"_to_irreps({code(inner)}, {basis}, {dims})"
+        case ops.FromIrreps(inner, basis, dims, sizes):
+            return f"_from_irreps({code(inner)}, {basis}, {dims}, {sizes})"
+        case ops.Columns(inner, start, stop):
+            return f"{code(inner)}[..., {column_range(start, stop)}]"
+        case ops.Repeat(ops.Columns(inner, start, stop), marks):
+            return f"{code(inner)}[:, {', '.join([*map(mark, marks), column_range(start, stop)])}]"
+        case ops.Repeat(inner, marks):
+            last = max(place for place, new in enumerate(marks) if new)
+            return f"{code(inner)}[:, {', '.join(map(mark, marks[: last + 1]))}]"
+        case ops.Sum(values):
+            return " + ".join(map(code, values))
+        case ops.Concatenate(values, dim):
+            return f"torch.cat([{', '.join(map(code, values))}], dim={dim})"
+    raise TypeError(f"{value} is no operation")
+
+
+def argument(value: int | tuple[ops.Size, ...]) -> str:
+    """An argument of a view."""
+    return str(value) if isinstance(value, int) else tuple_code([size_code(size) for size in value])
+
+
+def mark(new: bool) -> str:
+    """The index for one dimension: a new one, or all of one that is there."""
+    return "None" if new else ":"
+
+
+def column_range(start: ops.Size | None, stop: ops.Size | None) -> str:
+    """A slice of columns, counted in channels."""
+    first, last = ("" if size is None else size_code(size) for size in (start, stop))
+    simple = not (" " in first or " " in last)
+    return f"{first}:{last}" if simple else f"{first} : {last}".strip()
+
+
+def gathered(value: ops.Value) -> tuple[Sequence[ops.Value], str]:
+    """The items of a concatenation and the calls on it as text; another value is its one item, without text."""
+    match value:
+        case ops.Concatenate(values, dim):
+            return values, f"], dim={dim})"
+        case ops.View(inner) if gathered(inner)[1]:
+            items, tail = gathered(inner)
+            return items, tail + chain(ops.View(ops.Variable(""), value.method, value.arguments))[0]
+    return (value,), ""

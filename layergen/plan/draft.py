@@ -1,0 +1,96 @@
+"""What the makers of a program share: the plan, the names and sizes given so far, the statements so far."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from layergen.plan import operations as ops
+from layergen.plan.names import Namer
+from layergen.plan.steps import Plan
+from symmetry.language.axes import Atom, Expression, Product, Sum
+from symmetry.maps.diagrams import Side
+from symmetry.maps.isotypic import Change
+
+__all__ = ["Draft", "bounds", "columns", "permuted", "times"]
+
+
+@dataclass(slots=True)
+class Draft:
+    """A program in the making: names are given once, statements only ever added."""
+
+    plan: Plan
+    namer: Namer
+    batch: Atom
+    incoming: Atom
+    outgoing: Atom
+    sizes: dict[str, Atom] = field(default_factory=dict)
+    statements: list[ops.Statement] = field(default_factory=list)
+    bases: list[ops.Basis] = field(default_factory=list)
+
+    @classmethod
+    def blank(cls, plan: Plan, reserved: Collection[str]) -> Draft:
+        """A draft in which every set has a variable and every free index its number."""
+        namer = Namer()
+        namer.taken |= set(reserved)
+        draft = cls(plan, namer, Atom("batch"), Atom("n"), Atom("c"))
+        for index in (*plan.maps.source.indices, *plan.maps.target.indices):
+            if index.name not in draft.sizes:
+                variable = Atom(namer.fresh(index.name)) if index.permuted else Atom("", index.size)
+                draft.sizes[index.name] = variable
+        return draft
+
+    def size(self, expression: Expression) -> ops.Size:
+        """The length of an axis in the program's variables."""
+        match expression:
+            case Atom():
+                return self.sizes[expression.name] if expression.name else expression
+            case Product():
+                return Product(tuple(self.size(item) for item in expression.items))  # type: ignore[misc]
+            case Sum():
+                return Sum(tuple(self.size(term) for term in expression.terms))  # type: ignore[misc]
+
+    def block_sizes(self, side: Side, numbers: Sequence[int]) -> tuple[ops.Size, ...]:
+        """The sizes of some blocks of a side."""
+        indices = [side.piece.positions[side.blocks[number][0]].index for number in numbers]
+        return tuple(self.sizes.get(index.name, Atom("", index.size)) for index in indices)
+
+    def let(self, wish: str, value: ops.Value, note: ops.Note | None = None) -> ops.Variable:
+        """A new name for a value."""
+        name = self.namer.fresh(wish)
+        self.statements.append(ops.Let(name, value, note))
+        return ops.Variable(name)
+
+    def basis(self, change: Change, *, reading: bool) -> str:
+        """The name of the constant that holds the basis of a change."""
+        reading = reading and any(len(irrep.commuting) > 1 for irrep in change.decomposition.irreps)
+        for basis in self.bases:
+            if (basis.decomposition, basis.reading) == (change.decomposition, reading):
+                return basis.name
+        name = self.namer.fresh(f"_BASIS_{'OF_SOURCE_' if reading else ''}{change.name.upper()}")
+        self.bases.append(ops.Basis(name, change.decomposition, reading))
+        return name
+
+
+def times(count: int, size: Atom) -> ops.Size:
+    """`count` times a size."""
+    return size if count == 1 else Product((Atom("", count), size))
+
+
+def bounds(start: int, stop: int, total: int, channels: Atom) -> tuple[ops.Size | None, ops.Size | None]:
+    """Where some of `total` columns begin and end; None where that is the first or the last."""
+    return times(start, channels) if start else None, times(stop, channels) if stop < total else None
+
+
+def columns(value: ops.Value, sides: Sequence[Side], start: int, stop: int, channels: Atom) -> ops.Value:
+    """The columns of a value that belong to the sides from `start` up to `stop`."""
+    widths = [side.piece.free_size for side in sides]
+    ends = bounds(sum(widths[:start]), sum(widths[:stop]), sum(widths), channels)
+    return value if ends == (None, None) else ops.Columns(value, *ends)
+
+
+def permuted(value: ops.Value, order: Sequence[int]) -> ops.Value:
+    """A value with its core's dimensions in another order."""
+    if list(order) == list(range(len(order))):
+        return value
+    return ops.View(value, "permute", (0, *(place + 1 for place in order), len(order) + 1))
