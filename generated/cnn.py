@@ -191,8 +191,8 @@ class CNNLayer(nn.Module):
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, c3, 23·in): c3 <- conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3],
-        # bn3.running_mean[c3], bn3.running_var[c3], fc.weight[y c3]
+        # c3 <- conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # bn3.running_var[c3], fc.weight[y c3]: (batch, c3, 23·in)
         pools_c3 = torch.cat([
             conv3_weight.sum(2) / c2,
             bn3_weight,
@@ -201,8 +201,8 @@ class CNNLayer(nn.Module):
             bn3_running_var,
             fc_weight,
         ], dim=-1)
-        # (batch, c2, 22·in): c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2],
-        # bn2.bias[c2], bn2.running_mean[c2], bn2.running_var[c2]
+        # c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2]: (batch, c2, 22·in)
         pools_c2 = torch.cat([
             conv2_weight.sum(2) / c1,
             conv3_weight.sum(1) / c3,
@@ -211,8 +211,8 @@ class CNNLayer(nn.Module):
             bn2_running_mean,
             bn2_running_var,
         ], dim=-1)
-        # (batch, c1, 40·in): c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
-        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1]
+        # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1]: (batch, c1, 40·in)
         pools_c1 = torch.cat([
             conv2_weight.sum(1) / c2,
             conv1_weight,
@@ -221,10 +221,10 @@ class CNNLayer(nn.Module):
             bn1_running_mean,
             bn1_running_var,
         ], dim=-1)
-        # (batch, 77·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
-        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2],
-        # bn2.bias[c2], bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3],
-        # bn3.running_mean[c3], bn3.running_var[c3], fc.weight[y c3], fc.bias[y]
+        # 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y]: (batch, 77·in)
         pools = torch.cat([
             pools_c1.sum(1) / c1,
             pools_c2[..., 9 * n :].sum(1) / c2,
@@ -235,18 +235,18 @@ class CNNLayer(nn.Module):
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 17 pools, 17 spreads, 5929 diagrams
-        # (batch, 77·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
         # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
-        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1
+        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1: (batch, 77·out)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
         to_fc_bias_all = mixed[..., 67 * c :]
 
         # core (c1): 6 pools, 6 spreads, 1600 diagrams
-        # (batch, c1, 40·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
-        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1] <- c1
+        # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1] <- c1: (batch, c1, 40·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
         mixed_c1.add_(mixed[:, None, : 40 * c])
         (
@@ -258,8 +258,8 @@ class CNNLayer(nn.Module):
         ) = mixed_c1[..., 9 * c :].split([27 * c, c, c, c, c], dim=-1)
 
         # core (c2): 6 pools, 6 spreads, 484 diagrams
-        # (batch, c2, 22·out): conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
-        # bn2.running_mean[c2], bn2.running_var[c2] <- c2
+        # conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2] <- c2: (batch, c2, 22·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
         mixed_c2[..., 9 * c :].add_(mixed[:, None, 40 * c : 53 * c])
         (
@@ -270,8 +270,8 @@ class CNNLayer(nn.Module):
         ) = mixed_c2[..., 18 * c :].split(c, dim=-1)
 
         # core (c3): 6 pools, 6 spreads, 529 diagrams
-        # (batch, c3, 23·out): conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
-        # bn3.running_var[c3], fc.weight[y c3] <- c3
+        # conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3], bn3.running_var[c3],
+        # fc.weight[y c3] <- c3: (batch, c3, 23·out)
         mixed_c3 = _product(pools_c3, self.mix_c3)
         mixed_c3[..., 9 * c :].add_(mixed[:, None, 53 * c : 67 * c])
         (
@@ -283,13 +283,13 @@ class CNNLayer(nn.Module):
         ) = mixed_c3[..., 9 * c :].split([c, c, c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        # (batch, c2, c1, 9·out): conv2.weight[c2 c1 3 3] <- c2 c1
+        # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
         mixed_c2_c1.add_(mixed_c2[:, :, None, : 9 * c])
         mixed_c2_c1.add_(mixed_c1[:, None, :, : 9 * c])
 
         # core (c3 c2): 1 pool, 1 spread, 81 diagrams
-        # (batch, c3, c2, 9·out): conv3.weight[c3 c2 3 3] <- c3 c2
+        # conv3.weight[c3 c2 3 3] <- c3 c2: (batch, c3, c2, 9·out)
         mixed_c3_c2 = _product(conv3_weight, self.mix_c3_c2)
         mixed_c3_c2.add_(mixed_c3[:, :, None, : 9 * c])
         mixed_c3_c2.add_(mixed_c2[:, None, :, 9 * c : 18 * c])

@@ -287,12 +287,13 @@ class ResNetBlockLayer(nn.Module):
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, m1, s1, 18·in): m1 s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3]
+        # m1 s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3]: (batch, m1, s1, 18·in)
         pools_m1_s1 = torch.cat([layer1_0_conv1_weight, layer1_0_conv2_weight.permute(0, 2, 1, 3)], dim=-1)
-        # (batch, s2, 28·in): s2 <- layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
+        # s2 <- layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
         # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
-        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2]
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2]:
+        # (batch, s2, 28·in)
         pools_s2 = torch.cat([
             layer2_0_conv2_weight.sum(2) / m2,
             layer2_0_downsample_0_weight.sum(2) / s1,
@@ -306,11 +307,11 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_downsample_1_running_var,
             fc_weight,
         ], dim=-1)
-        # (batch, s1, 63·in): s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
-        # layer1.0.bn2.running_var[s1]
+        # layer1.0.bn2.running_var[s1]: (batch, s1, 63·in)
         pools_s1 = torch.cat([
             pools_m1_s1.sum(1) / m1,
             layer2_0_conv1_weight.sum(1) / m2,
@@ -325,9 +326,9 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn2_running_mean,
             layer1_0_bn2_running_var,
         ], dim=-1)
-        # (batch, m2, 22·in): m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
-        # layer2.0.bn1.running_var[m2]
+        # m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2]:
+        # (batch, m2, 22·in)
         pools_m2 = torch.cat([
             layer2_0_conv1_weight.sum(2) / s1,
             layer2_0_conv2_weight.sum(1) / s2,
@@ -336,9 +337,9 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_bn1_running_mean,
             layer2_0_bn1_running_var,
         ], dim=-1)
-        # (batch, m1, 22·in): m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
-        # layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1],
-        # layer1.0.bn1.running_var[m1]
+        # m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
+        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1]:
+        # (batch, m1, 22·in)
         pools_m1 = torch.cat([
             pools_m1_s1.sum(2) / s1,
             layer1_0_bn1_weight,
@@ -346,17 +347,17 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn1_running_mean,
             layer1_0_bn1_running_var,
         ], dim=-1)
-        # (batch, 108·in): 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1],
-        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1],
-        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
-        # layer2.0.bn1.running_var[m2], layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
+        # 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
+        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
+        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
         # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
         # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
         # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
         # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
         # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
-        # fc.bias[y]
+        # fc.bias[y]: (batch, 108·in)
         pools = torch.cat([
             pools_m1[..., : 9 * n].sum(1) / m1,
             pools_m1[..., 18 * n :].sum(1) / m1,
@@ -370,7 +371,7 @@ class ResNetBlockLayer(nn.Module):
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 32 pools, 32 spreads, 11664 diagrams
-        # (batch, 108·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
         # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
         # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
@@ -380,16 +381,16 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
         # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
-        # fc.bias[y] <- 1
+        # fc.bias[y] <- 1: (batch, 108·out)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
         to_fc_bias_all = mixed[..., 98 * c :]
 
         # core (m1): 6 pools, 6 spreads, 484 diagrams
-        # (batch, m1, 22·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
-        # layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1],
-        # layer1.0.bn1.running_var[m1] <- m1
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
+        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1] <- m1:
+        # (batch, m1, 22·out)
         mixed_m1 = _product(pools_m1, self.mix_m1)
         mixed_m1[..., : 9 * c].add_(mixed[:, None, : 9 * c])
         mixed_m1[..., 18 * c :].add_(mixed[:, None, 9 * c : 13 * c])
@@ -401,9 +402,9 @@ class ResNetBlockLayer(nn.Module):
         ) = mixed_m1[..., 18 * c :].split(c, dim=-1)
 
         # core (m2): 6 pools, 6 spreads, 484 diagrams
-        # (batch, m2, 22·out): layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
-        # layer2.0.bn1.running_var[m2] <- m2
+        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2] <- m2:
+        # (batch, m2, 22·out)
         mixed_m2 = _product(pools_m2, self.mix_m2)
         mixed_m2[..., 18 * c :].add_(mixed[:, None, 13 * c : 17 * c])
         (
@@ -414,11 +415,11 @@ class ResNetBlockLayer(nn.Module):
         ) = mixed_m2[..., 18 * c :].split(c, dim=-1)
 
         # core (s1): 13 pools, 13 spreads, 3969 diagrams
-        # (batch, s1, 63·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
-        # layer1.0.bn2.running_var[s1] <- s1
+        # layer1.0.bn2.running_var[s1] <- s1: (batch, s1, 63·out)
         mixed_s1 = _product(pools_s1, self.mix_s1)
         mixed_s1[..., 9 * c :].add_(mixed[:, None, 17 * c : 71 * c])
         (
@@ -434,10 +435,11 @@ class ResNetBlockLayer(nn.Module):
         ) = mixed_s1[..., 28 * c :].split([27 * c, c, c, c, c, c, c, c, c], dim=-1)
 
         # core (s2): 11 pools, 11 spreads, 784 diagrams
-        # (batch, s2, 28·out): layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
-        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
-        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
-        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <- s2
+        # layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], layer2.0.bn2.weight[s2],
+        # layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2], layer2.0.bn2.running_var[s2],
+        # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <-
+        # s2: (batch, s2, 28·out)
         mixed_s2 = _product(pools_s2, self.mix_s2)
         mixed_s2[..., : 9 * c].add_(mixed[:, None, 71 * c : 80 * c])
         mixed_s2[..., 10 * c :].add_(mixed[:, None, 80 * c : 98 * c])
@@ -454,26 +456,26 @@ class ResNetBlockLayer(nn.Module):
         ) = mixed_s2[..., 10 * c :].split([c, c, c, c, c, c, c, c, 10 * c], dim=-1)
 
         # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
-        # (batch, m1, s1, 18·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1: (batch, m1, s1, 18·out)
         mixed_m1_s1 = _product(pools_m1_s1, self.mix_m1_s1)
         mixed_m1_s1.add_(mixed_s1[:, None, :, : 18 * c])
         mixed_m1_s1.add_(mixed_m1[:, :, None, : 18 * c])
         to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed_m1_s1.split(9 * c, dim=-1)
 
         # core (m2 s1): 1 pool, 1 spread, 81 diagrams
-        # (batch, m2, s1, 9·out): layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1
+        # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1: (batch, m2, s1, 9·out)
         mixed_m2_s1 = _product(layer2_0_conv1_weight, self.mix_m2_s1)
         mixed_m2_s1.add_(mixed_s1[:, None, :, 18 * c : 27 * c])
         mixed_m2_s1.add_(mixed_m2[:, :, None, : 9 * c])
 
         # core (s2 m2): 1 pool, 1 spread, 81 diagrams
-        # (batch, s2, m2, 9·out): layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2
+        # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2: (batch, s2, m2, 9·out)
         mixed_s2_m2 = _product(layer2_0_conv2_weight, self.mix_s2_m2)
         mixed_s2_m2.add_(mixed_s2[:, :, None, : 9 * c])
         mixed_s2_m2.add_(mixed_m2[:, None, :, 9 * c : 18 * c])
 
         # core (s2 s1): 1 pool, 1 spread, 1 diagram
-        # (batch, s2, s1, out): layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1
+        # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1: (batch, s2, s1, out)
         mixed_s2_s1 = _product(layer2_0_downsample_0_weight, self.mix_s2_s1)
         mixed_s2_s1.add_(mixed_s2[:, :, None, 9 * c : 10 * c])
         mixed_s2_s1.add_(mixed_s1[:, None, :, 27 * c : 28 * c])

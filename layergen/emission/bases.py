@@ -40,7 +40,7 @@ def print_basis(basis: Basis) -> Iterator[str]:
         yield ")"
     else:
         yield ")"
-        yield from bracketed(f"{basis.name} /= torch.tensor([", lengths, "], dtype=torch.float64).sqrt()")
+        yield from bracketed(f"{basis.name} /= torch.tensor([", lengths, "], dtype=torch.float64).sqrt()", "")
     yield ""
 
 

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import singledispatch
 
-from layergen.emission.text import (
-    INDENT,
-    WIDTH,
-    bracketed,
-    comment_lines,
-    listed,
-    literal,
-    size_code,
-    statement,
-    tuple_code,
-)
-from layergen.emission.values import chain, code, column_range, gathered
+from layergen.emission.text import INDENT, WIDTH, bracketed, comment, literal, size_code, tuple_code
+from layergen.emission.values import code, column_range, laid_out
 from layergen.plan import operations as ops
 from symmetry.language.axes import Atom
 from symmetry.space.weight_space import SCALAR
@@ -24,53 +14,44 @@ from symmetry.space.weight_space import SCALAR
 __all__ = ["print_forward"]
 
 
-def print_forward(program: ops.Program) -> list[str]:
+def print_forward(program: ops.Program) -> Iterator[str]:
     """`forward`: checks, sizes, statements, result."""
-    invariant = program.plan.maps.target == SCALAR
-    body = (program.statements, program.results, program.shapes, program.sizes)
+    invariant, first = program.plan.maps.target == SCALAR, literal(program.plan.maps.source.names[0])
+    body = (program.sizes, program.shapes, program.statements, program.results)
     read = {part.name for part in ops.parts(body) if isinstance(part, Atom)}
-    first = literal(program.plan.maps.source.names[0])
     values = (f"x[{first}].shape[0]", "self.in_channels", "self.out_channels")
     counts = [(atom.name, value) for atom, value in zip(program.counts, values, strict=True) if atom.name in read]
-    return [
-        f"    def forward(self, x: dict[str, Tensor]) -> {'Tensor' if invariant else 'dict[str, Tensor]'}:",
-        f"{INDENT}_check_names(x, self.AXES)",
-        f"{INDENT}{', '.join(name for name, _ in counts)} = {', '.join(value for _, value in counts)}",
-        *(line for size in program.sizes for line in lines_of(size)),
-        *check_shapes(program),
-        *(line for one in program.statements for line in lines_of(one)),
-        *([f"{INDENT}return {code(program.results[0][1])}"] if invariant else result(program)),
-    ]
+    yield f"    def forward(self, x: dict[str, Tensor]) -> {'Tensor' if invariant else 'dict[str, Tensor]'}:"
+    yield f"{INDENT}_check_names(x, self.AXES)"
+    yield f"{INDENT}{', '.join(name for name, _ in counts)} = {', '.join(value for _, value in counts)}"
+    for size in program.sizes:
+        yield from lines_of(size)
+    yield from check_shapes(program)
+    for one in program.statements:
+        yield from lines_of(one)
+    if invariant:
+        yield from laid_out("return ", program.results[0][1])
+    else:
+        yield f"{INDENT}return {{"
+        for name, value in program.results:
+            yield from laid_out(f"{literal(name)}: ", value, ",", INDENT + "    ")
+        yield f"{INDENT}}}"
 
 
 def check_shapes(program: ops.Program) -> Iterator[str]:
     """The check of the features' shapes against the sizes read."""
     inner = INDENT + "    "
     shapes = [f"{literal(name)}: {tuple_code(list(map(size_code, shape)))}" for name, shape in program.shapes]
-    sizes = [one for one in program.sizes if isinstance(one, ops.ReadSize)]
+    read = [one for one in program.sizes if isinstance(one, ops.ReadSize)]
     yield from (f"{INDENT}_check_shapes(", f"{inner}x,")
     yield from bracketed("{", shapes, "},", inner)
-    yield from bracketed("{", [f"{literal(one.reading.name)}: {one.variable.name}" for one in sizes], "},", inner)
+    yield from bracketed("{", [f"{literal(one.reading.name)}: {one.variable.name}" for one in read], "},", inner)
     yield f"{INDENT})"
 
 
-def result(program: ops.Program) -> Iterator[str]:
-    """The target tensors, a long concatenation over several lines."""
-    yield f"{INDENT}return {{"
-    for name, value in program.results:
-        items, tail = gathered(value)
-        if not tail or len(code(value)) + len(INDENT) + 30 <= WIDTH:
-            yield f"{INDENT}    {literal(name)}: {code(value)},"
-        else:
-            yield f"{INDENT}    {literal(name)}: torch.cat(["
-            yield from (f"{INDENT}        {code(item)}," for item in items)
-            yield f"{INDENT}    {tail},"
-    yield f"{INDENT}}}"
-
-
 @singledispatch
-def lines_of(one: object) -> list[str]:
-    """The lines of an operation."""
+def lines_of(one: ops.Statement) -> list[str]:
+    """The lines of a statement."""
     raise TypeError(f"{one} is no statement")
 
 
@@ -95,56 +76,37 @@ def _(size: ops.ReadSize) -> list[str]:
 def _(heading: ops.Heading) -> list[str]:
     lines = [""]
     for line in heading.lines:
-        lines += [f"{INDENT}# {line}"] if isinstance(line, str) else leading(line)
+        lines += [f"{INDENT}# {line}"] if isinstance(line, str) else comment(words(line), INDENT)
     return lines
-
-
-def leading(note: ops.Note) -> list[str]:
-    """A note above what it is about."""
-    written, read = ([f"{one}," for one in ones[:-1]] + [ones[-1]] for ones in (note.written, note.read))
-    words = [f"{note.shape}:", *written, "<-", *read]
-    return comment_lines(
-        [word for one in words for word in ([one] if "[" in one or "(" in one else one.split())], INDENT
-    )
 
 
 @lines_of.register
 def _(let: ops.Let) -> list[str]:
-    note, (items, tail) = let.note, gathered(let.value)
-    above = leading(note) if note and note.leading else []
-    if tail:
-        return [*above, *bracketed(f"{let.name} = torch.cat([", list(map(code, items)), tail, INDENT)]
-    comment = ""
-    if note and not note.leading:
-        comment = f"{', '.join(note.written)} <- {', '.join(note.read)}" + (f": {note.shape}" if note.shape else "")
-    return [*above, *assignment(let.name, let.value, comment)]
+    lines = laid_out(f"{let.name} = ", let.value)
+    if let.note is None:
+        return lines
+    beside = f"{lines[0]}  # {' '.join(words(let.note))}"
+    return [beside] if len(lines) == 1 and len(beside) <= WIDTH else [*comment(words(let.note), INDENT), *lines]
 
 
-def assignment(name: str, value: ops.Value, comment: str = "") -> list[str]:
-    """`name = value  # comment`."""
-    return statement(name, [chain(one) for one in (value.values if isinstance(value, ops.Sum) else (value,))], comment)
+def words(note: ops.Note) -> list[str]:
+    """A note in words that stay whole: `written, written <- read, read: shape`."""
+    written, read = ([f"{one}," for one in ones[:-1]] + [ones[-1]] for ones in (note.written, note.read))
+    return [*written, "<-", *read] if not note.shape else [*written, "<-", *read[:-1], f"{read[-1]}:", note.shape]
 
 
 @lines_of.register
 def _(split: ops.Split) -> list[str]:
     lengths = list(map(size_code, split.lengths))
-    value = code(split.value)
-    if split.dim != -1:
-        return statement(", ".join(split.names), [[f"{value}.split([{', '.join(lengths)}], dim={split.dim})"]], "")
     sizes = lengths[0] if len(set(lengths)) == 1 else f"[{', '.join(lengths)}]"
-    line, ending = f"{INDENT}{', '.join(split.names)}", f" = {value}.split({sizes}, dim=-1)"
-    if len(line + ending) <= WIDTH:
-        return [line + ending]
-    names = [f"{INDENT}(", *listed(split.names, INDENT + "    ")]
-    if len(INDENT + ")" + ending) <= WIDTH:
-        return [*names, f"{INDENT}){ending}"]
-    return [
-        *names,
-        f"{INDENT}) = {value}.split(",
-        *bracketed("[", lengths, "],", INDENT + "    "),
-        f"{INDENT}    dim=-1,",
-        f"{INDENT})",
-    ]
+    call = f" = {code(split.value)}.split({sizes}, dim={split.dim})"
+    line = f"{INDENT}{', '.join(split.names)}{call}"
+    if len(line) <= WIDTH:
+        return [line]
+    if len(f"{INDENT}){call}") <= WIDTH:
+        return bracketed("(", split.names, f"){call}", INDENT)
+    *names, _ = bracketed("(", split.names, f"){call}", INDENT)
+    return [*names, *bracketed(f") = {code(split.value)}.split([", lengths, f"], dim={split.dim})", INDENT)]
 
 
 @lines_of.register

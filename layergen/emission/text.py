@@ -1,4 +1,4 @@
-"""Small pieces of Python text: sizes, tuples, comments, statements that fit the page."""
+"""Small pieces of Python text: sizes, literals, comments and lists that fit the page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import groupby
 
 from symmetry.language.axes import Atom, Expression, Product, Sum
 
-__all__ = ["INDENT", "WIDTH", "bracketed", "comment_lines", "listed", "literal", "size_code", "statement", "tuple_code"]
+__all__ = ["INDENT", "WIDTH", "bracketed", "comment", "filled", "literal", "size_code", "tuple_code"]
 
 INDENT = " " * 8
 WIDTH = 110
@@ -45,55 +45,29 @@ def tuple_code(items: Sequence[str]) -> str:
     return f"({items[0]},)" if len(items) == 1 else f"({', '.join(items)})"
 
 
-def comment_lines(words: Sequence[str], indent: str = "") -> list[str]:
+def comment(words: Sequence[str], indent: str) -> list[str]:
     """A comment over as many lines as it takes, never broken within a word, whatever blanks are in it."""
     whole = " ".join(word.replace(" ", "\0") for word in words)
     lines = textwrap.wrap(whole, WIDTH - 2 - len(indent), break_long_words=False, break_on_hyphens=False)
     return [f"{indent}# {line}".replace("\0", " ") for line in lines]
 
 
-def bracketed(head: str, items: Sequence[str], tail: str, indent: str = "") -> list[str]:
-    """`head item, item tail` on one line where it fits, else the items on lines of their own."""
+def bracketed(head: str, items: Sequence[str], tail: str, indent: str) -> list[str]:
+    """`head item, item tail` on one line where it fits, else the items on lines of their own, many on each if many."""
     line = f"{indent}{head}{', '.join(items)}{tail}"
     if len(line) <= WIDTH:
         return [line]
-    return [f"{indent}{head}", *listed(items, indent + "    "), f"{indent}{tail}"]
+    inner, items = indent + "    ", [f"{item}," for item in items]
+    lines = [inner + item for item in items] if len(items) <= MANY else filled(items, inner, " ")
+    return [f"{indent}{head}", *lines, f"{indent}{tail}"]
 
 
-def listed(items: Sequence[str], indent: str) -> list[str]:
-    """Items one a line, each with its comma; where they are many, as many a line as fit."""
-    if len(items) <= MANY:
-        return [f"{indent}{item}," for item in items]
-    lines = [indent]
-    for item in items:
-        if len(lines[-1]) + len(item) + 2 > WIDTH and lines[-1].strip():
-            lines.append(indent)
-        lines[-1] += ("" if lines[-1] == indent else " ") + item + ","
+def filled(words: Sequence[str], indent: str, between: str = "") -> list[str]:
+    """As many words on each line as fit."""
+    lines = [indent + words[0]]
+    for word in words[1:]:
+        if len(lines[-1] + between + word) <= WIDTH:
+            lines[-1] += between + word
+        else:
+            lines.append(indent + word)
     return lines
-
-
-def statement(name: str, summands: Sequence[Sequence[str]], comment: str) -> list[str]:
-    """`name = a + b  # comment`, each summand a chain of calls.
-
-    The comment goes above where the line is too long, summands on lines of their own; one alone is broken before calls.
-    """
-    codes = ["".join(chain) for chain in summands]
-    code = f"{INDENT}{name} = {' + '.join(codes)}"
-    if not comment:
-        note = []
-    elif len(f"{code}  # {comment}") <= WIDTH:
-        return [f"{code}  # {comment}"]
-    else:
-        note = [f"{INDENT}# {line}" for line in textwrap.wrap(comment, WIDTH - len(INDENT) - 2)]
-    if len(code) <= WIDTH:
-        return [*note, code]
-    inner = INDENT + "    "
-    if len(summands) == 1:
-        lines = [inner]
-        for call in summands[0]:
-            if len(lines[-1]) + len(call) > WIDTH and lines[-1].strip():
-                lines.append(inner)
-            lines[-1] += call
-    else:
-        lines = [f"{inner}{codes[0]}", *(f"{inner}+ {other}" for other in codes[1:])]
-    return [*note, f"{INDENT}{name} = (", *lines, f"{INDENT})"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from layergen.emission.text import literal, size_code, tuple_code
+from layergen.emission.text import INDENT, WIDTH, bracketed, filled, literal, size_code, tuple_code
 from layergen.plan import operations as ops
 
-__all__ = ["chain", "code", "column_range", "gathered"]
+__all__ = ["code", "column_range", "laid_out"]
 
 
 def code(value: ops.Value) -> str:
@@ -15,23 +13,40 @@ def code(value: ops.Value) -> str:
     return "".join(chain(value))
 
 
-def chain(value: ops.Value) -> tuple[str, ...]:
-    """A value as an expression and the calls on it, one by one: a long line is broken before a call."""
+def laid_out(head: str, value: ops.Value, tail: str = "", indent: str = INDENT) -> list[str]:
+    """`head value tail` on one line where it fits, else broken: between summands, between items, before calls."""
+    line = f"{indent}{head}{code(value)}{tail}"
+    if len(line) <= WIDTH:
+        return [line]
+    base, inner = value, indent + "    "
+    while isinstance(base, ops.View):
+        base = base.value
+    if isinstance(base, ops.Concatenate):
+        calls = "".join(chain(value)[1:])
+        return bracketed(f"{head}torch.cat([", list(map(code, base.values)), f"], dim={base.dim}){calls}{tail}", indent)
+    if isinstance(value, ops.Sum):
+        lines = [f"{inner}{'+ ' if place else ''}{code(one)}" for place, one in enumerate(value.values)]
+    else:
+        lines = filled(chain(value), inner)
+    return [f"{indent}{head}(", *lines, f"{indent}){tail}"]
+
+
+def chain(value: ops.Value) -> list[str]:
+    """A value as an expression and the calls on it, one by one."""
     match value:
         case ops.View(inner, method, arguments):
-            calls = [f".{method}({', '.join(argument(one) for one in arguments)})"]
+            calls = [f".{method}({', '.join(map(argument, arguments))})"]
         case ops.Mean(inner, dims, sizes):
             # The gradient of a mean is divided at full size, that of a sum is a view.
-            over = str(dims[0]) if len(dims) == 1 else str(dims)
-            divisor = " * ".join(map(size_code, sizes))
+            over, divisor = str(dims[0]) if len(dims) == 1 else str(dims), " * ".join(map(size_code, sizes))
             calls = [f".sum({over}) / {divisor if len(sizes) == 1 else f'({divisor})'}"]
         case ops.Expand(inner, sizes, dense):
             calls = [f".expand({', '.join((*map(size_code, sizes), '-1'))})", *([".contiguous()"] if dense else [])]
         case _:
-            return (plain(value),)
+            return [plain(value)]
     if isinstance(inner, ops.Variable | ops.Feature):
-        return code(inner) + calls[0], *calls[1:]
-    return *((f"({code(inner)})",) if isinstance(inner, ops.Mean | ops.Sum) else chain(inner)), *calls
+        return [code(inner) + calls[0], *calls[1:]]
+    return [*([f"({code(inner)})"] if isinstance(inner, ops.Mean | ops.Sum) else chain(inner)), *calls]
 
 
 def plain(value: ops.Value) -> str:
@@ -82,14 +97,3 @@ def column_range(start: ops.Size | None, stop: ops.Size | None) -> str:
     first, last = ("" if size is None else size_code(size) for size in (start, stop))
     simple = not (" " in first or " " in last)
     return f"{first}:{last}" if simple else f"{first} : {last}".strip()
-
-
-def gathered(value: ops.Value) -> tuple[Sequence[ops.Value], str]:
-    """The items of a concatenation and the calls on it as text; another value is its one item, without text."""
-    match value:
-        case ops.Concatenate(values, dim):
-            return values, f"], dim={dim})"
-        case ops.View(inner) if gathered(inner)[1]:
-            items, tail = gathered(inner)
-            return items, tail + chain(ops.View(ops.Variable(""), value.method, value.arguments))[0]
-    return (value,), ""

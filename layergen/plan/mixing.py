@@ -38,9 +38,7 @@ def heading(draft: Draft, mix: Mix) -> ops.Heading:
     bound = "" if mix.rank is None else f", rank at most {mix.rank}"
     title = f"core ({' '.join(core)}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}"
     pieces = tuple(piece_text(draft.plan.maps.target, side) for side in mix.spreads)
-    return ops.Heading(
-        (title, ops.Note(pieces, (" ".join(core) or "1",), shape_text(core, mix.columns, "out"), leading=True))
-    )
+    return ops.Heading((title, ops.Note(pieces, (" ".join(core) or "1",), shape_text(core, mix.columns, "out"))))
 
 
 def plural(count: int, noun: str) -> str:

@@ -161,15 +161,11 @@ class Zeros(Value):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A comment on a value: the diagram, as what is written and what is read, and the value's shape.
-
-    `leading` if it stands above its statement, the shape first.
-    """
+    """A comment on a value: the diagram, as what is written and what is read, and the value's shape."""
 
     written: tuple[str, ...]
     read: tuple[str, ...]
     shape: str = ""
-    leading: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def concatenation(
         return values[0]
     core = core_names(mix.core.sets)
     pieces = tuple(piece_text(draft.plan.maps.source, side) for side in mix.pools)
-    note = ops.Note((" ".join(core) or "1",), pieces, shape_text(core, mix.rows, "in"), leading=True)
+    note = ops.Note((" ".join(core) or "1",), pieces, shape_text(core, mix.rows, "in"))
     value = ops.Concatenate(tuple(values), -1) if len(values) > 1 else values[0]
     return draft.let("_".join(("pools", label)).strip("_"), value, note)
 
