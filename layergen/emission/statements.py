@@ -16,13 +16,14 @@ __all__ = ["print_forward"]
 
 def print_forward(program: ops.Program) -> Iterator[str]:
     """`forward`: checks, sizes, statements, result."""
-    invariant, first = program.plan.maps.target == SCALAR, literal(program.plan.maps.source.names[0])
+    invariant, x = program.plan.maps.target == SCALAR, program.features
     body = (program.sizes, program.shapes, program.statements, program.results)
     read = {part.name for part in ops.parts(body) if isinstance(part, Atom)}
-    values = (f"x[{first}].shape[0]", "self.in_channels", "self.out_channels")
+    first = ops.Feature(x, program.plan.maps.source.names[0])
+    values = (f"{code(first)}.shape[0]", "self.in_channels", "self.out_channels")
     counts = [(atom.name, value) for atom, value in zip(program.counts, values, strict=True) if atom.name in read]
-    yield f"    def forward(self, x: dict[str, Tensor]) -> {'Tensor' if invariant else 'dict[str, Tensor]'}:"
-    yield f"{INDENT}_check_names(x, self.AXES)"
+    yield f"    def forward(self, {x}: dict[str, Tensor]) -> {'Tensor' if invariant else 'dict[str, Tensor]'}:"
+    yield f"{INDENT}_check_names({x}, self.AXES)"
     yield f"{INDENT}{', '.join(name for name, _ in counts)} = {', '.join(value for _, value in counts)}"
     for size in program.sizes:
         yield from lines_of(size)
@@ -43,9 +44,9 @@ def check_shapes(program: ops.Program) -> Iterator[str]:
     inner = INDENT + "    "
     shapes = [f"{literal(name)}: {tuple_code(list(map(size_code, shape)))}" for name, shape in program.shapes]
     read = [one for one in program.sizes if isinstance(one, ops.ReadSize)]
-    yield from (f"{INDENT}_check_shapes(", f"{inner}x,")
+    yield from (f"{INDENT}_check_shapes(", f"{inner}{program.features},")
     yield from bracketed("{", shapes, "},", inner)
-    yield from bracketed("{", [f"{literal(one.reading.name)}: {one.variable.name}" for one in read], "},", inner)
+    yield from bracketed("{", [f"{literal(one.name)}: {one.variable.name}" for one in read], "},", inner)
     yield f"{INDENT})"
 
 
@@ -62,10 +63,9 @@ def _(size: ops.Fixed) -> list[str]:
 
 @lines_of.register
 def _(size: ops.ReadSize) -> list[str]:
-    reading = size.reading
-    length = f"x[{literal(reading.tensor)}].shape[{reading.axis + 1}]"
-    rest = "".join(f" - {size_code(term, inner=True)}" for term in reading.rest)
-    factor = size_code(reading.factor)
+    length = f"{code(size.feature)}.shape[{size.axis + 1}]"
+    rest = "".join(f" - {size_code(term, inner=True)}" for term in size.rest)
+    factor = size_code(size.factor)
     if factor == "1":
         return [f"{INDENT}{size.variable.name} = {length}{rest}"]
     length, factor = f"({length}{rest})" if rest else length, f"({factor})" if " " in factor else factor

@@ -54,10 +54,10 @@ def plain(value: ops.Value) -> str:
     match value:
         case ops.Variable(name):
             return name
-        case ops.Feature(tensor):
-            return f"x[{literal(tensor)}]"
-        case ops.Zeros(tensor, sizes):
-            return f"x[{literal(tensor)}].new_zeros({', '.join(map(size_code, sizes))})"
+        case ops.Feature(name, tensor):
+            return f"{name}[{literal(tensor)}]"
+        case ops.Zeros(like, sizes):
+            return f"{code(like)}.new_zeros({', '.join(map(size_code, sizes))})"
         case ops.Diagonal(inner, pairs):
             return f"_diagonal({code(inner)}, {list(pairs)})"
         case ops.Embed(inner, added, pairs):

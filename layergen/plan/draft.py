@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from layergen.plan import operations as ops
-from layergen.plan.names import Namer
+from layergen.plan.names import OWN, Namer
 from layergen.plan.steps import Plan
 from symmetry.language.axes import Atom, Expression, Product, Sum
 from symmetry.maps.diagrams import Side
@@ -21,24 +21,29 @@ class Draft:
 
     plan: Plan
     namer: Namer
+    features: str
     batch: Atom
     incoming: Atom
     outgoing: Atom
-    sizes: dict[str, Atom] = field(default_factory=dict)
+    sizes: dict[str, Atom]
     statements: list[ops.Statement] = field(default_factory=list)
     bases: list[ops.Basis] = field(default_factory=list)
 
     @classmethod
     def blank(cls, plan: Plan, reserved: Collection[str]) -> Draft:
-        """A draft in which every set has a variable and every free index its number."""
+        """A draft in which every set has a variable, every free index its number; our own names give way to theirs."""
         namer = Namer()
         namer.taken |= set(reserved)
-        draft = cls(plan, namer, Atom("batch"), Atom("n"), Atom("c"))
+        sizes: dict[str, Atom] = {}
         for index in (*plan.maps.source.indices, *plan.maps.target.indices):
-            if index.name not in draft.sizes:
-                variable = Atom(namer.fresh(index.name)) if index.permuted else Atom("", index.size)
-                draft.sizes[index.name] = variable
-        return draft
+            if index.name not in sizes:
+                sizes[index.name] = Atom(namer.fresh(index.name)) if index.permuted else Atom("", index.size)
+        features, batch, incoming, outgoing = (namer.fresh(*wishes) for wishes in OWN.items())
+        return cls(plan, namer, features, Atom(batch), Atom(incoming), Atom(outgoing), sizes)
+
+    def feature(self, tensor: str = "") -> ops.Feature:
+        """The features of a source tensor, by default of the first."""
+        return ops.Feature(self.features, tensor or self.plan.maps.source.names[0])
 
     def size(self, expression: Expression) -> ops.Size:
         """The length of an axis in the program's variables."""

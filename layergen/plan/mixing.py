@@ -49,7 +49,7 @@ def plural(count: int, noun: str) -> str:
 def product(draft: Draft, weight: Weights, pools: ops.Value | None) -> ops.Variable:
     """The product of the pools with the core's weight, and its bias."""
     mix = weight.mix
-    value = pools or ops.Zeros(draft.plan.maps.source.names[0], (draft.batch, times(mix.columns, draft.outgoing)))
+    value = pools or ops.Zeros(draft.feature(), (draft.batch, times(mix.columns, draft.outgoing)))
     for name in weight.factors:
         # With few rows, those of the scalar core, there is nothing to gain over `@`.
         value = ops.Product(value, name, swift=bool(mix.core.sets))

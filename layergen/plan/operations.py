@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Any
 
 from layergen.plan.steps import Plan
-from layergen.plan.widths import Reading
 from symmetry.language.axes import Atom, Expression
 from symmetry.maps.isotypic import Decomposition
 
@@ -42,8 +41,9 @@ class Variable(Value):
 
 @dataclass(frozen=True, slots=True)
 class Feature(Value):
-    """The features of a source tensor as they are given: `(batch, *axes, in_channels)`."""
+    """The features of a source tensor as they are given, `(batch, *axes, in_channels)`, in the dictionary `name`."""
 
+    name: str
     tensor: str
 
 
@@ -155,7 +155,7 @@ class FromIrreps(Value):
 class Zeros(Value):
     """Zeros of some sizes, on the device of a source tensor."""
 
-    tensor: str
+    like: Feature
     sizes: tuple[Size, ...]
 
 
@@ -222,10 +222,14 @@ class Fixed(Statement):
 
 @dataclass(frozen=True, slots=True)
 class ReadSize(Statement):
-    """A set whose size is read from the input; the factor and the rest of `reading` are in the program's variables."""
+    """A set whose size is (length of an axis of `feature` - rest) // factor, both in the program's variables."""
 
+    name: str
     variable: Atom
-    reading: Reading
+    feature: Feature
+    axis: int
+    factor: Size
+    rest: tuple[Size, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,10 +265,11 @@ class Basis:
 class Program:
     """A layer, ready to be printed. Where it maps to the scalar, `results` has the one value that it returns.
 
-    `counts` are the variables of the batch, the input and the output channels.
+    `features` names the features that are given, `counts` the sizes of the batch, the input and the output channels.
     """
 
     plan: Plan
+    features: str
     counts: tuple[Atom, Atom, Atom]
     sizes: tuple[Fixed | ReadSize, ...]
     shapes: tuple[tuple[str, tuple[Size, ...]], ...]

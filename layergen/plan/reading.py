@@ -144,7 +144,7 @@ def read_tensor(draft: Draft, tensor: Tensor, wanted: Collection[Piece]) -> dict
                 for part, branch in zip(parts, layout.branches, strict=True):
                     walk(branch, ops.Variable(part), names, outer)
 
-    walk(tensor.layout, ops.Feature(tensor.name), names, outer)
+    walk(tensor.layout, draft.feature(tensor.name), names, outer)
     return {piece: ops.Variable(name) for piece, name in inner.items()}
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 
 from layergen.plan import operations as ops
 from layergen.plan.draft import Draft, times
@@ -34,6 +33,7 @@ def schedule(plan: Plan, reserved: Collection[str] = ()) -> ops.Program:
     )
     return ops.Program(
         plan,
+        draft.features,
         (draft.batch, draft.incoming, draft.outgoing),
         tuple(set_sizes(draft)),
         shapes,
@@ -52,5 +52,6 @@ def set_sizes(draft: Draft) -> Iterator[ops.Fixed | ops.ReadSize]:
     for name in fixed:
         yield ops.Fixed(name, draft.sizes[name], declared[name])
     for reading in found:
+        variable, feature = draft.sizes[reading.name], draft.feature(reading.tensor)
         factor, rest = draft.size(reading.factor), tuple(draft.size(term) for term in reading.rest)
-        yield ops.ReadSize(draft.sizes[reading.name], replace(reading, factor=factor, rest=rest))
+        yield ops.ReadSize(reading.name, variable, feature, reading.axis, factor, rest)

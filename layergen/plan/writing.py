@@ -46,7 +46,7 @@ def write_piece(draft: Draft, piece: Piece, steps: Sequence[Spread], own: Mappin
     if not diagonals and whole in sums:
         return sums[whole]
     sizes = (draft.batch, *draft.block_sizes(whole, whole.kept), times(piece.free_size, draft.outgoing))
-    value = sums.get(whole, ops.Zeros(draft.plan.maps.source.names[0], sizes))
+    value = sums.get(whole, ops.Zeros(draft.feature(), sizes))
     if isinstance(value, ops.Variable) and value != own.get(whole):
         name = value.name
     else:
