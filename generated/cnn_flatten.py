@@ -181,16 +181,18 @@ class CNNFlattenLayer(nn.Module):
         # Pools of each core, from the largest core to the smallest.
         # h <- fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h]: (batch, h, 60·in)
         pools_h = torch.cat([fc1_weight.sum(2) / c2, fc1_bias, fc2_weight], dim=-1)
+        from_fc1_bias_to_fc2_weight = slice(49 * n, 60 * n)
         # c2 <- conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2]: (batch, c2, 59·in)
         pools_c2 = torch.cat([conv2_weight.sum(2) / c1, fc1_weight.sum(1) / h, conv2_bias], dim=-1)
+        from_fc1_weight_to_conv2_bias = slice(9 * n, 59 * n)
         # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]: (batch, c1, 19·in)
         pools_c1 = torch.cat([conv2_weight.sum(1) / c2, conv1_weight, conv1_bias], dim=-1)
         # 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2 row column],
         # conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]: (batch, 90·in)
         pools = torch.cat([
             pools_c1.sum(1) / c1,
-            pools_c2[..., 9 * n :].sum(1) / c2,
-            pools_h[..., 49 * n :].sum(1) / h,
+            pools_c2[..., from_fc1_weight_to_conv2_bias].sum(1) / c2,
+            pools_h[..., from_fc1_bias_to_fc2_weight].sum(1) / h,
             fc2_bias,
         ], dim=-1)
 
@@ -202,37 +204,39 @@ class CNNFlattenLayer(nn.Module):
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        to_fc2_bias_all = mixed[..., 80 * c :]
+        to_c1, to_c2, to_h, to_fc2_bias_all = mixed.split([19 * c, 50 * c, 11 * c, 10 * c], dim=-1)
 
         # core (c1): 3 pools, 3 spreads, 361 diagrams
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1: (batch, c1, 19·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1.add_(mixed[:, None, : 19 * c])
-        to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1[..., 9 * c :].split([9 * c, c], dim=-1)
+        mixed_c1.add_(to_c1[:, None])
+        c1_to_c2_c1, to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1.split([9 * c, 9 * c, c], dim=-1)
 
         # core (c2): 3 pools, 3 spreads, 3481 diagrams
         # conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2: (batch, c2, 59·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
-        mixed_c2[..., 9 * c :].add_(mixed[:, None, 19 * c : 69 * c])
-        to_conv2_bias_c2 = mixed_c2[..., 58 * c :]
+        into_fc1_weight_to_conv2_bias = slice(9 * c, 59 * c)
+        mixed_c2[..., into_fc1_weight_to_conv2_bias].add_(to_c2[:, None])
+        c2_to_c2_c1, c2_to_h_c2, to_conv2_bias_c2 = mixed_c2.split([9 * c, 49 * c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 3600 diagrams
         # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h: (batch, h, 60·out)
         mixed_h = _product(pools_h, self.mix_h)
-        mixed_h[..., 49 * c :].add_(mixed[:, None, 69 * c : 80 * c])
-        to_fc1_bias_h, to_fc2_weight_h = mixed_h[..., 49 * c :].split([c, 10 * c], dim=-1)
+        into_fc1_bias_to_fc2_weight = slice(49 * c, 60 * c)
+        mixed_h[..., into_fc1_bias_to_fc2_weight].add_(to_h[:, None])
+        h_to_h_c2, to_fc1_bias_h, to_fc2_weight_h = mixed_h.split([49 * c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
         # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1.add_(mixed_c2[:, :, None, : 9 * c])
-        mixed_c2_c1.add_(mixed_c1[:, None, :, : 9 * c])
+        mixed_c2_c1.add_(c2_to_c2_c1[:, :, None])
+        mixed_c2_c1.add_(c1_to_c2_c1[:, None])
 
         # core (h c2): 1 pool, 1 spread, 2401 diagrams
         # fc1.weight[h c2 row column] <- h c2: (batch, h, c2, 49·out)
         mixed_h_c2 = _product(fc1_weight, self.mix_h_c2)
-        mixed_h_c2.add_(mixed_h[:, :, None, : 49 * c])
-        mixed_h_c2.add_(mixed_c2[:, None, :, 9 * c : 58 * c])
+        mixed_h_c2.add_(h_to_h_c2[:, :, None])
+        mixed_h_c2.add_(c2_to_h_c2[:, None])
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (1, 3, 3, c)),
             "conv1.bias": to_conv1_bias_c1,

@@ -156,9 +156,14 @@ class MLPLayer(nn.Module):
         pools_h2 = torch.cat([weight_2.sum(2) / h1, bias_2, weight_4], dim=-1)
         # h1 <- 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1]: (batch, h1, 4·in)
         pools_h1 = torch.cat([weight_2.sum(1) / h2, weight_0, bias_0], dim=-1)
+        from_weight_0_to_bias_0 = slice(n, 4 * n)
         # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
         # (batch, 7·in)
-        pools = torch.cat([pools_h1[..., n:].sum(1) / h1, pools_h2.sum(1) / h2, bias_4], dim=-1)
+        pools = torch.cat([
+            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1,
+            pools_h2.sum(1) / h2,
+            bias_4,
+        ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
@@ -168,25 +173,26 @@ class MLPLayer(nn.Module):
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        to_bias_4_all = mixed[..., 6 * c :]
+        to_h1, to_h2, to_bias_4_all = mixed.split([3 * c, 3 * c, c], dim=-1)
 
         # core (h1): 3 pools, 3 spreads, 16 diagrams
         # 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1: (batch, h1, 4·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1[..., c:].add_(mixed[:, None, : 3 * c])
-        to_weight_0_h1, to_bias_0_h1 = mixed_h1[..., c:].split([2 * c, c], dim=-1)
+        into_weight_0_to_bias_0 = slice(c, 4 * c)
+        mixed_h1[..., into_weight_0_to_bias_0].add_(to_h1[:, None])
+        h1_to_h2_h1, to_weight_0_h1, to_bias_0_h1 = mixed_h1.split([c, 2 * c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
         # 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2: (batch, h2, 3·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2.add_(mixed[:, None, 3 * c : 6 * c])
-        to_bias_2_h2, to_weight_4_h2 = mixed_h2[..., c:].split(c, dim=-1)
+        mixed_h2.add_(to_h2[:, None])
+        h2_to_h2_h1, to_bias_2_h2, to_weight_4_h2 = mixed_h2.split(c, dim=-1)
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
         # 2.weight[h2 h1] <- h2 h1: (batch, h2, h1, out)
         mixed_h2_h1 = _product(weight_2, self.mix_h2_h1)
-        mixed_h2_h1.add_(mixed_h2[:, :, None, :c])
-        mixed_h2_h1.add_(mixed_h1[:, None, :, :c])
+        mixed_h2_h1.add_(h2_to_h2_h1[:, :, None])
+        mixed_h2_h1.add_(h1_to_h2_h1[:, None])
         return {
             "0.weight": to_weight_0_h1.unflatten(-1, (2, c)),
             "0.bias": to_bias_0_h1,

@@ -162,9 +162,14 @@ class MLPToNeuronsLayer(nn.Module):
         pools_h2 = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
         # h1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1]: (batch, h1, 4·in)
         pools_h1 = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
+        from_weight_0_to_bias_0 = slice(0, 3 * n)
         # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
         # (batch, 7·in)
-        pools = torch.cat([pools_h1[..., : 3 * n].sum(1) / h1, pools_h2.sum(1) / h2, bias_4], dim=-1)
+        pools = torch.cat([
+            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1,
+            pools_h2.sum(1) / h2,
+            bias_4,
+        ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
@@ -173,16 +178,17 @@ class MLPToNeuronsLayer(nn.Module):
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
+        to_h1, to_h2 = mixed.split(c, dim=-1)
 
         # core (h1): 3 pools, 1 spread, 4 diagrams
         # neurons1[h1] <- h1: (batch, h1, out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1.add_(mixed[:, None, :c])
+        mixed_h1.add_(to_h1[:, None])
 
         # core (h2): 3 pools, 1 spread, 3 diagrams
         # neurons2[h2] <- h2: (batch, h2, out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2.add_(mixed[:, None, c:])
+        mixed_h2.add_(to_h2[:, None])
         return {
             "neurons1": mixed_h1,
             "neurons2": mixed_h2,

@@ -307,6 +307,8 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_downsample_1_running_var,
             fc_weight,
         ], dim=-1)
+        from_layer2_0_conv2_weight_s2 = slice(0, 9 * n)
+        from_layer2_0_bn2_weight_to_fc_weight = slice(10 * n, 28 * n)
         # s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
@@ -326,6 +328,7 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn2_running_mean,
             layer1_0_bn2_running_var,
         ], dim=-1)
+        from_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * n, 63 * n)
         # m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2]:
         # (batch, m2, 22·in)
@@ -337,6 +340,7 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_bn1_running_mean,
             layer2_0_bn1_running_var,
         ], dim=-1)
+        from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * n, 22 * n)
         # m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
         # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1]:
         # (batch, m1, 22·in)
@@ -347,6 +351,8 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn1_running_mean,
             layer1_0_bn1_running_var,
         ], dim=-1)
+        from_layer1_0_conv1_weight_m1 = slice(0, 9 * n)
+        from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * n, 22 * n)
         # 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
         # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
@@ -359,12 +365,12 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
         # fc.bias[y]: (batch, 108·in)
         pools = torch.cat([
-            pools_m1[..., : 9 * n].sum(1) / m1,
-            pools_m1[..., 18 * n :].sum(1) / m1,
-            pools_m2[..., 18 * n :].sum(1) / m2,
-            pools_s1[..., 9 * n :].sum(1) / s1,
-            pools_s2[..., : 9 * n].sum(1) / s2,
-            pools_s2[..., 10 * n :].sum(1) / s2,
+            pools_m1[..., from_layer1_0_conv1_weight_m1].sum(1) / m1,
+            pools_m1[..., from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var].sum(1) / m1,
+            pools_m2[..., from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var].sum(1) / m2,
+            pools_s1[..., from_layer1_0_conv2_weight_to_layer1_0_bn2_running_var].sum(1) / s1,
+            pools_s2[..., from_layer2_0_conv2_weight_s2].sum(1) / s2,
+            pools_s2[..., from_layer2_0_bn2_weight_to_fc_weight].sum(1) / s2,
             fc_bias,
         ], dim=-1)
 
@@ -385,34 +391,48 @@ class ResNetBlockLayer(nn.Module):
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
-        to_fc_bias_all = mixed[..., 98 * c :]
+        (
+            to_layer1_0_conv1_weight_all,
+            to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
+            to_m2,
+            to_s1,
+            to_layer2_0_conv2_weight_all,
+            to_layer2_0_bn2_weight_to_fc_weight,
+            to_fc_bias_all,
+        ) = mixed.split([9 * c, 4 * c, 4 * c, 54 * c, 9 * c, 18 * c, 10 * c], dim=-1)
 
         # core (m1): 6 pools, 6 spreads, 484 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
         # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1] <- m1:
         # (batch, m1, 22·out)
         mixed_m1 = _product(pools_m1, self.mix_m1)
-        mixed_m1[..., : 9 * c].add_(mixed[:, None, : 9 * c])
-        mixed_m1[..., 18 * c :].add_(mixed[:, None, 9 * c : 13 * c])
+        into_layer1_0_conv1_weight_m1 = slice(0, 9 * c)
+        mixed_m1[..., into_layer1_0_conv1_weight_m1].add_(to_layer1_0_conv1_weight_all[:, None])
+        into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * c, 22 * c)
+        mixed_m1[..., into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var].add_(to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var[:, None])
         (
+            m1_to_m1_s1,
             to_layer1_0_bn1_weight_m1,
             to_layer1_0_bn1_bias_m1,
             to_layer1_0_bn1_running_mean_m1,
             to_layer1_0_bn1_running_var_m1,
-        ) = mixed_m1[..., 18 * c :].split(c, dim=-1)
+        ) = mixed_m1.split([18 * c, c, c, c, c], dim=-1)
 
         # core (m2): 6 pools, 6 spreads, 484 diagrams
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2] <- m2:
         # (batch, m2, 22·out)
         mixed_m2 = _product(pools_m2, self.mix_m2)
-        mixed_m2[..., 18 * c :].add_(mixed[:, None, 13 * c : 17 * c])
+        into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * c, 22 * c)
+        mixed_m2[..., into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var].add_(to_m2[:, None])
         (
+            m2_to_m2_s1,
+            m2_to_s2_m2,
             to_layer2_0_bn1_weight_m2,
             to_layer2_0_bn1_bias_m2,
             to_layer2_0_bn1_running_mean_m2,
             to_layer2_0_bn1_running_var_m2,
-        ) = mixed_m2[..., 18 * c :].split(c, dim=-1)
+        ) = mixed_m2.split([9 * c, 9 * c, c, c, c, c], dim=-1)
 
         # core (s1): 13 pools, 13 spreads, 3969 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
@@ -421,8 +441,12 @@ class ResNetBlockLayer(nn.Module):
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
         # layer1.0.bn2.running_var[s1] <- s1: (batch, s1, 63·out)
         mixed_s1 = _product(pools_s1, self.mix_s1)
-        mixed_s1[..., 9 * c :].add_(mixed[:, None, 17 * c : 71 * c])
+        into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * c, 63 * c)
+        mixed_s1[..., into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var].add_(to_s1[:, None])
         (
+            s1_to_m1_s1,
+            s1_to_m2_s1,
+            s1_to_s2_s1,
             to_conv1_weight_s1,
             to_bn1_weight_s1,
             to_bn1_bias_s1,
@@ -432,7 +456,7 @@ class ResNetBlockLayer(nn.Module):
             to_layer1_0_bn2_bias_s1,
             to_layer1_0_bn2_running_mean_s1,
             to_layer1_0_bn2_running_var_s1,
-        ) = mixed_s1[..., 28 * c :].split([27 * c, c, c, c, c, c, c, c, c], dim=-1)
+        ) = mixed_s1.split([18 * c, 9 * c, c, 27 * c, c, c, c, c, c, c, c, c], dim=-1)
 
         # core (s2): 11 pools, 11 spreads, 784 diagrams
         # layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], layer2.0.bn2.weight[s2],
@@ -441,9 +465,13 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <-
         # s2: (batch, s2, 28·out)
         mixed_s2 = _product(pools_s2, self.mix_s2)
-        mixed_s2[..., : 9 * c].add_(mixed[:, None, 71 * c : 80 * c])
-        mixed_s2[..., 10 * c :].add_(mixed[:, None, 80 * c : 98 * c])
+        into_layer2_0_conv2_weight_s2 = slice(0, 9 * c)
+        mixed_s2[..., into_layer2_0_conv2_weight_s2].add_(to_layer2_0_conv2_weight_all[:, None])
+        into_layer2_0_bn2_weight_to_fc_weight = slice(10 * c, 28 * c)
+        mixed_s2[..., into_layer2_0_bn2_weight_to_fc_weight].add_(to_layer2_0_bn2_weight_to_fc_weight[:, None])
         (
+            s2_to_s2_m2,
+            s2_to_s2_s1,
             to_layer2_0_bn2_weight_s2,
             to_layer2_0_bn2_bias_s2,
             to_layer2_0_bn2_running_mean_s2,
@@ -453,32 +481,32 @@ class ResNetBlockLayer(nn.Module):
             to_layer2_0_downsample_1_running_mean_s2,
             to_layer2_0_downsample_1_running_var_s2,
             to_fc_weight_s2,
-        ) = mixed_s2[..., 10 * c :].split([c, c, c, c, c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_s2.split([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
 
         # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1: (batch, m1, s1, 18·out)
         mixed_m1_s1 = _product(pools_m1_s1, self.mix_m1_s1)
-        mixed_m1_s1.add_(mixed_s1[:, None, :, : 18 * c])
-        mixed_m1_s1.add_(mixed_m1[:, :, None, : 18 * c])
+        mixed_m1_s1.add_(s1_to_m1_s1[:, None])
+        mixed_m1_s1.add_(m1_to_m1_s1[:, :, None])
         to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed_m1_s1.split(9 * c, dim=-1)
 
         # core (m2 s1): 1 pool, 1 spread, 81 diagrams
         # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1: (batch, m2, s1, 9·out)
         mixed_m2_s1 = _product(layer2_0_conv1_weight, self.mix_m2_s1)
-        mixed_m2_s1.add_(mixed_s1[:, None, :, 18 * c : 27 * c])
-        mixed_m2_s1.add_(mixed_m2[:, :, None, : 9 * c])
+        mixed_m2_s1.add_(s1_to_m2_s1[:, None])
+        mixed_m2_s1.add_(m2_to_m2_s1[:, :, None])
 
         # core (s2 m2): 1 pool, 1 spread, 81 diagrams
         # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2: (batch, s2, m2, 9·out)
         mixed_s2_m2 = _product(layer2_0_conv2_weight, self.mix_s2_m2)
-        mixed_s2_m2.add_(mixed_s2[:, :, None, : 9 * c])
-        mixed_s2_m2.add_(mixed_m2[:, None, :, 9 * c : 18 * c])
+        mixed_s2_m2.add_(s2_to_s2_m2[:, :, None])
+        mixed_s2_m2.add_(m2_to_s2_m2[:, None])
 
         # core (s2 s1): 1 pool, 1 spread, 1 diagram
         # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1: (batch, s2, s1, out)
         mixed_s2_s1 = _product(layer2_0_downsample_0_weight, self.mix_s2_s1)
-        mixed_s2_s1.add_(mixed_s2[:, :, None, 9 * c : 10 * c])
-        mixed_s2_s1.add_(mixed_s1[:, None, :, 27 * c : 28 * c])
+        mixed_s2_s1.add_(s2_to_s2_s1[:, :, None])
+        mixed_s2_s1.add_(s1_to_s2_s1[:, None])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # layer1.0.conv2.weight[s1 m1 3 3] <- s1 m1: (batch, s1, m1, 9·out)

@@ -263,6 +263,7 @@ class TransformerBlockLayer(nn.Module):
         pools_head = torch.cat([pools_head_dk.sum(2) / dk, pools_head_dv.sum(2) / dv], dim=-1)
         # h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]: (batch, h, 3·in)
         pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
+        from_linear1_bias_h = slice(2 * n, 3 * n)
         # d <- linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
         # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
         # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
@@ -277,6 +278,8 @@ class TransformerBlockLayer(nn.Module):
             norm2_weight,
             norm2_bias,
         ], dim=-1)
+        from_linear1_weight_to_linear2_weight = slice(0, 2 * n)
+        from_self_attn_out_proj_bias_to_norm2_bias = slice(6 * n, 12 * n)
         # 1 <- linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d], linear2.bias[d],
         # norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
@@ -284,9 +287,9 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv]: (batch, 16·in)
         pools = torch.cat([
-            pools_d[..., : 2 * n].sum(1) / d,
-            pools_d[..., 6 * n :].sum(1) / d,
-            pools_h[..., 2 * n :].sum(1) / h,
+            pools_d[..., from_linear1_weight_to_linear2_weight].sum(1) / d,
+            pools_d[..., from_self_attn_out_proj_bias_to_norm2_bias].sum(1) / d,
+            pools_h[..., from_linear1_bias_h].sum(1) / h,
             pools_head.sum(1) / head,
         ], dim=-1)
 
@@ -302,6 +305,12 @@ class TransformerBlockLayer(nn.Module):
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias
+        (
+            to_linear1_weight_to_linear2_weight,
+            to_self_attn_out_proj_bias_to_norm2_bias,
+            to_h,
+            to_head,
+        ) = mixed.split([2 * c, 6 * c, c, 7 * c], dim=-1)
 
         # core (d): 12 pools, 12 spreads, 144 diagrams
         # linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
@@ -309,22 +318,27 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
         # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d: (batch, d, 12·out)
         mixed_d = _product(pools_d, self.mix_d)
-        mixed_d[..., : 2 * c].add_(mixed[:, None, : 2 * c])
-        mixed_d[..., 6 * c :].add_(mixed[:, None, 2 * c : 8 * c])
+        into_linear1_weight_to_linear2_weight = slice(0, 2 * c)
+        mixed_d[..., into_linear1_weight_to_linear2_weight].add_(to_linear1_weight_to_linear2_weight[:, None])
+        into_self_attn_out_proj_bias_to_norm2_bias = slice(6 * c, 12 * c)
+        mixed_d[..., into_self_attn_out_proj_bias_to_norm2_bias].add_(to_self_attn_out_proj_bias_to_norm2_bias[:, None])
         (
+            d_to_d_h,
+            d_to_head_d,
             to_self_attn_out_proj_bias_d,
             to_linear2_bias_d,
             to_norm1_weight_d,
             to_norm1_bias_d,
             to_norm2_weight_d,
             to_norm2_bias_d,
-        ) = mixed_d[..., 6 * c :].split(c, dim=-1)
+        ) = mixed_d.split([2 * c, 4 * c, c, c, c, c, c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 9 diagrams
         # linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h: (batch, h, 3·out)
         mixed_h = _product(pools_h, self.mix_h)
-        mixed_h[..., 2 * c :].add_(mixed[:, None, 8 * c : 9 * c])
-        to_linear1_bias_h = mixed_h[..., 2 * c :]
+        into_linear1_bias_h = slice(2 * c, 3 * c)
+        mixed_h[..., into_linear1_bias_h].add_(to_h[:, None])
+        h_to_d_h, to_linear1_bias_h = mixed_h.split([2 * c, c], dim=-1)
 
         # core (head): 7 pools, 7 spreads, 49 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
@@ -332,13 +346,14 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv] <- head: (batch, head, 7·out)
         mixed_head = _product(pools_head, self.mix_head)
-        mixed_head.add_(mixed[:, None, 9 * c :])
+        mixed_head.add_(to_head[:, None])
+        head_to_head_dk, head_to_head_dv = mixed_head.split([4 * c, 3 * c], dim=-1)
 
         # core (d h): 2 pools, 2 spreads, 4 diagrams
         # linear1.weight[h d], linear2.weight[d h] <- d h: (batch, d, h, 2·out)
         mixed_d_h = _product(pools_d_h, self.mix_d_h)
-        mixed_d_h.add_(mixed_h[:, None, :, : 2 * c])
-        mixed_d_h.add_(mixed_d[:, :, None, : 2 * c])
+        mixed_d_h.add_(h_to_d_h[:, None])
+        mixed_d_h.add_(d_to_d_h[:, :, None])
         to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split(c, dim=-1)
 
         # core (head d): 4 pools, 4 spreads, 16 diagrams
@@ -346,32 +361,34 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- head d:
         # (batch, head, d, 4·out)
         mixed_head_d = _product(pools_head_d, self.mix_head_d)
-        mixed_head_d.add_(mixed_d[:, None, :, 2 * c : 6 * c])
+        mixed_head_d.add_(d_to_head_d[:, None])
+        head_d_to_head_dk_d, head_d_to_d_head_dv = mixed_head_d.split(2 * c, dim=-1)
 
         # core (head dk): 4 pools, 4 spreads, 16 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk] <- head dk:
         # (batch, head, dk, 4·out)
         mixed_head_dk = _product(pools_head_dk, self.mix_head_dk)
-        mixed_head_dk.add_(mixed_head[:, :, None, : 4 * c])
+        mixed_head_dk.add_(head_to_head_dk[:, :, None])
         (
+            head_dk_to_head_dk_d,
             to_self_attn_in_proj_bias_p0_head_dk,
             to_self_attn_in_proj_bias_p1_head_dk,
-        ) = mixed_head_dk[..., 2 * c :].split(c, dim=-1)
+        ) = mixed_head_dk.split([2 * c, c, c], dim=-1)
 
         # core (head dv): 3 pools, 3 spreads, 9 diagrams
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv] <- head dv: (batch, head, dv, 3·out)
         mixed_head_dv = _product(pools_head_dv, self.mix_head_dv)
-        mixed_head_dv.add_(mixed_head[:, :, None, 4 * c :])
-        to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv[..., 2 * c :]
+        mixed_head_dv.add_(head_to_head_dv[:, :, None])
+        head_dv_to_d_head_dv, to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv.split([2 * c, c], dim=-1)
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d] <- head dk d:
         # (batch, head, dk, d, 2·out)
         mixed_head_dk_d = _product(pools_head_dk_d, self.mix_head_dk_d)
-        mixed_head_dk_d.add_(mixed_head_dk[:, :, :, None, : 2 * c])
-        mixed_head_dk_d.add_(mixed_head_d[:, :, None, :, : 2 * c])
+        mixed_head_dk_d.add_(head_dk_to_head_dk_d[:, :, :, None])
+        mixed_head_dk_d.add_(head_d_to_head_dk_d[:, :, None])
         (
             to_self_attn_in_proj_weight_p0_head_dk_d,
             to_self_attn_in_proj_weight_p1_head_dk_d,
@@ -381,8 +398,8 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- d head dv:
         # (batch, d, head, dv, 2·out)
         mixed_d_head_dv = _product(pools_d_head_dv, self.mix_d_head_dv)
-        mixed_d_head_dv.add_(mixed_head_dv[:, None, :, :, : 2 * c])
-        mixed_d_head_dv.add_(mixed_head_d.permute(0, 2, 1, 3)[:, :, :, None, 2 * c :])
+        mixed_d_head_dv.add_(head_dv_to_d_head_dv[:, None])
+        mixed_d_head_dv.add_(head_d_to_d_head_dv.permute(0, 2, 1, 3)[:, :, :, None])
         (
             to_self_attn_in_proj_weight_p2_d_head_dv,
             to_self_attn_out_proj_weight_d_head_dv,

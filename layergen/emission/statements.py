@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import singledispatch
 
 from layergen.emission.text import INDENT, WIDTH, bracketed, comment, literal, size_code, tuple_code
-from layergen.emission.values import code, column_range, laid_out
+from layergen.emission.values import code, laid_out
 from layergen.plan import operations as ops
 from symmetry.language.axes import Atom
 from symmetry.space.weight_space import SCALAR
@@ -111,8 +111,8 @@ def _(split: ops.Split) -> list[str]:
 
 @lines_of.register
 def _(one: ops.AddBias) -> list[str]:
-    part = "" if one.start is one.stop is None else f"[{column_range(one.start, one.stop)}]"
-    return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + self.bias{part}"]
+    bias = f"self.bias[{one.taken}]" if one.taken else "self.bias"
+    return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + {bias}"]
 
 
 @lines_of.register

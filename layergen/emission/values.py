@@ -5,7 +5,7 @@ from __future__ import annotations
 from layergen.emission.text import INDENT, WIDTH, bracketed, filled, literal, size_code, tuple_code
 from layergen.plan import operations as ops
 
-__all__ = ["code", "column_range", "laid_out"]
+__all__ = ["code", "laid_out"]
 
 
 def code(value: ops.Value) -> str:
@@ -68,10 +68,10 @@ def plain(value: ops.Value) -> str:
             return f"_to_irreps({code(inner)}, {basis}, {dims})"
         case ops.FromIrreps(inner, basis, dims, sizes):
             return f"_from_irreps({code(inner)}, {basis}, {dims}, {sizes})"
-        case ops.Columns(inner, start, stop):
-            return f"{code(inner)}[..., {column_range(start, stop)}]"
-        case ops.Repeat(ops.Columns(inner, start, stop), marks):
-            return f"{code(inner)}[:, {', '.join([*map(mark, marks), column_range(start, stop)])}]"
+        case ops.Columns(inner, taken):
+            return f"{code(inner)}[..., {taken}]"
+        case ops.Slice(start, stop):
+            return f"slice({size_code(start)}, {size_code(stop)})"
         case ops.Repeat(inner, marks):
             last = max(place for place, new in enumerate(marks) if new)
             return f"{code(inner)}[:, {', '.join(map(mark, marks[: last + 1]))}]"
@@ -90,10 +90,3 @@ def argument(value: int | tuple[ops.Size, ...]) -> str:
 def mark(new: bool) -> str:
     """The index for one dimension: a new one, or all of one that is there."""
     return "None" if new else ":"
-
-
-def column_range(start: ops.Size | None, stop: ops.Size | None) -> str:
-    """A slice of columns, counted in channels."""
-    first, last = ("" if size is None else size_code(size) for size in (start, stop))
-    simple = not (" " in first or " " in last)
-    return f"{first}:{last}" if simple else f"{first} : {last}".strip()

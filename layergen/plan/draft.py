@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 
 from layergen.plan import operations as ops
 from layergen.plan.names import OWN, Namer
-from layergen.plan.steps import Plan
+from layergen.plan.notation import range_name
+from layergen.plan.steps import Plan, Run
 from symmetry.language.axes import Atom, Expression, Product, Sum
 from symmetry.maps.diagrams import Side
 from symmetry.maps.isotypic import Change
 
-__all__ = ["Draft", "bounds", "columns", "permuted", "times"]
+__all__ = ["Draft", "permuted", "times"]
 
 
 @dataclass(slots=True)
@@ -28,6 +29,7 @@ class Draft:
     sizes: dict[str, Atom]
     statements: list[ops.Statement] = field(default_factory=list)
     bases: list[ops.Basis] = field(default_factory=list)
+    slices: dict[tuple[ops.Variable, ops.Slice], str] = field(default_factory=dict)
 
     @classmethod
     def blank(cls, plan: Plan, reserved: Collection[str]) -> Draft:
@@ -66,6 +68,17 @@ class Draft:
         self.statements.append(ops.Let(name, value, note))
         return ops.Variable(name)
 
+    def columns(self, value: ops.Variable, prefix: str, sides: Sequence[Side], run: Run, channels: Atom) -> ops.Value:
+        """The columns of a value that belong to some of its sides, those of the larger mix in a run."""
+        widths, stop = [side.piece.free_size for side in sides], run.first + run.count
+        if run.count == len(sides):
+            return value
+        taken = ops.Slice(times(sum(widths[: run.first]), channels), times(sum(widths[:stop]), channels))
+        if (value, taken) not in self.slices:
+            space = self.plan.maps.source if prefix == "from" else self.plan.maps.target
+            self.slices[value, taken] = self.let(f"{prefix}_{range_name(space, sides[run.first : stop])}", taken).name
+        return ops.Columns(value, self.slices[value, taken])
+
     def basis(self, change: Change, *, reading: bool) -> str:
         """The name of the constant that holds the basis of a change."""
         reading = reading and any(len(irrep.commuting) > 1 for irrep in change.decomposition.irreps)
@@ -79,19 +92,8 @@ class Draft:
 
 def times(count: int, size: Atom) -> ops.Size:
     """`count` times a size."""
-    return size if count == 1 else Product((Atom("", count), size))
-
-
-def bounds(start: int, stop: int, total: int, channels: Atom) -> tuple[ops.Size | None, ops.Size | None]:
-    """Where some of `total` columns begin and end; None where that is the first or the last."""
-    return times(start, channels) if start else None, times(stop, channels) if stop < total else None
-
-
-def columns(value: ops.Value, sides: Sequence[Side], start: int, stop: int, channels: Atom) -> ops.Value:
-    """The columns of a value that belong to the sides from `start` up to `stop`."""
-    widths = [side.piece.free_size for side in sides]
-    ends = bounds(sum(widths[:start]), sum(widths[:stop]), sum(widths), channels)
-    return value if ends == (None, None) else ops.Columns(value, *ends)
+    number = Atom("", count)
+    return Product((number, size)) if count > 1 else size if count else number
 
 
 def permuted(value: ops.Value, order: Sequence[int]) -> ops.Value:

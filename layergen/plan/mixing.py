@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from layergen.plan import operations as ops
-from layergen.plan.draft import Draft, bounds, columns, permuted, times
-from layergen.plan.notation import core_names, piece_text, shape_text, side_name
+from layergen.plan.draft import Draft, permuted, times
+from layergen.plan.notation import core_names, piece_text, range_name, shape_text
 from layergen.plan.parameters import Weights
-from layergen.plan.steps import Mix, Run
+from layergen.plan.steps import Mix, Run, by_mix
 from symmetry.maps.diagrams import Side
 
 __all__ = ["mix_pools"]
@@ -16,19 +17,18 @@ __all__ = ["mix_pools"]
 
 def mix_pools(draft: Draft, weights: Sequence[Weights], pooled: Mapping[int, ops.Value]) -> dict[Side, ops.Value]:
     """Add the statements of every mix; return the value of each spread that goes to its target by itself."""
-    draft.statements.append(
-        ops.Heading(("Mixes, from the smallest core to the largest: in each, every pool feeds every spread.",))
-    )
-    found: dict[Side, ops.Value] = {}
-    mixed: dict[int, ops.Variable] = {}
+    text = "Mixes, from the smallest core to the largest: in each, every pool feeds every spread."
+    draft.statements.append(ops.Heading((text,)))
+    into, out = (by_mix(draft.plan.additions, end) for end in ("large", "small"))
+    found: dict[Side | Run, ops.Value] = {}
     for number, weight in enumerate(weights):
         draft.statements.append(heading(draft, weight.mix))
-        mixed[number] = product(draft, weight, pooled.get(number))
-        for run in draft.plan.additions:
-            if run.large == number:
-                draft.statements.append(addition(draft, run, mixed))
-        found |= own_parts(draft, number, mixed[number])
-    return found
+        mixed = product(draft, weight, pooled.get(number))
+        for run in into[number]:
+            taken = draft.columns(mixed, "into", weight.mix.spreads, run, draft.outgoing)
+            draft.statements.append(ops.AddInto(taken, repeated(run, found[run])))
+        found |= parts(draft, weight.mix, out[number], mixed)
+    return {side: value for side, value in found.items() if isinstance(side, Side)}
 
 
 def heading(draft: Draft, mix: Mix) -> ops.Heading:
@@ -55,36 +55,40 @@ def product(draft: Draft, weight: Weights, pools: ops.Value | None) -> ops.Varia
         value = ops.Product(value, name, swift=bool(mix.core.sets))
     mixed = draft.let("_".join(("mixed", weight.label)).strip("_"), value)
     if weight.bias is not None:
-        ends = bounds(weight.bias, weight.bias + mix.columns, draft.plan.bias_dimension, draft.outgoing)
-        draft.statements.append(ops.AddBias(mixed.name, *ends))
+        stop, taken = weight.bias + mix.columns, ""
+        if mix.columns < draft.plan.bias_dimension:
+            columns = ops.Slice(times(weight.bias, draft.outgoing), times(stop, draft.outgoing))
+            taken = draft.let("_".join(("biases", weight.label)).strip("_"), columns).name
+        draft.statements.append(ops.AddBias(mixed.name, taken))
     return mixed
 
 
-def addition(draft: Draft, run: Run, mixed: Mapping[int, ops.Variable]) -> ops.AddInto:
-    """Add a row of a smaller core's spreads into those of a larger one, repeated over what they leave out."""
-    small, large = draft.plan.mixes[run.small], draft.plan.mixes[run.large]
-    stop = run.start + run.count
-    value = permuted(mixed[run.small], [run.order.index(place) for place in range(len(run.order))])
-    value = columns(value, small.spreads, run.start, stop, draft.outgoing)
-    marks = tuple(place in run.dropped for place in range(len(large.core.sets)))
-    into = columns(mixed[run.large], large.spreads, run.first, run.first + run.count, draft.outgoing)
-    return ops.AddInto(into, ops.Repeat(value, marks))
+def repeated(run: Run, value: ops.Value) -> ops.Value:
+    """A part of a smaller core's product, to be repeated over what the core leaves out."""
+    value = permuted(value, [run.order.index(place) for place in range(len(run.order))])
+    count = len(run.order) + len(run.dropped)
+    return ops.Repeat(value, tuple(place in run.dropped for place in range(count)))
 
 
-def own_parts(draft: Draft, number: int, value: ops.Variable) -> dict[Side, ops.Value]:
-    """Name the columns of a mix that are read by themselves: those that are not added into another mix."""
-    mix, runs = draft.plan.mixes[number], [run for run in draft.plan.additions if run.small == number]
+def parts(draft: Draft, mix: Mix, runs: Sequence[Run], mixed: ops.Variable) -> dict[Side | Run, ops.Value]:
+    """A product in parts: first those that are added into larger cores' products, then one for each other spread.
+
+    A part that is the only one to another core is named after that core, others after their spreads.
+    """
+    space = draft.plan.maps.target
+    ends: dict[Side | Run, tuple[int, int]] = {run: (run.start, run.start + run.count) for run in runs}
     first = sum(run.count for run in runs)
-    sides = mix.spreads[first:]
-    own = columns(value, mix.spreads, first, len(mix.spreads), draft.outgoing)
-    if not sides:
-        return {}
-    if len(sides) == 1 and own == value:
-        return {sides[0]: value}
-    names = tuple(draft.namer.fresh(f"to_{side_name(draft.plan.maps.target, side)}") for side in sides)
-    if len(names) == 1:
-        draft.statements.append(ops.Let(names[0], own))
-    else:
-        lengths = tuple(times(side.piece.free_size, draft.outgoing) for side in sides)
-        draft.statements.append(ops.Split(names, own, lengths, -1))
-    return {side: ops.Variable(name) for side, name in zip(sides, names, strict=True)}
+    ends |= {side: (place, place + 1) for place, side in enumerate(mix.spreads[first:], start=first)}
+    if len(ends) == 1:
+        return dict.fromkeys(ends, mixed)
+    goals = Counter(run.large for run in runs)
+    names, lengths = [], []
+    for part, (start, stop) in ends.items():
+        wish = f"to_{range_name(space, mix.spreads[start:stop])}"
+        if isinstance(part, Run) and goals[part.large] == 1:
+            goal = draft.plan.mixes[part.large].core.sets
+            wish = "_".join((*mix.core.sets, "to", *goal)).replace(".", "_")
+        names.append(draft.namer.fresh(wish))
+        lengths.append(times(sum(side.piece.free_size for side in mix.spreads[start:stop]), draft.outgoing))
+    draft.statements.append(ops.Split(tuple(names), mixed, tuple(lengths), -1))
+    return {part: ops.Variable(name) for part, name in zip(ends, names, strict=True)}

@@ -27,6 +27,14 @@ def side_name(space: WeightSpace, side: Side) -> str:
     return "_".join([tensor_name(space, side.piece), *merged, *kept])
 
 
+def range_name(space: WeightSpace, sides: Sequence[Side]) -> str:
+    """An identifier for neighbouring columns of a mix: their one side, or from the first side's piece to the last's."""
+    first, last = sides[0], sides[-1]
+    if first == last:
+        return side_name(space, first)
+    return f"{tensor_name(space, first.piece)}_to_{tensor_name(space, last.piece)}"
+
+
 def core_names(sets: Sequence[str]) -> list[str]:
     """A name for each index of a core: that of its set, with primes where a set occurs again.
 

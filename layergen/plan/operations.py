@@ -75,11 +75,18 @@ class Mean(Value):
 
 @dataclass(frozen=True, slots=True)
 class Columns(Value):
-    """The columns from `start` up to `stop`; None stands for the first and for the last."""
+    """The columns of a value that a slice takes, which has a name."""
 
     value: Value
-    start: Size | None
-    stop: Size | None
+    taken: str
+
+
+@dataclass(frozen=True, slots=True)
+class Slice(Value):
+    """The columns from `start` up to `stop`."""
+
+    start: Size
+    stop: Size
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +196,10 @@ class Split(Statement):
 
 @dataclass(frozen=True, slots=True)
 class AddBias(Statement):
-    """Add columns of the bias, if there is one, to the value of that name."""
+    """Add the bias, if there is one, or the columns of it that a slice takes, to the value of that name."""
 
     name: str
-    start: Size | None
-    stop: Size | None
+    taken: str = ""
 
 
 @dataclass(frozen=True, slots=True)

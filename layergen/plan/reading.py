@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from layergen.plan import operations as ops
-from layergen.plan.draft import Draft, columns, permuted
+from layergen.plan.draft import Draft, permuted
 from layergen.plan.names import identifier
 from layergen.plan.notation import core_names, kept_text, piece_text, shape_of, shape_text, side_name, tensor_name
-from layergen.plan.steps import Pool, Run, unordered
+from layergen.plan.steps import Mix, Pool, Run, by_mix, unordered
 from symmetry.maps.diagrams import Side
 from symmetry.maps.isotypic import Decomposed, decomposed, sources
 from symmetry.space.layout import Layout, Leaf, Piece, Unflatten, leaves
@@ -17,43 +17,52 @@ from symmetry.space.weight_space import Tensor
 __all__ = ["merging_pairs", "read_pools", "whole_side"]
 
 
-def read_pools(draft: Draft, labels: list[str]) -> dict[int, ops.Value]:
-    """Add the statements of every pool; return the pools of each mix, concatenated, by its number."""
+def read_pools(draft: Draft, labels: Sequence[str]) -> dict[int, ops.Variable]:
+    """Add the statements of every pool; return the pools of each mix, side by side, by its number."""
     found = read_single_pools(draft)
     draft.statements.append(ops.Heading(("Pools of each core, from the largest core to the smallest.",)))
-    pooled: dict[int, ops.Value] = {}
-    for number in reversed(range(len(draft.plan.mixes))):
-        if draft.plan.mixes[number].pools:
-            pooled[number] = concatenation(draft, number, labels[number], found, pooled)
+    by_small, by_large = (by_mix(draft.plan.reductions, end) for end in ("small", "large"))
+    pooled: dict[int, ops.Variable] = {}
+    for number, (mix, label) in reversed(list(enumerate(zip(draft.plan.mixes, labels, strict=True)))):
+        if mix.pools:
+            values = pool_values(draft, mix, by_small[number], found, pooled)
+            pooled[number] = side_by_side(draft, mix, "_".join(("pools", label)).strip("_"), values)
+            for run in by_large[number]:  # names for the columns
+                draft.columns(pooled[number], "from", mix.pools, run, draft.incoming)
     return pooled
 
 
-def concatenation(
-    draft: Draft, number: int, label: str, found: Mapping[Side, ops.Value], larger: Mapping[int, ops.Value]
-) -> ops.Value:
-    """The pools of one mix side by side."""
-    mix = draft.plan.mixes[number]
-    runs = {run.start: run for run in draft.plan.reductions if run.small == number}
-    values: list[ops.Value] = []
+def pool_values(
+    draft: Draft, mix: Mix, runs: Sequence[Run], found: Mapping[Side, ops.Value], pooled: Mapping[int, ops.Variable]
+) -> Iterator[ops.Value]:
+    """The pools of one mix in order, those of a run as one value."""
+    starts = {run.start: run for run in runs}
     place = 0
     while place < len(mix.pools):
-        run, side = runs.get(place), unordered(mix.pools[place])
-        order = [side.kept.index(block) for block in mix.pools[place].kept]
-        values.append(reduction(draft, run, larger[run.large]) if run else permuted(found[side], order))
-        place += run.count if run else 1
-    if len(values) == 1 and isinstance(values[0], ops.Variable):
-        return values[0]
+        if run := starts.get(place):
+            yield reduction(draft, run, pooled[run.large])
+            place += run.count
+        else:
+            side = unordered(mix.pools[place])
+            yield permuted(found[side], [side.kept.index(block) for block in mix.pools[place].kept])
+            place += 1
+
+
+def side_by_side(draft: Draft, mix: Mix, wish: str, pools: Iterable[ops.Value]) -> ops.Variable:
+    """A name for the pools of one mix as one value."""
+    value, *others = pools
+    if isinstance(value, ops.Variable) and not others:
+        return value
     core = core_names(mix.core.sets)
     pieces = tuple(piece_text(draft.plan.maps.source, side) for side in mix.pools)
     note = ops.Note((" ".join(core) or "1",), pieces, shape_text(core, mix.rows, "in"))
-    value = ops.Concatenate(tuple(values), -1) if len(values) > 1 else values[0]
-    return draft.let("_".join(("pools", label)).strip("_"), value, note)
+    return draft.let(wish, ops.Concatenate((value, *others), -1) if others else value, note)
 
 
-def reduction(draft: Draft, run: Run, value: ops.Value) -> ops.Value:
+def reduction(draft: Draft, run: Run, pooled: ops.Variable) -> ops.Value:
     """The mean of a row of a larger core's pools."""
     mix = draft.plan.mixes[run.large]
-    value = columns(value, mix.pools, run.first, run.first + run.count, draft.incoming)
+    value = draft.columns(pooled, "from", mix.pools, run, draft.incoming)
     dims = tuple(place + 1 for place in run.dropped)
     sizes = draft.block_sizes(mix.pools[0], [mix.pools[0].kept[place] for place in run.dropped])
     return permuted(ops.Mean(value, dims, sizes), run.order)
