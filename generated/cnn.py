@@ -64,6 +64,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -250,7 +265,7 @@ class CNNLayer(nn.Module):
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1] <- c1: (batch, c1, 40·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1.add_(to_c1[:, None])
+        mixed_c1 = _add(mixed_c1, to_c1[:, None])
         (
             c1_to_c2_c1,
             to_conv1_weight_c1,
@@ -265,7 +280,7 @@ class CNNLayer(nn.Module):
         # bn2.running_mean[c2], bn2.running_var[c2] <- c2: (batch, c2, 22·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
         into_conv3_weight_to_bn2_running_var = slice(9 * c, 22 * c)
-        mixed_c2[..., into_conv3_weight_to_bn2_running_var].add_(to_c2[:, None])
+        mixed_c2 = _add(mixed_c2, to_c2[:, None], into_conv3_weight_to_bn2_running_var)
         (
             c2_to_c2_c1,
             c2_to_c3_c2,
@@ -280,7 +295,7 @@ class CNNLayer(nn.Module):
         # fc.weight[y c3] <- c3: (batch, c3, 23·out)
         mixed_c3 = _product(pools_c3, self.mix_c3)
         into_bn3_weight_to_fc_weight = slice(9 * c, 23 * c)
-        mixed_c3[..., into_bn3_weight_to_fc_weight].add_(to_c3[:, None])
+        mixed_c3 = _add(mixed_c3, to_c3[:, None], into_bn3_weight_to_fc_weight)
         (
             c3_to_c3_c2,
             to_bn3_weight_c3,
@@ -293,14 +308,14 @@ class CNNLayer(nn.Module):
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
         # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1.add_(c2_to_c2_c1[:, :, None])
-        mixed_c2_c1.add_(c1_to_c2_c1[:, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1[:, :, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1[:, None])
 
         # core (c3 c2): 1 pool, 1 spread, 81 diagrams
         # conv3.weight[c3 c2 3 3] <- c3 c2: (batch, c3, c2, 9·out)
         mixed_c3_c2 = _product(conv3_weight, self.mix_c3_c2)
-        mixed_c3_c2.add_(c3_to_c3_c2[:, :, None])
-        mixed_c3_c2.add_(c2_to_c3_c2[:, None])
+        mixed_c3_c2 = _add(mixed_c3_c2, c3_to_c3_c2[:, :, None])
+        mixed_c3_c2 = _add(mixed_c3_c2, c2_to_c3_c2[:, None])
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (3, 3, 3, c)),
             "bn1.weight": to_bn1_weight_c1,

@@ -56,6 +56,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -209,34 +224,34 @@ class CNNFlattenLayer(nn.Module):
         # core (c1): 3 pools, 3 spreads, 361 diagrams
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1: (batch, c1, 19·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1.add_(to_c1[:, None])
+        mixed_c1 = _add(mixed_c1, to_c1[:, None])
         c1_to_c2_c1, to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1.split([9 * c, 9 * c, c], dim=-1)
 
         # core (c2): 3 pools, 3 spreads, 3481 diagrams
         # conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2: (batch, c2, 59·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
         into_fc1_weight_to_conv2_bias = slice(9 * c, 59 * c)
-        mixed_c2[..., into_fc1_weight_to_conv2_bias].add_(to_c2[:, None])
+        mixed_c2 = _add(mixed_c2, to_c2[:, None], into_fc1_weight_to_conv2_bias)
         c2_to_c2_c1, c2_to_h_c2, to_conv2_bias_c2 = mixed_c2.split([9 * c, 49 * c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 3600 diagrams
         # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h: (batch, h, 60·out)
         mixed_h = _product(pools_h, self.mix_h)
         into_fc1_bias_to_fc2_weight = slice(49 * c, 60 * c)
-        mixed_h[..., into_fc1_bias_to_fc2_weight].add_(to_h[:, None])
+        mixed_h = _add(mixed_h, to_h[:, None], into_fc1_bias_to_fc2_weight)
         h_to_h_c2, to_fc1_bias_h, to_fc2_weight_h = mixed_h.split([49 * c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
         # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1.add_(c2_to_c2_c1[:, :, None])
-        mixed_c2_c1.add_(c1_to_c2_c1[:, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1[:, :, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1[:, None])
 
         # core (h c2): 1 pool, 1 spread, 2401 diagrams
         # fc1.weight[h c2 row column] <- h c2: (batch, h, c2, 49·out)
         mixed_h_c2 = _product(fc1_weight, self.mix_h_c2)
-        mixed_h_c2.add_(h_to_h_c2[:, :, None])
-        mixed_h_c2.add_(c2_to_h_c2[:, None])
+        mixed_h_c2 = _add(mixed_h_c2, h_to_h_c2[:, :, None])
+        mixed_h_c2 = _add(mixed_h_c2, c2_to_h_c2[:, None])
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (1, 3, 3, c)),
             "conv1.bias": to_conv1_bias_c1,

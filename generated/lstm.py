@@ -66,6 +66,21 @@ def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     return x
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     """`x` with `update` added where the two dimensions of each pair agree."""
     if not pairs:
@@ -337,7 +352,7 @@ class LSTMLayer(nn.Module):
         # core (e): 2 pools, 2 spreads, 25 diagrams
         # lstm.weight_ih_l0[gate h1 e], embedding.weight[token e] <- e: (batch, e, 5·out)
         mixed_e = _product(pools_e, self.mix_e)
-        mixed_e.add_(to_e[:, None])
+        mixed_e = _add(mixed_e, to_e[:, None])
         e_to_h1_e, e_to_token_e = mixed_e.split([4 * c, c], dim=-1)
 
         # core (h1): 7 pools, 7 spreads, 784 diagrams
@@ -346,9 +361,13 @@ class LSTMLayer(nn.Module):
         # lstm.bias_hh_l0[gate h1] <- h1: (batch, h1, 28·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
         into_lstm_weight_hh_l0_h1 = slice(8 * c, 12 * c)
-        mixed_h1[..., into_lstm_weight_hh_l0_h1].add_(to_lstm_weight_hh_l0_all[:, None])
+        mixed_h1 = _add(mixed_h1, to_lstm_weight_hh_l0_all[:, None], into_lstm_weight_hh_l0_h1)
         into_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * c, 28 * c)
-        mixed_h1[..., into_lstm_weight_hh_l0_to_lstm_bias_hh_l0].add_(to_lstm_weight_hh_l0_to_lstm_bias_hh_l0[:, None])
+        mixed_h1 = _add(
+            mixed_h1,
+            to_lstm_weight_hh_l0_to_lstm_bias_hh_l0[:, None],
+            into_lstm_weight_hh_l0_to_lstm_bias_hh_l0,
+        )
         (
             h1_to_h1_e,
             to_lstm_weight_hh_l0_h1_prime,
@@ -365,9 +384,13 @@ class LSTMLayer(nn.Module):
         # lstm.bias_hh_l1[gate h2] <- h2: (batch, h2, 25·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
         into_lstm_weight_ih_l1_h2 = slice(0, 4 * c)
-        mixed_h2[..., into_lstm_weight_ih_l1_h2].add_(to_lstm_weight_ih_l1_all[:, None])
+        mixed_h2 = _add(mixed_h2, to_lstm_weight_ih_l1_all[:, None], into_lstm_weight_ih_l1_h2)
         into_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(8 * c, 25 * c)
-        mixed_h2[..., into_lstm_weight_hh_l1_to_lstm_bias_hh_l1].add_(to_lstm_weight_hh_l1_to_lstm_bias_hh_l1[:, None])
+        mixed_h2 = _add(
+            mixed_h2,
+            to_lstm_weight_hh_l1_to_lstm_bias_hh_l1[:, None],
+            into_lstm_weight_hh_l1_to_lstm_bias_hh_l1,
+        )
         (
             h2_to_h2_h1,
             to_lstm_weight_hh_l1_h2_prime,
@@ -383,44 +406,44 @@ class LSTMLayer(nn.Module):
         # (batch, token, 3·out)
         mixed_token = _product(pools_token, self.mix_token)
         into_readout_bias_token = slice(2 * c, 3 * c)
-        mixed_token[..., into_readout_bias_token].add_(to_token[:, None])
+        mixed_token = _add(mixed_token, to_token[:, None], into_readout_bias_token)
         token_to_token_e, token_to_token_h2, to_readout_bias_token = mixed_token.split(c, dim=-1)
 
         # core (h1 e): 1 pool, 1 spread, 16 diagrams
         # lstm.weight_ih_l0[gate h1 e] <- h1 e: (batch, h1, e, 4·out)
         mixed_h1_e = _product(lstm_weight_ih_l0, self.mix_h1_e)
-        mixed_h1_e.add_(h1_to_h1_e[:, :, None])
-        mixed_h1_e.add_(e_to_h1_e[:, None])
+        mixed_h1_e = _add(mixed_h1_e, h1_to_h1_e[:, :, None])
+        mixed_h1_e = _add(mixed_h1_e, e_to_h1_e[:, None])
 
         # core (token e): 1 pool, 1 spread, 1 diagram
         # embedding.weight[token e] <- token e: (batch, token, e, out)
         mixed_token_e = _product(embedding_weight, self.mix_token_e)
-        mixed_token_e.add_(token_to_token_e[:, :, None])
-        mixed_token_e.add_(e_to_token_e[:, None])
+        mixed_token_e = _add(mixed_token_e, token_to_token_e[:, :, None])
+        mixed_token_e = _add(mixed_token_e, e_to_token_e[:, None])
 
         # core (h1 h1'): 2 pools, 1 spread, 32 diagrams
         # lstm.weight_hh_l0[gate h1 h1'] <- h1 h1': (batch, h1, h1', 4·out)
         mixed_h1_h1 = _product(pools_h1_h1, self.mix_h1_h1)
-        mixed_h1_h1.add_(to_lstm_weight_hh_l0_h1_prime[:, None])
-        mixed_h1_h1.add_(to_lstm_weight_hh_l0_h1[:, :, None])
+        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1_prime[:, None])
+        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1[:, :, None])
 
         # core (h2 h1): 1 pool, 1 spread, 16 diagrams
         # lstm.weight_ih_l1[gate h2 h1] <- h2 h1: (batch, h2, h1, 4·out)
         mixed_h2_h1 = _product(lstm_weight_ih_l1, self.mix_h2_h1)
-        mixed_h2_h1.add_(h2_to_h2_h1[:, :, None])
-        mixed_h2_h1.add_(h1_to_h2_h1[:, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
 
         # core (h2 h2'): 2 pools, 1 spread, 32 diagrams
         # lstm.weight_hh_l1[gate h2 h2'] <- h2 h2': (batch, h2, h2', 4·out)
         mixed_h2_h2 = _product(pools_h2_h2, self.mix_h2_h2)
-        mixed_h2_h2.add_(to_lstm_weight_hh_l1_h2_prime[:, None])
-        mixed_h2_h2.add_(to_lstm_weight_hh_l1_h2[:, :, None])
+        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2_prime[:, None])
+        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2[:, :, None])
 
         # core (token h2): 1 pool, 1 spread, 1 diagram
         # readout.weight[token h2] <- token h2: (batch, token, h2, out)
         mixed_token_h2 = _product(readout_weight, self.mix_token_h2)
-        mixed_token_h2.add_(token_to_token_h2[:, :, None])
-        mixed_token_h2.add_(h2_to_token_h2[:, None])
+        mixed_token_h2 = _add(mixed_token_h2, token_to_token_h2[:, :, None])
+        mixed_token_h2 = _add(mixed_token_h2, h2_to_token_h2[:, None])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # lstm.weight_hh_l0[gate h1 h1] <- h1

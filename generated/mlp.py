@@ -52,6 +52,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -179,20 +194,20 @@ class MLPLayer(nn.Module):
         # 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1: (batch, h1, 4·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
         into_weight_0_to_bias_0 = slice(c, 4 * c)
-        mixed_h1[..., into_weight_0_to_bias_0].add_(to_h1[:, None])
+        mixed_h1 = _add(mixed_h1, to_h1[:, None], into_weight_0_to_bias_0)
         h1_to_h2_h1, to_weight_0_h1, to_bias_0_h1 = mixed_h1.split([c, 2 * c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
         # 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2: (batch, h2, 3·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2.add_(to_h2[:, None])
+        mixed_h2 = _add(mixed_h2, to_h2[:, None])
         h2_to_h2_h1, to_bias_2_h2, to_weight_4_h2 = mixed_h2.split(c, dim=-1)
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
         # 2.weight[h2 h1] <- h2 h1: (batch, h2, h1, out)
         mixed_h2_h1 = _product(weight_2, self.mix_h2_h1)
-        mixed_h2_h1.add_(h2_to_h2_h1[:, :, None])
-        mixed_h2_h1.add_(h1_to_h2_h1[:, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
         return {
             "0.weight": to_weight_0_h1.unflatten(-1, (2, c)),
             "0.bias": to_bias_0_h1,

@@ -60,6 +60,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -183,12 +198,12 @@ class MLPToNeuronsLayer(nn.Module):
         # core (h1): 3 pools, 1 spread, 4 diagrams
         # neurons1[h1] <- h1: (batch, h1, out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1.add_(to_h1[:, None])
+        mixed_h1 = _add(mixed_h1, to_h1[:, None])
 
         # core (h2): 3 pools, 1 spread, 3 diagrams
         # neurons2[h2] <- h2: (batch, h2, out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2.add_(to_h2[:, None])
+        mixed_h2 = _add(mixed_h2, to_h2[:, None])
         return {
             "neurons1": mixed_h1,
             "neurons2": mixed_h2,

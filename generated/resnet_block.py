@@ -80,6 +80,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -407,9 +422,13 @@ class ResNetBlockLayer(nn.Module):
         # (batch, m1, 22·out)
         mixed_m1 = _product(pools_m1, self.mix_m1)
         into_layer1_0_conv1_weight_m1 = slice(0, 9 * c)
-        mixed_m1[..., into_layer1_0_conv1_weight_m1].add_(to_layer1_0_conv1_weight_all[:, None])
+        mixed_m1 = _add(mixed_m1, to_layer1_0_conv1_weight_all[:, None], into_layer1_0_conv1_weight_m1)
         into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * c, 22 * c)
-        mixed_m1[..., into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var].add_(to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var[:, None])
+        mixed_m1 = _add(
+            mixed_m1,
+            to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var[:, None],
+            into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
+        )
         (
             m1_to_m1_s1,
             to_layer1_0_bn1_weight_m1,
@@ -424,7 +443,7 @@ class ResNetBlockLayer(nn.Module):
         # (batch, m2, 22·out)
         mixed_m2 = _product(pools_m2, self.mix_m2)
         into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * c, 22 * c)
-        mixed_m2[..., into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var].add_(to_m2[:, None])
+        mixed_m2 = _add(mixed_m2, to_m2[:, None], into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var)
         (
             m2_to_m2_s1,
             m2_to_s2_m2,
@@ -442,7 +461,7 @@ class ResNetBlockLayer(nn.Module):
         # layer1.0.bn2.running_var[s1] <- s1: (batch, s1, 63·out)
         mixed_s1 = _product(pools_s1, self.mix_s1)
         into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * c, 63 * c)
-        mixed_s1[..., into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var].add_(to_s1[:, None])
+        mixed_s1 = _add(mixed_s1, to_s1[:, None], into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var)
         (
             s1_to_m1_s1,
             s1_to_m2_s1,
@@ -466,9 +485,13 @@ class ResNetBlockLayer(nn.Module):
         # s2: (batch, s2, 28·out)
         mixed_s2 = _product(pools_s2, self.mix_s2)
         into_layer2_0_conv2_weight_s2 = slice(0, 9 * c)
-        mixed_s2[..., into_layer2_0_conv2_weight_s2].add_(to_layer2_0_conv2_weight_all[:, None])
+        mixed_s2 = _add(mixed_s2, to_layer2_0_conv2_weight_all[:, None], into_layer2_0_conv2_weight_s2)
         into_layer2_0_bn2_weight_to_fc_weight = slice(10 * c, 28 * c)
-        mixed_s2[..., into_layer2_0_bn2_weight_to_fc_weight].add_(to_layer2_0_bn2_weight_to_fc_weight[:, None])
+        mixed_s2 = _add(
+            mixed_s2,
+            to_layer2_0_bn2_weight_to_fc_weight[:, None],
+            into_layer2_0_bn2_weight_to_fc_weight,
+        )
         (
             s2_to_s2_m2,
             s2_to_s2_s1,
@@ -486,27 +509,27 @@ class ResNetBlockLayer(nn.Module):
         # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1: (batch, m1, s1, 18·out)
         mixed_m1_s1 = _product(pools_m1_s1, self.mix_m1_s1)
-        mixed_m1_s1.add_(s1_to_m1_s1[:, None])
-        mixed_m1_s1.add_(m1_to_m1_s1[:, :, None])
+        mixed_m1_s1 = _add(mixed_m1_s1, s1_to_m1_s1[:, None])
+        mixed_m1_s1 = _add(mixed_m1_s1, m1_to_m1_s1[:, :, None])
         to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed_m1_s1.split(9 * c, dim=-1)
 
         # core (m2 s1): 1 pool, 1 spread, 81 diagrams
         # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1: (batch, m2, s1, 9·out)
         mixed_m2_s1 = _product(layer2_0_conv1_weight, self.mix_m2_s1)
-        mixed_m2_s1.add_(s1_to_m2_s1[:, None])
-        mixed_m2_s1.add_(m2_to_m2_s1[:, :, None])
+        mixed_m2_s1 = _add(mixed_m2_s1, s1_to_m2_s1[:, None])
+        mixed_m2_s1 = _add(mixed_m2_s1, m2_to_m2_s1[:, :, None])
 
         # core (s2 m2): 1 pool, 1 spread, 81 diagrams
         # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2: (batch, s2, m2, 9·out)
         mixed_s2_m2 = _product(layer2_0_conv2_weight, self.mix_s2_m2)
-        mixed_s2_m2.add_(s2_to_s2_m2[:, :, None])
-        mixed_s2_m2.add_(m2_to_s2_m2[:, None])
+        mixed_s2_m2 = _add(mixed_s2_m2, s2_to_s2_m2[:, :, None])
+        mixed_s2_m2 = _add(mixed_s2_m2, m2_to_s2_m2[:, None])
 
         # core (s2 s1): 1 pool, 1 spread, 1 diagram
         # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1: (batch, s2, s1, out)
         mixed_s2_s1 = _product(layer2_0_downsample_0_weight, self.mix_s2_s1)
-        mixed_s2_s1.add_(s2_to_s2_s1[:, :, None])
-        mixed_s2_s1.add_(s1_to_s2_s1[:, None])
+        mixed_s2_s1 = _add(mixed_s2_s1, s2_to_s2_s1[:, :, None])
+        mixed_s2_s1 = _add(mixed_s2_s1, s1_to_s2_s1[:, None])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # layer1.0.conv2.weight[s1 m1 3 3] <- s1 m1: (batch, s1, m1, 9·out)

@@ -58,6 +58,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -319,9 +334,17 @@ class TransformerBlockLayer(nn.Module):
         # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d: (batch, d, 12·out)
         mixed_d = _product(pools_d, self.mix_d)
         into_linear1_weight_to_linear2_weight = slice(0, 2 * c)
-        mixed_d[..., into_linear1_weight_to_linear2_weight].add_(to_linear1_weight_to_linear2_weight[:, None])
+        mixed_d = _add(
+            mixed_d,
+            to_linear1_weight_to_linear2_weight[:, None],
+            into_linear1_weight_to_linear2_weight,
+        )
         into_self_attn_out_proj_bias_to_norm2_bias = slice(6 * c, 12 * c)
-        mixed_d[..., into_self_attn_out_proj_bias_to_norm2_bias].add_(to_self_attn_out_proj_bias_to_norm2_bias[:, None])
+        mixed_d = _add(
+            mixed_d,
+            to_self_attn_out_proj_bias_to_norm2_bias[:, None],
+            into_self_attn_out_proj_bias_to_norm2_bias,
+        )
         (
             d_to_d_h,
             d_to_head_d,
@@ -337,7 +360,7 @@ class TransformerBlockLayer(nn.Module):
         # linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h: (batch, h, 3·out)
         mixed_h = _product(pools_h, self.mix_h)
         into_linear1_bias_h = slice(2 * c, 3 * c)
-        mixed_h[..., into_linear1_bias_h].add_(to_h[:, None])
+        mixed_h = _add(mixed_h, to_h[:, None], into_linear1_bias_h)
         h_to_d_h, to_linear1_bias_h = mixed_h.split([2 * c, c], dim=-1)
 
         # core (head): 7 pools, 7 spreads, 49 diagrams
@@ -346,14 +369,14 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv] <- head: (batch, head, 7·out)
         mixed_head = _product(pools_head, self.mix_head)
-        mixed_head.add_(to_head[:, None])
+        mixed_head = _add(mixed_head, to_head[:, None])
         head_to_head_dk, head_to_head_dv = mixed_head.split([4 * c, 3 * c], dim=-1)
 
         # core (d h): 2 pools, 2 spreads, 4 diagrams
         # linear1.weight[h d], linear2.weight[d h] <- d h: (batch, d, h, 2·out)
         mixed_d_h = _product(pools_d_h, self.mix_d_h)
-        mixed_d_h.add_(h_to_d_h[:, None])
-        mixed_d_h.add_(d_to_d_h[:, :, None])
+        mixed_d_h = _add(mixed_d_h, h_to_d_h[:, None])
+        mixed_d_h = _add(mixed_d_h, d_to_d_h[:, :, None])
         to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split(c, dim=-1)
 
         # core (head d): 4 pools, 4 spreads, 16 diagrams
@@ -361,7 +384,7 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- head d:
         # (batch, head, d, 4·out)
         mixed_head_d = _product(pools_head_d, self.mix_head_d)
-        mixed_head_d.add_(d_to_head_d[:, None])
+        mixed_head_d = _add(mixed_head_d, d_to_head_d[:, None])
         head_d_to_head_dk_d, head_d_to_d_head_dv = mixed_head_d.split(2 * c, dim=-1)
 
         # core (head dk): 4 pools, 4 spreads, 16 diagrams
@@ -369,7 +392,7 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk] <- head dk:
         # (batch, head, dk, 4·out)
         mixed_head_dk = _product(pools_head_dk, self.mix_head_dk)
-        mixed_head_dk.add_(head_to_head_dk[:, :, None])
+        mixed_head_dk = _add(mixed_head_dk, head_to_head_dk[:, :, None])
         (
             head_dk_to_head_dk_d,
             to_self_attn_in_proj_bias_p0_head_dk,
@@ -380,15 +403,15 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv] <- head dv: (batch, head, dv, 3·out)
         mixed_head_dv = _product(pools_head_dv, self.mix_head_dv)
-        mixed_head_dv.add_(head_to_head_dv[:, :, None])
+        mixed_head_dv = _add(mixed_head_dv, head_to_head_dv[:, :, None])
         head_dv_to_d_head_dv, to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv.split([2 * c, c], dim=-1)
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d] <- head dk d:
         # (batch, head, dk, d, 2·out)
         mixed_head_dk_d = _product(pools_head_dk_d, self.mix_head_dk_d)
-        mixed_head_dk_d.add_(head_dk_to_head_dk_d[:, :, :, None])
-        mixed_head_dk_d.add_(head_d_to_head_dk_d[:, :, None])
+        mixed_head_dk_d = _add(mixed_head_dk_d, head_dk_to_head_dk_d[:, :, :, None])
+        mixed_head_dk_d = _add(mixed_head_dk_d, head_d_to_head_dk_d[:, :, None])
         (
             to_self_attn_in_proj_weight_p0_head_dk_d,
             to_self_attn_in_proj_weight_p1_head_dk_d,
@@ -398,8 +421,8 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- d head dv:
         # (batch, d, head, dv, 2·out)
         mixed_d_head_dv = _product(pools_d_head_dv, self.mix_d_head_dv)
-        mixed_d_head_dv.add_(head_dv_to_d_head_dv[:, None])
-        mixed_d_head_dv.add_(head_d_to_d_head_dv.permute(0, 2, 1, 3)[:, :, :, None])
+        mixed_d_head_dv = _add(mixed_d_head_dv, head_dv_to_d_head_dv[:, None])
+        mixed_d_head_dv = _add(mixed_d_head_dv, head_d_to_d_head_dv.permute(0, 2, 1, 3)[:, :, :, None])
         (
             to_self_attn_in_proj_weight_p2_d_head_dv,
             to_self_attn_out_proj_weight_d_head_dv,

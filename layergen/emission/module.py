@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from layergen.emission.bases import print_basis
 from layergen.emission.header import print_header
-from layergen.emission.prelude import FUNCTIONS, functions_of
+from layergen.emission.prelude import functions_of
 from layergen.emission.statements import print_forward
 from layergen.emission.text import INDENT, WIDTH, bracketed, literal, size_code, tuple_code
 from layergen.plan.operations import Parameter, Program, Scale
@@ -19,7 +19,7 @@ __all__ = ["print_module"]
 
 def print_module(program: Program, name: str) -> str:
     """The source of a module with the layer of a program as the class `name`."""
-    functions = "\n".join(FUNCTIONS[function] for function in functions_of(program)).splitlines()
+    functions = "\n".join(functions_of(program)).splitlines()
     constants = [line for basis in program.bases for line in print_basis(basis)]
     lines = [
         *print_header(program, name),

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from layergen.plan.operations import Diagonal, Embed, FromIrreps, Product, Program, ToIrreps, parts
+from layergen.emission.values import called
+from layergen.plan import operations as ops
 
 __all__ = ["FUNCTIONS", "functions_of"]
-
-CALLED = {
-    Diagonal: "_diagonal",
-    Embed: "_add_on_diagonal",
-    Product: "_product",
-    ToIrreps: "_to_irreps",
-    FromIrreps: "_from_irreps",
-}
 
 CHECK_NAMES = '''
 def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None:
@@ -41,6 +34,22 @@ def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     for first, second in pairs:
         x = x.diagonal(dim1=first, dim2=second).movedim(-1, first)
     return x
+'''
+
+ADD = '''
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
 '''
 
 ADD_ON_DIAGONAL = '''
@@ -103,6 +112,7 @@ FUNCTIONS = {
     "_check_names": CHECK_NAMES,
     "_check_shapes": CHECK_SHAPES,
     "_diagonal": DIAGONAL,
+    "_add": ADD,
     "_add_on_diagonal": ADD_ON_DIAGONAL,
     "_initialise": INITIALISE,
     "_product": PRODUCT,
@@ -111,11 +121,10 @@ FUNCTIONS = {
 }
 
 
-def functions_of(program: Program) -> list[str]:
-    """The names of the functions that a program's operations call, and of those that every module calls."""
-    called = {
-        CALLED[type(one)]
-        for one in parts((program.statements, program.results))
-        if type(one) in CALLED and not (isinstance(one, Product) and not one.swift)
-    }
-    return [name for name in FUNCTIONS if name in called | {"_check_names", "_check_shapes", "_initialise"}]
+def functions_of(program: ops.Program) -> list[str]:
+    """The functions that a program's operations call, and those that every module calls."""
+    values = (one for one in ops.parts((program.statements, program.results)) if isinstance(one, ops.Value))
+    names = {call[0] for value in values if (call := called(value))}
+    return [
+        text for name, text in FUNCTIONS.items() if name in names | {"_check_names", "_check_shapes", "_initialise"}
+    ]

@@ -113,8 +113,3 @@ def _(split: ops.Split) -> list[str]:
 def _(one: ops.AddBias) -> list[str]:
     bias = f"self.bias[{one.taken}]" if one.taken else "self.bias"
     return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + {bias}"]
-
-
-@lines_of.register
-def _(one: ops.AddInto) -> list[str]:
-    return [f"{INDENT}{code(one.into)}.add_({code(one.added)})"]

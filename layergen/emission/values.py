@@ -5,7 +5,7 @@ from __future__ import annotations
 from layergen.emission.text import INDENT, WIDTH, bracketed, filled, literal, size_code, tuple_code
 from layergen.plan import operations as ops
 
-__all__ = ["code", "laid_out"]
+__all__ = ["called", "code", "laid_out"]
 
 
 def code(value: ops.Value) -> str:
@@ -24,6 +24,8 @@ def laid_out(head: str, value: ops.Value, tail: str = "", indent: str = INDENT) 
     if isinstance(base, ops.Concatenate):
         calls = "".join(chain(value)[1:])
         return bracketed(f"{head}torch.cat([", list(map(code, base.values)), f"], dim={base.dim}){calls}{tail}", indent)
+    if call := called(value):
+        return bracketed(f"{head}{call[0]}(", call[1], f"){tail}", indent)
     if isinstance(value, ops.Sum):
         lines = [f"{inner}{'+ ' if place else ''}{code(one)}" for place, one in enumerate(value.values)]
     else:
@@ -49,8 +51,28 @@ def chain(value: ops.Value) -> list[str]:
     return [*([f"({code(inner)})"] if isinstance(inner, ops.Mean | ops.Sum) else chain(inner)), *calls]
 
 
+def called(value: ops.Value) -> tuple[str, list[str]] | None:
+    """The function of the prelude that computes a value, with its arguments."""
+    match value:
+        case ops.Product(inner, parameter, swift) if swift:
+            return "_product", [code(inner), f"self.{parameter}"]
+        case ops.Add(inner, added, taken):
+            return "_add", [code(inner), code(added), *([taken] if taken else [])]
+        case ops.Diagonal(inner, pairs):
+            return "_diagonal", [code(inner), str(list(pairs))]
+        case ops.Embed(inner, added, pairs):
+            return "_add_on_diagonal", [code(inner), code(added), str(list(pairs))]
+        case ops.ToIrreps(inner, basis, dims):
+            return "_to_irreps", [code(inner), basis, str(dims)]
+        case ops.FromIrreps(inner, basis, dims, sizes):
+            return "_from_irreps", [code(inner), basis, str(dims), str(sizes)]
+    return None
+
+
 def plain(value: ops.Value) -> str:
     """A value that is no chain of calls."""
+    if call := called(value):
+        return f"{call[0]}({', '.join(call[1])})"
     match value:
         case ops.Variable(name):
             return name
@@ -58,16 +80,8 @@ def plain(value: ops.Value) -> str:
             return f"{name}[{literal(tensor)}]"
         case ops.Zeros(like, sizes):
             return f"{code(like)}.new_zeros({', '.join(map(size_code, sizes))})"
-        case ops.Diagonal(inner, pairs):
-            return f"_diagonal({code(inner)}, {list(pairs)})"
-        case ops.Embed(inner, added, pairs):
-            return f"_add_on_diagonal({code(inner)}, {code(added)}, {list(pairs)})"
-        case ops.Product(inner, parameter, swift):
-            return f"_product({code(inner)}, self.{parameter})" if swift else f"{code(inner)} @ self.{parameter}"
-        case ops.ToIrreps(inner, basis, dims):
-            return f"_to_irreps({code(inner)}, {basis}, {dims})"
-        case ops.FromIrreps(inner, basis, dims, sizes):
-            return f"_from_irreps({code(inner)}, {basis}, {dims}, {sizes})"
+        case ops.Product(inner, parameter):
+            return f"{code(inner)} @ self.{parameter}"
         case ops.Columns(inner, taken):
             return f"{code(inner)}[..., {taken}]"
         case ops.Slice(start, stop):

@@ -68,16 +68,16 @@ class Draft:
         self.statements.append(ops.Let(name, value, note))
         return ops.Variable(name)
 
-    def columns(self, value: ops.Variable, prefix: str, sides: Sequence[Side], run: Run, channels: Atom) -> ops.Value:
-        """The columns of a value that belong to some of its sides, those of the larger mix in a run."""
+    def columns(self, value: ops.Variable, prefix: str, sides: Sequence[Side], run: Run, channels: Atom) -> str:
+        """The name of a slice: of a value's columns those of a run's sides in the larger mix; empty if they are all."""
         widths, stop = [side.piece.free_size for side in sides], run.first + run.count
         if run.count == len(sides):
-            return value
+            return ""
         taken = ops.Slice(times(sum(widths[: run.first]), channels), times(sum(widths[:stop]), channels))
         if (value, taken) not in self.slices:
             space = self.plan.maps.source if prefix == "from" else self.plan.maps.target
             self.slices[value, taken] = self.let(f"{prefix}_{range_name(space, sides[run.first : stop])}", taken).name
-        return ops.Columns(value, self.slices[value, taken])
+        return self.slices[value, taken]
 
     def basis(self, change: Change, *, reading: bool) -> str:
         """The name of the constant that holds the basis of a change."""

@@ -26,7 +26,7 @@ def mix_pools(draft: Draft, weights: Sequence[Weights], pooled: Mapping[int, ops
         mixed = product(draft, weight, pooled.get(number))
         for run in into[number]:
             taken = draft.columns(mixed, "into", weight.mix.spreads, run, draft.outgoing)
-            draft.statements.append(ops.AddInto(taken, repeated(run, found[run])))
+            draft.statements.append(ops.Let(mixed.name, ops.Add(mixed, repeated(run, found[run]), taken)))
         found |= parts(draft, weight.mix, out[number], mixed)
     return {side: value for side, value in found.items() if isinstance(side, Side)}
 

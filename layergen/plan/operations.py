@@ -122,6 +122,15 @@ class Sum(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Add(Value):
+    """A value that nothing has read yet with another added, to the columns that a slice takes or to all."""
+
+    value: Value
+    added: Value
+    taken: str
+
+
+@dataclass(frozen=True, slots=True)
 class Expand(Value):
     """A value repeated to the given sizes, the columns as they are; `dense` if in memory too."""
 
@@ -200,14 +209,6 @@ class AddBias(Statement):
 
     name: str
     taken: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AddInto(Statement):
-    """Add a value, in place, to one or columns of one that nothing has read yet."""
-
-    into: Value
-    added: Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,8 @@ def side_by_side(draft: Draft, mix: Mix, wish: str, pools: Iterable[ops.Value]) 
 def reduction(draft: Draft, run: Run, pooled: ops.Variable) -> ops.Value:
     """The mean of a row of a larger core's pools."""
     mix = draft.plan.mixes[run.large]
-    value = draft.columns(pooled, "from", mix.pools, run, draft.incoming)
+    taken = draft.columns(pooled, "from", mix.pools, run, draft.incoming)
+    value = ops.Columns(pooled, taken) if taken else pooled
     dims = tuple(place + 1 for place in run.dropped)
     sizes = draft.block_sizes(mix.pools[0], [mix.pools[0].kept[place] for place in run.dropped])
     return permuted(ops.Mean(value, dims, sizes), run.order)

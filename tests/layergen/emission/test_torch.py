@@ -106,6 +106,50 @@ def test_vmap_over_parameters(layer):
     assert_same({name: value[0] for name, value in out.items()}, layer(x), rtol=1e-9, atol=1e-9)
 
 
+PARTS = [*SPACE.names, *dict(EquivariantLinear(SPACE, 2, 3).named_parameters())]
+
+
+def output_of(layer, part):
+    """The layer's output as a function of one input or one parameter, and that tensor."""
+    parameters = {name: value.detach() for name, value in layer.named_parameters()}
+    x = features(SPACE, 2, 2)
+
+    def output(value):
+        inputs = {name: value if name == part else x[name] for name in x}
+        weights = {name: value if name == part else parameters[name] for name in parameters}
+        return torch.func.functional_call(layer, weights, (inputs,))
+
+    return output, (x | parameters)[part]
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["with gradients", "without"])
+@pytest.mark.parametrize("part", PARTS)
+def test_vmap_over_one_input_or_one_parameter(layer, part, wanted):
+    """Several of one tensor beside one of each other: what is computed from the others alone is not batched."""
+    output, value = output_of(layer, part)
+    values = torch.stack([value, 2 * value]).requires_grad_(wanted)
+    found = torch.func.vmap(output)(values)
+    for number, value in enumerate(values):
+        assert_same({name: out[number] for name, out in found.items()}, output(value), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own forward mode uses it (2.13)
+@pytest.mark.parametrize("part", ["bias", "mix_h_h", "w"])
+def test_jacobians(layer, part):
+    """Derivatives for one tensor, forward and in reverse: both are `vmap`s over directions of that tensor alone."""
+    output, value = output_of(layer, part)
+    forward, reverse = (make(lambda one: output(one)["s"])(value) for make in (torch.func.jacfwd, torch.func.jacrev))
+    torch.testing.assert_close(forward, reverse, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_compile_and_export_without_gradients(layer, backend):
+    """Additions are in place then."""
+    x, layer = features(SPACE, 2, 2), layer.requires_grad_(False)
+    assert_same(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x), rtol=1e-9, atol=1e-9)
+    assert_same(torch.export.export(layer, (x,)).module()(x), layer(x), rtol=1e-9, atol=1e-9)
+
+
 def test_no_bias_no_batch_meta(layer):
     layer = EquivariantLinear(SPACE, 2, 3, bias=False)
     assert "bias" not in dict(layer.named_parameters())
