@@ -258,7 +258,7 @@ class CNNLayer(nn.Module):
         # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1: (batch, 77·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         to_c1, to_c2, to_c3, to_fc_bias_all = mixed.split([40 * c, 13 * c, 14 * c, 10 * c], dim=-1)
 
         # core (c1): 6 pools, 6 spreads, 1600 diagrams

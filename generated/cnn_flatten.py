@@ -218,7 +218,7 @@ class CNNFlattenLayer(nn.Module):
         # conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1: (batch, 90·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         to_c1, to_c2, to_h, to_fc2_bias_all = mixed.split([19 * c, 50 * c, 11 * c, 10 * c], dim=-1)
 
         # core (c1): 3 pools, 3 spreads, 361 diagrams

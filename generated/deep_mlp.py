@@ -293,7 +293,7 @@ class DeepMLPLayer(nn.Module):
         # (batch, 36·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         (
             to_h1, to_weight_2_all, to_bias_2_all, to_weight_4_all, to_bias_4_all, to_weight_6_all,
             to_bias_6_all, to_weight_8_all, to_bias_8_all, to_weight_10_all, to_bias_10_all, to_weight_12_all,

@@ -339,7 +339,7 @@ class LSTMLayer(nn.Module):
         # readout.bias[token] <- 1: (batch, 43·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         (
             to_e,
             to_lstm_weight_hh_l0_all,

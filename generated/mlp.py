@@ -187,7 +187,7 @@ class MLPLayer(nn.Module):
         # (batch, 7·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         to_h1, to_h2, to_bias_4_all = mixed.split([3 * c, 3 * c, c], dim=-1)
 
         # core (h1): 3 pools, 3 spreads, 16 diagrams

@@ -141,5 +141,5 @@ class MLPInvariantLayer(nn.Module):
         # invariant[] <- 1: (batch, out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         return mixed

@@ -192,7 +192,7 @@ class MLPToNeuronsLayer(nn.Module):
         # neurons1[h1], neurons2[h2] <- 1: (batch, 2·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         to_h1, to_h2 = mixed.split(c, dim=-1)
 
         # core (h1): 3 pools, 1 spread, 4 diagrams

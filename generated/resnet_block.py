@@ -405,7 +405,7 @@ class ResNetBlockLayer(nn.Module):
         # fc.bias[y] <- 1: (batch, 108·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         (
             to_layer1_0_conv1_weight_all,
             to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,

@@ -319,7 +319,7 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_bias#2[head dv] <- 1: (batch, 16·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         (
             to_linear1_weight_to_linear2_weight,
             to_self_attn_out_proj_bias_to_norm2_bias,

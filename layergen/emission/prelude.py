@@ -93,6 +93,12 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
     return mixed.movedim(1, -1).reshape(*x.shape[:-1], weight.shape[1])
 '''
 
+ZEROS = '''
+def _zeros(x: Tensor, *sizes: int) -> Tensor:
+    """The product of no columns of `x` with no rows: zeros in the dtype of products, which autocast chooses."""
+    return x.new_zeros(*sizes[:-1], 0) @ x.new_zeros(0, sizes[-1])
+'''
+
 TO_IRREPS = '''
 def _to_irreps(x: Tensor, basis: Tensor, dims: tuple[int, ...]) -> Tensor:
     """`x` with the dimensions `dims` as one, the last before the channels, along the columns of `basis`."""
@@ -116,6 +122,7 @@ FUNCTIONS = {
     "_add_on_diagonal": ADD_ON_DIAGONAL,
     "_initialise": INITIALISE,
     "_product": PRODUCT,
+    "_zeros": ZEROS,
     "_to_irreps": TO_IRREPS,
     "_from_irreps": FROM_IRREPS,
 }

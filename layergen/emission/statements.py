@@ -112,4 +112,4 @@ def _(split: ops.Split) -> list[str]:
 @lines_of.register
 def _(one: ops.AddBias) -> list[str]:
     bias = f"self.bias[{one.taken}]" if one.taken else "self.bias"
-    return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + {bias}"]
+    return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + {bias}.to({one.name}.dtype)"]

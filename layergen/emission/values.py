@@ -62,6 +62,8 @@ def called(value: ops.Value) -> tuple[str, list[str]] | None:
             return "_diagonal", [code(inner), str(list(pairs))]
         case ops.Embed(inner, added, pairs):
             return "_add_on_diagonal", [code(inner), code(added), str(list(pairs))]
+        case ops.Zeros(like, sizes):
+            return "_zeros", [code(like), *map(size_code, sizes)]
         case ops.ToIrreps(inner, basis, dims):
             return "_to_irreps", [code(inner), basis, str(dims)]
         case ops.FromIrreps(inner, basis, dims, sizes):
@@ -78,8 +80,6 @@ def plain(value: ops.Value) -> str:
             return name
         case ops.Feature(name, tensor):
             return f"{name}[{literal(tensor)}]"
-        case ops.Zeros(like, sizes):
-            return f"{code(like)}.new_zeros({', '.join(map(size_code, sizes))})"
         case ops.Product(inner, parameter):
             return f"{code(inner)} @ self.{parameter}"
         case ops.Columns(inner, taken):

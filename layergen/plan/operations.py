@@ -169,7 +169,7 @@ class FromIrreps(Value):
 
 @dataclass(frozen=True, slots=True)
 class Zeros(Value):
-    """Zeros of some sizes, on the device of a source tensor."""
+    """Zeros of some sizes, in the dtype of a source tensor's products."""
 
     like: Feature
     sizes: tuple[Size, ...]

@@ -61,6 +61,30 @@ def test_autocast(layer):
     assert_same({name: value.float() for name, value in out.items()}, layer(x), rtol=0.1, atol=0.1)
 
 
+UNDER_AUTOCAST = {
+    "every sort of tensor": (SPACE, None, "all"),
+    "a scalar beside a set": (WeightSpace({"w": "h", "u": ""}, sets={"h": 4}), None, "all"),
+    "small sets, mixes without pools": (WeightSpace({"w": "h h", "u": ""}, sets={"h": 1}), None, "local"),
+    "a target that little reaches": (
+        WeightSpace({"w": "h"}, sets={"h": 4}),
+        WeightSpace({"v": "k k", "u": "h", "t": ""}, sets={"k": 1, "h": 4}),
+        "local",
+    ),
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", UNDER_AUTOCAST)
+def test_autocast_gives_every_output_one_dtype(name, bias, device):
+    space, target, terms = UNDER_AUTOCAST[name]
+    layer = EquivariantLinear(space, 2, 3, bias, target=target, terms=terms, device=device)
+    x = {name: value.to(device) for name, value in features(space, 2, 2, torch.float32).items()}
+    with torch.autocast(device, dtype=torch.bfloat16):
+        assert {value.dtype for value in layer(x).values()} == {torch.bfloat16}
+    assert {value.dtype for value in layer(x).values()} == {torch.float32}
+
+
 def test_gradients(layer):
     x = {name: value.requires_grad_() for name, value in features(SPACE, 1, 2).items()}
     names, values = list(x), tuple(x.values())
