@@ -64,6 +64,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -191,8 +206,8 @@ class CNNLayer(nn.Module):
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, c3, 23·in): c3 <- conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3],
-        # bn3.running_mean[c3], bn3.running_var[c3], fc.weight[y c3]
+        # c3 <- conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # bn3.running_var[c3], fc.weight[y c3]: (batch, c3, 23·in)
         pools_c3 = torch.cat([
             conv3_weight.sum(2) / c2,
             bn3_weight,
@@ -201,8 +216,9 @@ class CNNLayer(nn.Module):
             bn3_running_var,
             fc_weight,
         ], dim=-1)
-        # (batch, c2, 22·in): c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2],
-        # bn2.bias[c2], bn2.running_mean[c2], bn2.running_var[c2]
+        from_bn3_weight_to_fc_weight = slice(9 * n, 23 * n)
+        # c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2]: (batch, c2, 22·in)
         pools_c2 = torch.cat([
             conv2_weight.sum(2) / c1,
             conv3_weight.sum(1) / c3,
@@ -211,8 +227,9 @@ class CNNLayer(nn.Module):
             bn2_running_mean,
             bn2_running_var,
         ], dim=-1)
-        # (batch, c1, 40·in): c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
-        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1]
+        from_conv3_weight_to_bn2_running_var = slice(9 * n, 22 * n)
+        # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1]: (batch, c1, 40·in)
         pools_c1 = torch.cat([
             conv2_weight.sum(1) / c2,
             conv1_weight,
@@ -221,78 +238,84 @@ class CNNLayer(nn.Module):
             bn1_running_mean,
             bn1_running_var,
         ], dim=-1)
-        # (batch, 77·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
-        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2],
-        # bn2.bias[c2], bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3],
-        # bn3.running_mean[c3], bn3.running_var[c3], fc.weight[y c3], fc.bias[y]
+        # 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y]: (batch, 77·in)
         pools = torch.cat([
             pools_c1.sum(1) / c1,
-            pools_c2[..., 9 * n :].sum(1) / c2,
-            pools_c3[..., 9 * n :].sum(1) / c3,
+            pools_c2[..., from_conv3_weight_to_bn2_running_var].sum(1) / c2,
+            pools_c3[..., from_bn3_weight_to_fc_weight].sum(1) / c3,
             fc_bias,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 17 pools, 17 spreads, 5929 diagrams
-        # (batch, 77·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
         # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
-        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1
+        # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1: (batch, 77·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
-        to_fc_bias_all = mixed[..., 67 * c :]
+            mixed = mixed + self.bias.to(mixed.dtype)
+        to_c1, to_c2, to_c3, to_fc_bias_all = mixed.split([40 * c, 13 * c, 14 * c, 10 * c], dim=-1)
 
         # core (c1): 6 pools, 6 spreads, 1600 diagrams
-        # (batch, c1, 40·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1],
-        # bn1.bias[c1], bn1.running_mean[c1], bn1.running_var[c1] <- c1
+        # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
+        # bn1.running_mean[c1], bn1.running_var[c1] <- c1: (batch, c1, 40·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1.add_(mixed[:, None, : 40 * c])
+        mixed_c1 = _add(mixed_c1, to_c1[:, None])
         (
+            c1_to_c2_c1,
             to_conv1_weight_c1,
             to_bn1_weight_c1,
             to_bn1_bias_c1,
             to_bn1_running_mean_c1,
             to_bn1_running_var_c1,
-        ) = mixed_c1[..., 9 * c :].split([27 * c, c, c, c, c], dim=-1)
+        ) = mixed_c1.split([9 * c, 27 * c, c, c, c, c], dim=-1)
 
         # core (c2): 6 pools, 6 spreads, 484 diagrams
-        # (batch, c2, 22·out): conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
-        # bn2.running_mean[c2], bn2.running_var[c2] <- c2
+        # conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
+        # bn2.running_mean[c2], bn2.running_var[c2] <- c2: (batch, c2, 22·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
-        mixed_c2[..., 9 * c :].add_(mixed[:, None, 40 * c : 53 * c])
+        into_conv3_weight_to_bn2_running_var = slice(9 * c, 22 * c)
+        mixed_c2 = _add(mixed_c2, to_c2[:, None], into_conv3_weight_to_bn2_running_var)
         (
+            c2_to_c2_c1,
+            c2_to_c3_c2,
             to_bn2_weight_c2,
             to_bn2_bias_c2,
             to_bn2_running_mean_c2,
             to_bn2_running_var_c2,
-        ) = mixed_c2[..., 18 * c :].split(c, dim=-1)
+        ) = mixed_c2.split([9 * c, 9 * c, c, c, c, c], dim=-1)
 
         # core (c3): 6 pools, 6 spreads, 529 diagrams
-        # (batch, c3, 23·out): conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
-        # bn3.running_var[c3], fc.weight[y c3] <- c3
+        # conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3], bn3.running_var[c3],
+        # fc.weight[y c3] <- c3: (batch, c3, 23·out)
         mixed_c3 = _product(pools_c3, self.mix_c3)
-        mixed_c3[..., 9 * c :].add_(mixed[:, None, 53 * c : 67 * c])
+        into_bn3_weight_to_fc_weight = slice(9 * c, 23 * c)
+        mixed_c3 = _add(mixed_c3, to_c3[:, None], into_bn3_weight_to_fc_weight)
         (
+            c3_to_c3_c2,
             to_bn3_weight_c3,
             to_bn3_bias_c3,
             to_bn3_running_mean_c3,
             to_bn3_running_var_c3,
             to_fc_weight_c3,
-        ) = mixed_c3[..., 9 * c :].split([c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_c3.split([9 * c, c, c, c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        # (batch, c2, c1, 9·out): conv2.weight[c2 c1 3 3] <- c2 c1
+        # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1.add_(mixed_c2[:, :, None, : 9 * c])
-        mixed_c2_c1.add_(mixed_c1[:, None, :, : 9 * c])
+        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1[:, :, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1[:, None])
 
         # core (c3 c2): 1 pool, 1 spread, 81 diagrams
-        # (batch, c3, c2, 9·out): conv3.weight[c3 c2 3 3] <- c3 c2
+        # conv3.weight[c3 c2 3 3] <- c3 c2: (batch, c3, c2, 9·out)
         mixed_c3_c2 = _product(conv3_weight, self.mix_c3_c2)
-        mixed_c3_c2.add_(mixed_c3[:, :, None, : 9 * c])
-        mixed_c3_c2.add_(mixed_c2[:, None, :, 9 * c : 18 * c])
+        mixed_c3_c2 = _add(mixed_c3_c2, c3_to_c3_c2[:, :, None])
+        mixed_c3_c2 = _add(mixed_c3_c2, c2_to_c3_c2[:, None])
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (3, 3, 3, c)),
             "bn1.weight": to_bn1_weight_c1,

@@ -56,6 +56,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -179,60 +194,64 @@ class CNNFlattenLayer(nn.Module):
         fc2_bias = x["fc2.bias"].flatten(1)  # 1 <- fc2.bias[y]: (batch, 10·in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, h, 60·in): h <- fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h]
+        # h <- fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h]: (batch, h, 60·in)
         pools_h = torch.cat([fc1_weight.sum(2) / c2, fc1_bias, fc2_weight], dim=-1)
-        # (batch, c2, 59·in): c2 <- conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2]
+        from_fc1_bias_to_fc2_weight = slice(49 * n, 60 * n)
+        # c2 <- conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2]: (batch, c2, 59·in)
         pools_c2 = torch.cat([conv2_weight.sum(2) / c1, fc1_weight.sum(1) / h, conv2_bias], dim=-1)
-        # (batch, c1, 19·in): c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]
+        from_fc1_weight_to_conv2_bias = slice(9 * n, 59 * n)
+        # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]: (batch, c1, 19·in)
         pools_c1 = torch.cat([conv2_weight.sum(1) / c2, conv1_weight, conv1_bias], dim=-1)
-        # (batch, 90·in): 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1],
-        # fc1.weight[h c2 row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]
+        # 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2 row column],
+        # conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]: (batch, 90·in)
         pools = torch.cat([
             pools_c1.sum(1) / c1,
-            pools_c2[..., 9 * n :].sum(1) / c2,
-            pools_h[..., 49 * n :].sum(1) / h,
+            pools_c2[..., from_fc1_weight_to_conv2_bias].sum(1) / c2,
+            pools_h[..., from_fc1_bias_to_fc2_weight].sum(1) / h,
             fc2_bias,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 8 pools, 8 spreads, 8100 diagrams
-        # (batch, 90·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1],
-        # fc1.weight[h c2 row column], conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1
+        # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2 row column],
+        # conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1: (batch, 90·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
-        to_fc2_bias_all = mixed[..., 80 * c :]
+            mixed = mixed + self.bias.to(mixed.dtype)
+        to_c1, to_c2, to_h, to_fc2_bias_all = mixed.split([19 * c, 50 * c, 11 * c, 10 * c], dim=-1)
 
         # core (c1): 3 pools, 3 spreads, 361 diagrams
-        # (batch, c1, 19·out): conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1
+        # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1: (batch, c1, 19·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1.add_(mixed[:, None, : 19 * c])
-        to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1[..., 9 * c :].split([9 * c, c], dim=-1)
+        mixed_c1 = _add(mixed_c1, to_c1[:, None])
+        c1_to_c2_c1, to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1.split([9 * c, 9 * c, c], dim=-1)
 
         # core (c2): 3 pools, 3 spreads, 3481 diagrams
-        # (batch, c2, 59·out): conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2
+        # conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2: (batch, c2, 59·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
-        mixed_c2[..., 9 * c :].add_(mixed[:, None, 19 * c : 69 * c])
-        to_conv2_bias_c2 = mixed_c2[..., 58 * c :]
+        into_fc1_weight_to_conv2_bias = slice(9 * c, 59 * c)
+        mixed_c2 = _add(mixed_c2, to_c2[:, None], into_fc1_weight_to_conv2_bias)
+        c2_to_c2_c1, c2_to_h_c2, to_conv2_bias_c2 = mixed_c2.split([9 * c, 49 * c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 3600 diagrams
-        # (batch, h, 60·out): fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h
+        # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h: (batch, h, 60·out)
         mixed_h = _product(pools_h, self.mix_h)
-        mixed_h[..., 49 * c :].add_(mixed[:, None, 69 * c : 80 * c])
-        to_fc1_bias_h, to_fc2_weight_h = mixed_h[..., 49 * c :].split([c, 10 * c], dim=-1)
+        into_fc1_bias_to_fc2_weight = slice(49 * c, 60 * c)
+        mixed_h = _add(mixed_h, to_h[:, None], into_fc1_bias_to_fc2_weight)
+        h_to_h_c2, to_fc1_bias_h, to_fc2_weight_h = mixed_h.split([49 * c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
-        # (batch, c2, c1, 9·out): conv2.weight[c2 c1 3 3] <- c2 c1
+        # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1.add_(mixed_c2[:, :, None, : 9 * c])
-        mixed_c2_c1.add_(mixed_c1[:, None, :, : 9 * c])
+        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1[:, :, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1[:, None])
 
         # core (h c2): 1 pool, 1 spread, 2401 diagrams
-        # (batch, h, c2, 49·out): fc1.weight[h c2 row column] <- h c2
+        # fc1.weight[h c2 row column] <- h c2: (batch, h, c2, 49·out)
         mixed_h_c2 = _product(fc1_weight, self.mix_h_c2)
-        mixed_h_c2.add_(mixed_h[:, :, None, : 49 * c])
-        mixed_h_c2.add_(mixed_c2[:, None, :, 9 * c : 58 * c])
+        mixed_h_c2 = _add(mixed_h_c2, h_to_h_c2[:, :, None])
+        mixed_h_c2 = _add(mixed_h_c2, c2_to_h_c2[:, None])
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (1, 3, 3, c)),
             "conv1.bias": to_conv1_bias_c1,

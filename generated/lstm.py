@@ -66,6 +66,21 @@ def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     return x
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     """`x` with `update` added where the two dimensions of each pair agree."""
     if not pairs:
@@ -256,142 +271,179 @@ class LSTMLayer(nn.Module):
         lstm_weight_hh_l1_diagonal_h2 = _diagonal(lstm_weight_hh_l1, [(1, 2)])
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, h2, h2', 8·in): h2 h2' <- lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2' h2]
+        # h2 h2' <- lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2' h2]: (batch, h2, h2', 8·in)
         pools_h2_h2 = torch.cat([lstm_weight_hh_l1, lstm_weight_hh_l1.permute(0, 2, 1, 3)], dim=-1)
-        # (batch, h1, h1', 8·in): h1 h1' <- lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1' h1]
+        from_lstm_weight_hh_l1_h2_h2_prime = slice(0, 4 * n)
+        # h1 h1' <- lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1' h1]: (batch, h1, h1', 8·in)
         pools_h1_h1 = torch.cat([lstm_weight_hh_l0, lstm_weight_hh_l0.permute(0, 2, 1, 3)], dim=-1)
-        # (batch, token, 3·in): token <- embedding.weight[token e], readout.weight[token h2],
-        # readout.bias[token]
+        from_lstm_weight_hh_l0_h1_h1_prime = slice(0, 4 * n)
+        # token <- embedding.weight[token e], readout.weight[token h2], readout.bias[token]:
+        # (batch, token, 3·in)
         pools_token = torch.cat([
             embedding_weight.sum(2) / e,
             readout_weight.sum(2) / h2,
             readout_bias,
         ], dim=-1)
-        # (batch, h2, 25·in): h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2],
-        # lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2],
-        # lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2]
+        from_readout_bias_token = slice(2 * n, 3 * n)
+        # h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2], lstm.weight_hh_l1[gate h2 h2'],
+        # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
+        # lstm.bias_hh_l1[gate h2]: (batch, h2, 25·in)
         pools_h2 = torch.cat([
             lstm_weight_ih_l1.sum(2) / h1,
-            pools_h2_h2[..., : 4 * n].sum(1) / h2,
-            pools_h2_h2[..., : 4 * n].sum(2) / h2,
+            pools_h2_h2[..., from_lstm_weight_hh_l1_h2_h2_prime].sum(1) / h2,
+            pools_h2_h2[..., from_lstm_weight_hh_l1_h2_h2_prime].sum(2) / h2,
             readout_weight.sum(1) / token,
             lstm_weight_hh_l1_diagonal_h2,
             lstm_bias_ih_l1,
             lstm_bias_hh_l1,
         ], dim=-1)
-        # (batch, h1, 28·in): h1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1],
-        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1],
-        # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1]
+        from_lstm_weight_ih_l1_h2 = slice(0, 4 * n)
+        from_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(8 * n, 25 * n)
+        # h1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1], lstm.weight_hh_l0[gate h1 h1'],
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
+        # lstm.bias_hh_l0[gate h1]: (batch, h1, 28·in)
         pools_h1 = torch.cat([
             lstm_weight_ih_l0.sum(2) / e,
-            pools_h1_h1[..., : 4 * n].sum(1) / h1,
-            pools_h1_h1[..., : 4 * n].sum(2) / h1,
+            pools_h1_h1[..., from_lstm_weight_hh_l0_h1_h1_prime].sum(1) / h1,
+            pools_h1_h1[..., from_lstm_weight_hh_l0_h1_h1_prime].sum(2) / h1,
             lstm_weight_ih_l1.sum(1) / h2,
             lstm_weight_hh_l0_diagonal_h1,
             lstm_bias_ih_l0,
             lstm_bias_hh_l0,
         ], dim=-1)
-        # (batch, e, 5·in): e <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e]
+        from_lstm_weight_hh_l0_h1 = slice(8 * n, 12 * n)
+        from_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * n, 28 * n)
+        # e <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e]: (batch, e, 5·in)
         pools_e = torch.cat([lstm_weight_ih_l0.sum(1) / h1, embedding_weight.sum(1) / token], dim=-1)
-        # (batch, 43·in): 1 <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e],
-        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
-        # lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
-        # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
-        # lstm.bias_hh_l1[gate h2], readout.bias[token]
+        # 1 <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate h1 h1'],
+        # lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
+        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
+        # readout.bias[token]: (batch, 43·in)
         pools = torch.cat([
             pools_e.sum(1) / e,
-            pools_h1[..., 8 * n : 12 * n].sum(1) / h1,
-            pools_h1[..., 16 * n :].sum(1) / h1,
-            pools_h2[..., : 4 * n].sum(1) / h2,
-            pools_h2[..., 8 * n :].sum(1) / h2,
-            pools_token[..., 2 * n :].sum(1) / token,
+            pools_h1[..., from_lstm_weight_hh_l0_h1].sum(1) / h1,
+            pools_h1[..., from_lstm_weight_hh_l0_to_lstm_bias_hh_l0].sum(1) / h1,
+            pools_h2[..., from_lstm_weight_ih_l1_h2].sum(1) / h2,
+            pools_h2[..., from_lstm_weight_hh_l1_to_lstm_bias_hh_l1].sum(1) / h2,
+            pools_token[..., from_readout_bias_token].sum(1) / token,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 13 pools, 13 spreads, 1849 diagrams
-        # (batch, 43·out): lstm.weight_ih_l0[gate h1 e], embedding.weight[token e],
-        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
-        # lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'],
-        # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
-        # lstm.bias_hh_l1[gate h2], readout.bias[token] <- 1
+        # lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate h1 h1'],
+        # lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
+        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
+        # readout.bias[token] <- 1: (batch, 43·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
+        (
+            to_e,
+            to_lstm_weight_hh_l0_all,
+            to_lstm_weight_hh_l0_to_lstm_bias_hh_l0,
+            to_lstm_weight_ih_l1_all,
+            to_lstm_weight_hh_l1_to_lstm_bias_hh_l1,
+            to_token,
+        ) = mixed.split([5 * c, 4 * c, 12 * c, 4 * c, 17 * c, c], dim=-1)
 
         # core (e): 2 pools, 2 spreads, 25 diagrams
-        # (batch, e, 5·out): lstm.weight_ih_l0[gate h1 e], embedding.weight[token e] <- e
+        # lstm.weight_ih_l0[gate h1 e], embedding.weight[token e] <- e: (batch, e, 5·out)
         mixed_e = _product(pools_e, self.mix_e)
-        mixed_e.add_(mixed[:, None, : 5 * c])
+        mixed_e = _add(mixed_e, to_e[:, None])
+        e_to_h1_e, e_to_token_e = mixed_e.split([4 * c, c], dim=-1)
 
         # core (h1): 7 pools, 7 spreads, 784 diagrams
-        # (batch, h1, 28·out): lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1],
-        # lstm.weight_hh_l0[gate h1 h1'], lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1],
-        # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1] <- h1
+        # lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1], lstm.weight_hh_l0[gate h1 h1'],
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
+        # lstm.bias_hh_l0[gate h1] <- h1: (batch, h1, 28·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1[..., 8 * c : 12 * c].add_(mixed[:, None, 5 * c : 9 * c])
-        mixed_h1[..., 16 * c :].add_(mixed[:, None, 9 * c : 21 * c])
+        into_lstm_weight_hh_l0_h1 = slice(8 * c, 12 * c)
+        mixed_h1 = _add(mixed_h1, to_lstm_weight_hh_l0_all[:, None], into_lstm_weight_hh_l0_h1)
+        into_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * c, 28 * c)
+        mixed_h1 = _add(
+            mixed_h1,
+            to_lstm_weight_hh_l0_to_lstm_bias_hh_l0[:, None],
+            into_lstm_weight_hh_l0_to_lstm_bias_hh_l0,
+        )
         (
+            h1_to_h1_e,
+            to_lstm_weight_hh_l0_h1_prime,
+            to_lstm_weight_hh_l0_h1,
+            h1_to_h2_h1,
             to_lstm_weight_hh_l0_diagonal_h1,
             to_lstm_bias_ih_l0_h1,
             to_lstm_bias_hh_l0_h1,
-        ) = mixed_h1[..., 16 * c :].split(4 * c, dim=-1)
+        ) = mixed_h1.split(4 * c, dim=-1)
 
         # core (h2): 7 pools, 7 spreads, 625 diagrams
-        # (batch, h2, 25·out): lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2],
-        # lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2],
-        # lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2] <- h2
+        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2], lstm.weight_hh_l1[gate h2 h2'],
+        # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
+        # lstm.bias_hh_l1[gate h2] <- h2: (batch, h2, 25·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2[..., : 4 * c].add_(mixed[:, None, 21 * c : 25 * c])
-        mixed_h2[..., 8 * c :].add_(mixed[:, None, 25 * c : 42 * c])
+        into_lstm_weight_ih_l1_h2 = slice(0, 4 * c)
+        mixed_h2 = _add(mixed_h2, to_lstm_weight_ih_l1_all[:, None], into_lstm_weight_ih_l1_h2)
+        into_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(8 * c, 25 * c)
+        mixed_h2 = _add(
+            mixed_h2,
+            to_lstm_weight_hh_l1_to_lstm_bias_hh_l1[:, None],
+            into_lstm_weight_hh_l1_to_lstm_bias_hh_l1,
+        )
         (
+            h2_to_h2_h1,
+            to_lstm_weight_hh_l1_h2_prime,
+            to_lstm_weight_hh_l1_h2,
+            h2_to_token_h2,
             to_lstm_weight_hh_l1_diagonal_h2,
             to_lstm_bias_ih_l1_h2,
             to_lstm_bias_hh_l1_h2,
-        ) = mixed_h2[..., 13 * c :].split(4 * c, dim=-1)
+        ) = mixed_h2.split([4 * c, 4 * c, 4 * c, c, 4 * c, 4 * c, 4 * c], dim=-1)
 
         # core (token): 3 pools, 3 spreads, 9 diagrams
-        # (batch, token, 3·out): embedding.weight[token e], readout.weight[token h2], readout.bias[token] <-
-        # token
+        # embedding.weight[token e], readout.weight[token h2], readout.bias[token] <- token:
+        # (batch, token, 3·out)
         mixed_token = _product(pools_token, self.mix_token)
-        mixed_token[..., 2 * c :].add_(mixed[:, None, 42 * c :])
-        to_readout_bias_token = mixed_token[..., 2 * c :]
+        into_readout_bias_token = slice(2 * c, 3 * c)
+        mixed_token = _add(mixed_token, to_token[:, None], into_readout_bias_token)
+        token_to_token_e, token_to_token_h2, to_readout_bias_token = mixed_token.split(c, dim=-1)
 
         # core (h1 e): 1 pool, 1 spread, 16 diagrams
-        # (batch, h1, e, 4·out): lstm.weight_ih_l0[gate h1 e] <- h1 e
+        # lstm.weight_ih_l0[gate h1 e] <- h1 e: (batch, h1, e, 4·out)
         mixed_h1_e = _product(lstm_weight_ih_l0, self.mix_h1_e)
-        mixed_h1_e.add_(mixed_h1[:, :, None, : 4 * c])
-        mixed_h1_e.add_(mixed_e[:, None, :, : 4 * c])
+        mixed_h1_e = _add(mixed_h1_e, h1_to_h1_e[:, :, None])
+        mixed_h1_e = _add(mixed_h1_e, e_to_h1_e[:, None])
 
         # core (token e): 1 pool, 1 spread, 1 diagram
-        # (batch, token, e, out): embedding.weight[token e] <- token e
+        # embedding.weight[token e] <- token e: (batch, token, e, out)
         mixed_token_e = _product(embedding_weight, self.mix_token_e)
-        mixed_token_e.add_(mixed_token[:, :, None, :c])
-        mixed_token_e.add_(mixed_e[:, None, :, 4 * c :])
+        mixed_token_e = _add(mixed_token_e, token_to_token_e[:, :, None])
+        mixed_token_e = _add(mixed_token_e, e_to_token_e[:, None])
 
         # core (h1 h1'): 2 pools, 1 spread, 32 diagrams
-        # (batch, h1, h1', 4·out): lstm.weight_hh_l0[gate h1 h1'] <- h1 h1'
+        # lstm.weight_hh_l0[gate h1 h1'] <- h1 h1': (batch, h1, h1', 4·out)
         mixed_h1_h1 = _product(pools_h1_h1, self.mix_h1_h1)
-        mixed_h1_h1.add_(mixed_h1[:, None, :, 4 * c : 8 * c])
-        mixed_h1_h1.add_(mixed_h1[:, :, None, 8 * c : 12 * c])
+        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1_prime[:, None])
+        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1[:, :, None])
 
         # core (h2 h1): 1 pool, 1 spread, 16 diagrams
-        # (batch, h2, h1, 4·out): lstm.weight_ih_l1[gate h2 h1] <- h2 h1
+        # lstm.weight_ih_l1[gate h2 h1] <- h2 h1: (batch, h2, h1, 4·out)
         mixed_h2_h1 = _product(lstm_weight_ih_l1, self.mix_h2_h1)
-        mixed_h2_h1.add_(mixed_h2[:, :, None, : 4 * c])
-        mixed_h2_h1.add_(mixed_h1[:, None, :, 12 * c : 16 * c])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
 
         # core (h2 h2'): 2 pools, 1 spread, 32 diagrams
-        # (batch, h2, h2', 4·out): lstm.weight_hh_l1[gate h2 h2'] <- h2 h2'
+        # lstm.weight_hh_l1[gate h2 h2'] <- h2 h2': (batch, h2, h2', 4·out)
         mixed_h2_h2 = _product(pools_h2_h2, self.mix_h2_h2)
-        mixed_h2_h2.add_(mixed_h2[:, None, :, 4 * c : 8 * c])
-        mixed_h2_h2.add_(mixed_h2[:, :, None, 8 * c : 12 * c])
+        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2_prime[:, None])
+        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2[:, :, None])
 
         # core (token h2): 1 pool, 1 spread, 1 diagram
-        # (batch, token, h2, out): readout.weight[token h2] <- token h2
+        # readout.weight[token h2] <- token h2: (batch, token, h2, out)
         mixed_token_h2 = _product(readout_weight, self.mix_token_h2)
-        mixed_token_h2.add_(mixed_token[:, :, None, c : 2 * c])
-        mixed_token_h2.add_(mixed_h2[:, None, :, 12 * c : 13 * c])
+        mixed_token_h2 = _add(mixed_token_h2, token_to_token_h2[:, :, None])
+        mixed_token_h2 = _add(mixed_token_h2, h2_to_token_h2[:, None])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # lstm.weight_hh_l0[gate h1 h1] <- h1
@@ -401,11 +453,15 @@ class LSTMLayer(nn.Module):
         return {
             "embedding.weight": mixed_token_e,
             "lstm.weight_ih_l0": mixed_h1_e.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
-            "lstm.weight_hh_l0": out_lstm_weight_hh_l0.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
+            "lstm.weight_hh_l0": (
+                out_lstm_weight_hh_l0.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2)
+            ),
             "lstm.bias_ih_l0": to_lstm_bias_ih_l0_h1.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
             "lstm.bias_hh_l0": to_lstm_bias_hh_l0_h1.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
             "lstm.weight_ih_l1": mixed_h2_h1.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
-            "lstm.weight_hh_l1": out_lstm_weight_hh_l1.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2),
+            "lstm.weight_hh_l1": (
+                out_lstm_weight_hh_l1.unflatten(-1, (4, c)).permute(0, 3, 1, 2, 4).flatten(1, 2)
+            ),
             "lstm.bias_ih_l1": to_lstm_bias_ih_l1_h2.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
             "lstm.bias_hh_l1": to_lstm_bias_hh_l1_h2.unflatten(-1, (4, c)).permute(0, 2, 1, 3).flatten(1, 2),
             "readout.weight": mixed_token_h2,

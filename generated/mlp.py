@@ -52,6 +52,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -152,41 +167,47 @@ class MLPLayer(nn.Module):
         bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, h2, 3·in): h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]
+        # h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]: (batch, h2, 3·in)
         pools_h2 = torch.cat([weight_2.sum(2) / h1, bias_2, weight_4], dim=-1)
-        # (batch, h1, 4·in): h1 <- 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1]
+        # h1 <- 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1]: (batch, h1, 4·in)
         pools_h1 = torch.cat([weight_2.sum(1) / h2, weight_0, bias_0], dim=-1)
-        # (batch, 7·in): 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2],
-        # 4.bias[y]
-        pools = torch.cat([pools_h1[..., n:].sum(1) / h1, pools_h2.sum(1) / h2, bias_4], dim=-1)
+        from_weight_0_to_bias_0 = slice(n, 4 * n)
+        # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
+        # (batch, 7·in)
+        pools = torch.cat([
+            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1,
+            pools_h2.sum(1) / h2,
+            bias_4,
+        ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 6 pools, 6 spreads, 49 diagrams
-        # (batch, 7·out): 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]
-        # <- 1
+        # 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y] <- 1:
+        # (batch, 7·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
-        to_bias_4_all = mixed[..., 6 * c :]
+            mixed = mixed + self.bias.to(mixed.dtype)
+        to_h1, to_h2, to_bias_4_all = mixed.split([3 * c, 3 * c, c], dim=-1)
 
         # core (h1): 3 pools, 3 spreads, 16 diagrams
-        # (batch, h1, 4·out): 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1
+        # 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1: (batch, h1, 4·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1[..., c:].add_(mixed[:, None, : 3 * c])
-        to_weight_0_h1, to_bias_0_h1 = mixed_h1[..., c:].split([2 * c, c], dim=-1)
+        into_weight_0_to_bias_0 = slice(c, 4 * c)
+        mixed_h1 = _add(mixed_h1, to_h1[:, None], into_weight_0_to_bias_0)
+        h1_to_h2_h1, to_weight_0_h1, to_bias_0_h1 = mixed_h1.split([c, 2 * c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
-        # (batch, h2, 3·out): 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2
+        # 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2: (batch, h2, 3·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2.add_(mixed[:, None, 3 * c : 6 * c])
-        to_bias_2_h2, to_weight_4_h2 = mixed_h2[..., c:].split(c, dim=-1)
+        mixed_h2 = _add(mixed_h2, to_h2[:, None])
+        h2_to_h2_h1, to_bias_2_h2, to_weight_4_h2 = mixed_h2.split(c, dim=-1)
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
-        # (batch, h2, h1, out): 2.weight[h2 h1] <- h2 h1
+        # 2.weight[h2 h1] <- h2 h1: (batch, h2, h1, out)
         mixed_h2_h1 = _product(weight_2, self.mix_h2_h1)
-        mixed_h2_h1.add_(mixed_h2[:, :, None, :c])
-        mixed_h2_h1.add_(mixed_h1[:, None, :, :c])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
         return {
             "0.weight": to_weight_0_h1.unflatten(-1, (2, c)),
             "0.bias": to_bias_0_h1,

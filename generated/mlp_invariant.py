@@ -131,15 +131,15 @@ class MLPInvariantLayer(nn.Module):
         weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, 7·in): 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2],
-        # 4.bias[y]
+        # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
+        # (batch, 7·in)
         pools = torch.cat([weight_0_all, bias_0_all, weight_2_all, bias_2_all, weight_4_all, bias_4], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 6 pools, 1 spread, 7 diagrams
-        # (batch, out): invariant[] <- 1
+        # invariant[] <- 1: (batch, out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
         return mixed

@@ -60,6 +60,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -158,31 +173,37 @@ class MLPToNeuronsLayer(nn.Module):
         weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, h2, 3·in): h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]
+        # h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]: (batch, h2, 3·in)
         pools_h2 = torch.cat([weight_2_h2, bias_2, weight_4], dim=-1)
-        # (batch, h1, 4·in): h1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1]
+        # h1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1]: (batch, h1, 4·in)
         pools_h1 = torch.cat([weight_0, bias_0, weight_2_h1], dim=-1)
-        # (batch, 7·in): 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2],
-        # 4.bias[y]
-        pools = torch.cat([pools_h1[..., : 3 * n].sum(1) / h1, pools_h2.sum(1) / h2, bias_4], dim=-1)
+        from_weight_0_to_bias_0 = slice(0, 3 * n)
+        # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
+        # (batch, 7·in)
+        pools = torch.cat([
+            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1,
+            pools_h2.sum(1) / h2,
+            bias_4,
+        ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 6 pools, 2 spreads, 14 diagrams
-        # (batch, 2·out): neurons1[h1], neurons2[h2] <- 1
+        # neurons1[h1], neurons2[h2] <- 1: (batch, 2·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
+        to_h1, to_h2 = mixed.split(c, dim=-1)
 
         # core (h1): 3 pools, 1 spread, 4 diagrams
-        # (batch, h1, out): neurons1[h1] <- h1
+        # neurons1[h1] <- h1: (batch, h1, out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1.add_(mixed[:, None, :c])
+        mixed_h1 = _add(mixed_h1, to_h1[:, None])
 
         # core (h2): 3 pools, 1 spread, 3 diagrams
-        # (batch, h2, out): neurons2[h2] <- h2
+        # neurons2[h2] <- h2: (batch, h2, out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2.add_(mixed[:, None, c:])
+        mixed_h2 = _add(mixed_h2, to_h2[:, None])
         return {
             "neurons1": mixed_h1,
             "neurons2": mixed_h2,

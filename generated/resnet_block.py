@@ -80,6 +80,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -287,12 +302,13 @@ class ResNetBlockLayer(nn.Module):
         fc_bias = x["fc.bias"].flatten(1)  # 1 <- fc.bias[y]: (batch, 10·in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, m1, s1, 18·in): m1 s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3]
+        # m1 s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3]: (batch, m1, s1, 18·in)
         pools_m1_s1 = torch.cat([layer1_0_conv1_weight, layer1_0_conv2_weight.permute(0, 2, 1, 3)], dim=-1)
-        # (batch, s2, 28·in): s2 <- layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
+        # s2 <- layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
         # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
-        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2]
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2]:
+        # (batch, s2, 28·in)
         pools_s2 = torch.cat([
             layer2_0_conv2_weight.sum(2) / m2,
             layer2_0_downsample_0_weight.sum(2) / s1,
@@ -306,11 +322,13 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_downsample_1_running_var,
             fc_weight,
         ], dim=-1)
-        # (batch, s1, 63·in): s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        from_layer2_0_conv2_weight_s2 = slice(0, 9 * n)
+        from_layer2_0_bn2_weight_to_fc_weight = slice(10 * n, 28 * n)
+        # s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
-        # layer1.0.bn2.running_var[s1]
+        # layer1.0.bn2.running_var[s1]: (batch, s1, 63·in)
         pools_s1 = torch.cat([
             pools_m1_s1.sum(1) / m1,
             layer2_0_conv1_weight.sum(1) / m2,
@@ -325,9 +343,10 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn2_running_mean,
             layer1_0_bn2_running_var,
         ], dim=-1)
-        # (batch, m2, 22·in): m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
-        # layer2.0.bn1.running_var[m2]
+        from_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * n, 63 * n)
+        # m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2]:
+        # (batch, m2, 22·in)
         pools_m2 = torch.cat([
             layer2_0_conv1_weight.sum(2) / s1,
             layer2_0_conv2_weight.sum(1) / s2,
@@ -336,9 +355,10 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_bn1_running_mean,
             layer2_0_bn1_running_var,
         ], dim=-1)
-        # (batch, m1, 22·in): m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
-        # layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1],
-        # layer1.0.bn1.running_var[m1]
+        from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * n, 22 * n)
+        # m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
+        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1]:
+        # (batch, m1, 22·in)
         pools_m1 = torch.cat([
             pools_m1_s1.sum(2) / s1,
             layer1_0_bn1_weight,
@@ -346,31 +366,9 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn1_running_mean,
             layer1_0_bn1_running_var,
         ], dim=-1)
-        # (batch, 108·in): 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1],
-        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1],
-        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
-        # layer2.0.bn1.running_var[m2], layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
-        # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
-        # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
-        # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
-        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
-        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
-        # fc.bias[y]
-        pools = torch.cat([
-            pools_m1[..., : 9 * n].sum(1) / m1,
-            pools_m1[..., 18 * n :].sum(1) / m1,
-            pools_m2[..., 18 * n :].sum(1) / m2,
-            pools_s1[..., 9 * n :].sum(1) / s1,
-            pools_s2[..., : 9 * n].sum(1) / s2,
-            pools_s2[..., 10 * n :].sum(1) / s2,
-            fc_bias,
-        ], dim=-1)
-
-        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
-
-        # core (): 32 pools, 32 spreads, 11664 diagrams
-        # (batch, 108·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
+        from_layer1_0_conv1_weight_m1 = slice(0, 9 * n)
+        from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * n, 22 * n)
+        # 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
         # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
         # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
@@ -380,48 +378,94 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
         # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
-        # fc.bias[y] <- 1
+        # fc.bias[y]: (batch, 108·in)
+        pools = torch.cat([
+            pools_m1[..., from_layer1_0_conv1_weight_m1].sum(1) / m1,
+            pools_m1[..., from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var].sum(1) / m1,
+            pools_m2[..., from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var].sum(1) / m2,
+            pools_s1[..., from_layer1_0_conv2_weight_to_layer1_0_bn2_running_var].sum(1) / s1,
+            pools_s2[..., from_layer2_0_conv2_weight_s2].sum(1) / s2,
+            pools_s2[..., from_layer2_0_bn2_weight_to_fc_weight].sum(1) / s2,
+            fc_bias,
+        ], dim=-1)
+
+        # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
+
+        # core (): 32 pools, 32 spreads, 11664 diagrams
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
+        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
+        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
+        # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
+        # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
+        # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
+        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
+        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
+        # fc.bias[y] <- 1: (batch, 108·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
-        to_fc_bias_all = mixed[..., 98 * c :]
+            mixed = mixed + self.bias.to(mixed.dtype)
+        (
+            to_layer1_0_conv1_weight_all,
+            to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
+            to_m2,
+            to_s1,
+            to_layer2_0_conv2_weight_all,
+            to_layer2_0_bn2_weight_to_fc_weight,
+            to_fc_bias_all,
+        ) = mixed.split([9 * c, 4 * c, 4 * c, 54 * c, 9 * c, 18 * c, 10 * c], dim=-1)
 
         # core (m1): 6 pools, 6 spreads, 484 diagrams
-        # (batch, m1, 22·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
-        # layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1],
-        # layer1.0.bn1.running_var[m1] <- m1
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
+        # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1] <- m1:
+        # (batch, m1, 22·out)
         mixed_m1 = _product(pools_m1, self.mix_m1)
-        mixed_m1[..., : 9 * c].add_(mixed[:, None, : 9 * c])
-        mixed_m1[..., 18 * c :].add_(mixed[:, None, 9 * c : 13 * c])
+        into_layer1_0_conv1_weight_m1 = slice(0, 9 * c)
+        mixed_m1 = _add(mixed_m1, to_layer1_0_conv1_weight_all[:, None], into_layer1_0_conv1_weight_m1)
+        into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * c, 22 * c)
+        mixed_m1 = _add(
+            mixed_m1,
+            to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var[:, None],
+            into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
+        )
         (
+            m1_to_m1_s1,
             to_layer1_0_bn1_weight_m1,
             to_layer1_0_bn1_bias_m1,
             to_layer1_0_bn1_running_mean_m1,
             to_layer1_0_bn1_running_var_m1,
-        ) = mixed_m1[..., 18 * c :].split(c, dim=-1)
+        ) = mixed_m1.split([18 * c, c, c, c, c], dim=-1)
 
         # core (m2): 6 pools, 6 spreads, 484 diagrams
-        # (batch, m2, 22·out): layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
-        # layer2.0.bn1.running_var[m2] <- m2
+        # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
+        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2] <- m2:
+        # (batch, m2, 22·out)
         mixed_m2 = _product(pools_m2, self.mix_m2)
-        mixed_m2[..., 18 * c :].add_(mixed[:, None, 13 * c : 17 * c])
+        into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * c, 22 * c)
+        mixed_m2 = _add(mixed_m2, to_m2[:, None], into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var)
         (
+            m2_to_m2_s1,
+            m2_to_s2_m2,
             to_layer2_0_bn1_weight_m2,
             to_layer2_0_bn1_bias_m2,
             to_layer2_0_bn1_running_mean_m2,
             to_layer2_0_bn1_running_var_m2,
-        ) = mixed_m2[..., 18 * c :].split(c, dim=-1)
+        ) = mixed_m2.split([9 * c, 9 * c, c, c, c, c], dim=-1)
 
         # core (s1): 13 pools, 13 spreads, 3969 diagrams
-        # (batch, s1, 63·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
-        # layer1.0.bn2.running_var[s1] <- s1
+        # layer1.0.bn2.running_var[s1] <- s1: (batch, s1, 63·out)
         mixed_s1 = _product(pools_s1, self.mix_s1)
-        mixed_s1[..., 9 * c :].add_(mixed[:, None, 17 * c : 71 * c])
+        into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * c, 63 * c)
+        mixed_s1 = _add(mixed_s1, to_s1[:, None], into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var)
         (
+            s1_to_m1_s1,
+            s1_to_m2_s1,
+            s1_to_s2_s1,
             to_conv1_weight_s1,
             to_bn1_weight_s1,
             to_bn1_bias_s1,
@@ -431,17 +475,26 @@ class ResNetBlockLayer(nn.Module):
             to_layer1_0_bn2_bias_s1,
             to_layer1_0_bn2_running_mean_s1,
             to_layer1_0_bn2_running_var_s1,
-        ) = mixed_s1[..., 28 * c :].split([27 * c, c, c, c, c, c, c, c, c], dim=-1)
+        ) = mixed_s1.split([18 * c, 9 * c, c, 27 * c, c, c, c, c, c, c, c, c], dim=-1)
 
         # core (s2): 11 pools, 11 spreads, 784 diagrams
-        # (batch, s2, 28·out): layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
-        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
-        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
-        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <- s2
+        # layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], layer2.0.bn2.weight[s2],
+        # layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2], layer2.0.bn2.running_var[s2],
+        # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <-
+        # s2: (batch, s2, 28·out)
         mixed_s2 = _product(pools_s2, self.mix_s2)
-        mixed_s2[..., : 9 * c].add_(mixed[:, None, 71 * c : 80 * c])
-        mixed_s2[..., 10 * c :].add_(mixed[:, None, 80 * c : 98 * c])
+        into_layer2_0_conv2_weight_s2 = slice(0, 9 * c)
+        mixed_s2 = _add(mixed_s2, to_layer2_0_conv2_weight_all[:, None], into_layer2_0_conv2_weight_s2)
+        into_layer2_0_bn2_weight_to_fc_weight = slice(10 * c, 28 * c)
+        mixed_s2 = _add(
+            mixed_s2,
+            to_layer2_0_bn2_weight_to_fc_weight[:, None],
+            into_layer2_0_bn2_weight_to_fc_weight,
+        )
         (
+            s2_to_s2_m2,
+            s2_to_s2_s1,
             to_layer2_0_bn2_weight_s2,
             to_layer2_0_bn2_bias_s2,
             to_layer2_0_bn2_running_mean_s2,
@@ -451,32 +504,32 @@ class ResNetBlockLayer(nn.Module):
             to_layer2_0_downsample_1_running_mean_s2,
             to_layer2_0_downsample_1_running_var_s2,
             to_fc_weight_s2,
-        ) = mixed_s2[..., 10 * c :].split([c, c, c, c, c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_s2.split([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
 
         # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
-        # (batch, m1, s1, 18·out): layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1
+        # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1: (batch, m1, s1, 18·out)
         mixed_m1_s1 = _product(pools_m1_s1, self.mix_m1_s1)
-        mixed_m1_s1.add_(mixed_s1[:, None, :, : 18 * c])
-        mixed_m1_s1.add_(mixed_m1[:, :, None, : 18 * c])
+        mixed_m1_s1 = _add(mixed_m1_s1, s1_to_m1_s1[:, None])
+        mixed_m1_s1 = _add(mixed_m1_s1, m1_to_m1_s1[:, :, None])
         to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed_m1_s1.split(9 * c, dim=-1)
 
         # core (m2 s1): 1 pool, 1 spread, 81 diagrams
-        # (batch, m2, s1, 9·out): layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1
+        # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1: (batch, m2, s1, 9·out)
         mixed_m2_s1 = _product(layer2_0_conv1_weight, self.mix_m2_s1)
-        mixed_m2_s1.add_(mixed_s1[:, None, :, 18 * c : 27 * c])
-        mixed_m2_s1.add_(mixed_m2[:, :, None, : 9 * c])
+        mixed_m2_s1 = _add(mixed_m2_s1, s1_to_m2_s1[:, None])
+        mixed_m2_s1 = _add(mixed_m2_s1, m2_to_m2_s1[:, :, None])
 
         # core (s2 m2): 1 pool, 1 spread, 81 diagrams
-        # (batch, s2, m2, 9·out): layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2
+        # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2: (batch, s2, m2, 9·out)
         mixed_s2_m2 = _product(layer2_0_conv2_weight, self.mix_s2_m2)
-        mixed_s2_m2.add_(mixed_s2[:, :, None, : 9 * c])
-        mixed_s2_m2.add_(mixed_m2[:, None, :, 9 * c : 18 * c])
+        mixed_s2_m2 = _add(mixed_s2_m2, s2_to_s2_m2[:, :, None])
+        mixed_s2_m2 = _add(mixed_s2_m2, m2_to_s2_m2[:, None])
 
         # core (s2 s1): 1 pool, 1 spread, 1 diagram
-        # (batch, s2, s1, out): layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1
+        # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1: (batch, s2, s1, out)
         mixed_s2_s1 = _product(layer2_0_downsample_0_weight, self.mix_s2_s1)
-        mixed_s2_s1.add_(mixed_s2[:, :, None, 9 * c : 10 * c])
-        mixed_s2_s1.add_(mixed_s1[:, None, :, 27 * c : 28 * c])
+        mixed_s2_s1 = _add(mixed_s2_s1, s2_to_s2_s1[:, :, None])
+        mixed_s2_s1 = _add(mixed_s2_s1, s1_to_s2_s1[:, None])
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # layer1.0.conv2.weight[s1 m1 3 3] <- s1 m1: (batch, s1, m1, 9·out)

@@ -58,6 +58,21 @@ def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], size
         raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
 
 
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -193,18 +208,22 @@ class TransformerBlockLayer(nn.Module):
         )
 
         # The source tensors, free values merged with the channels.
-        self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1, self_attn_in_proj_weight_p2 = (
-            x["self_attn.in_proj_weight"].split([head * dk, head * dk, head * dv], dim=1)
-        )
+        (
+            self_attn_in_proj_weight_p0,
+            self_attn_in_proj_weight_p1,
+            self_attn_in_proj_weight_p2,
+        ) = x["self_attn.in_proj_weight"].split([head * dk, head * dk, head * dv], dim=1)
         # head dk d <- self_attn.in_proj_weight#0[head dk d]: (batch, head, dk, d, in)
         self_attn_in_proj_weight_p0 = self_attn_in_proj_weight_p0.unflatten(1, (head, dk))
         # head dk d <- self_attn.in_proj_weight#1[head dk d]: (batch, head, dk, d, in)
         self_attn_in_proj_weight_p1 = self_attn_in_proj_weight_p1.unflatten(1, (head, dk))
         # head dv d <- self_attn.in_proj_weight#2[head dv d]: (batch, head, dv, d, in)
         self_attn_in_proj_weight_p2 = self_attn_in_proj_weight_p2.unflatten(1, (head, dv))
-        self_attn_in_proj_bias_p0, self_attn_in_proj_bias_p1, self_attn_in_proj_bias_p2 = (
-            x["self_attn.in_proj_bias"].split([head * dk, head * dk, head * dv], dim=1)
-        )
+        (
+            self_attn_in_proj_bias_p0,
+            self_attn_in_proj_bias_p1,
+            self_attn_in_proj_bias_p2,
+        ) = x["self_attn.in_proj_bias"].split([head * dk, head * dk, head * dv], dim=1)
         # head dk <- self_attn.in_proj_bias#0[head dk]: (batch, head, dk, in)
         self_attn_in_proj_bias_p0 = self_attn_in_proj_bias_p0.unflatten(1, (head, dk))
         # head dk <- self_attn.in_proj_bias#1[head dk]: (batch, head, dk, in)
@@ -225,47 +244,45 @@ class TransformerBlockLayer(nn.Module):
         norm2_bias = x["norm2.bias"]  # d <- norm2.bias[d]: (batch, d, in)
 
         # Pools of each core, from the largest core to the smallest.
-        # (batch, d, head, dv, 2·in): d head dv <- self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv]
+        # d head dv <- self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv]:
+        # (batch, d, head, dv, 2·in)
         pools_d_head_dv = torch.cat([
             self_attn_in_proj_weight_p2.permute(0, 3, 1, 2, 4),
             self_attn_out_proj_weight,
         ], dim=-1)
-        # (batch, head, dk, d, 2·in): head dk d <- self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d]
+        # head dk d <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d]:
+        # (batch, head, dk, d, 2·in)
         pools_head_dk_d = torch.cat([self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1], dim=-1)
-        # (batch, head, dv, 3·in): head dv <- self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_bias#2[head dv]
+        # head dv <- self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.in_proj_bias#2[head dv]: (batch, head, dv, 3·in)
         pools_head_dv = torch.cat([pools_d_head_dv.sum(1) / d, self_attn_in_proj_bias_p2], dim=-1)
-        # (batch, head, dk, 4·in): head dk <- self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
-        # self_attn.in_proj_bias#1[head dk]
+        # head dk <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk]: (batch, head, dk, 4·in)
         pools_head_dk = torch.cat([
             pools_head_dk_d.sum(3) / d,
             self_attn_in_proj_bias_p0,
             self_attn_in_proj_bias_p1,
         ], dim=-1)
-        # (batch, head, d, 4·in): head d <- self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv]
+        # head d <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv]: (batch, head, d, 4·in)
         pools_head_d = torch.cat([
             pools_head_dk_d.sum(2) / dk,
             (pools_d_head_dv.sum(3) / dv).permute(0, 2, 1, 3),
         ], dim=-1)
-        # (batch, d, h, 2·in): d h <- linear1.weight[h d], linear2.weight[d h]
+        # d h <- linear1.weight[h d], linear2.weight[d h]: (batch, d, h, 2·in)
         pools_d_h = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
-        # (batch, head, 7·in): head <- self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
-        # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_bias#2[head dv]
-        pools_head = torch.cat([pools_head_dk.sum(2) / dk, pools_head_dv.sum(2) / dv], dim=-1)
-        # (batch, h, 3·in): h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]
-        pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
-        # (batch, d, 12·in): d <- linear1.weight[h d], linear2.weight[d h],
-        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # head <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
-        # self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d],
-        # norm2.bias[d]
+        # self_attn.in_proj_bias#2[head dv]: (batch, head, 7·in)
+        pools_head = torch.cat([pools_head_dk.sum(2) / dk, pools_head_dv.sum(2) / dv], dim=-1)
+        # h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]: (batch, h, 3·in)
+        pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
+        from_linear1_bias_h = slice(2 * n, 3 * n)
+        # d <- linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
+        # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
+        # norm1.bias[d], norm2.weight[d], norm2.bias[d]: (batch, d, 12·in)
         pools_d = torch.cat([
             pools_d_h.sum(2) / h,
             pools_head_d.sum(1) / head,
@@ -276,112 +293,136 @@ class TransformerBlockLayer(nn.Module):
             norm2_weight,
             norm2_bias,
         ], dim=-1)
-        # (batch, 16·in): 1 <- linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d],
-        # linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
+        from_linear1_weight_to_linear2_weight = slice(0, 2 * n)
+        from_self_attn_out_proj_bias_to_norm2_bias = slice(6 * n, 12 * n)
+        # 1 <- linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d], linear2.bias[d],
+        # norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
-        # self_attn.in_proj_bias#2[head dv]
+        # self_attn.in_proj_bias#2[head dv]: (batch, 16·in)
         pools = torch.cat([
-            pools_d[..., : 2 * n].sum(1) / d,
-            pools_d[..., 6 * n :].sum(1) / d,
-            pools_h[..., 2 * n :].sum(1) / h,
+            pools_d[..., from_linear1_weight_to_linear2_weight].sum(1) / d,
+            pools_d[..., from_self_attn_out_proj_bias_to_norm2_bias].sum(1) / d,
+            pools_h[..., from_linear1_bias_h].sum(1) / h,
             pools_head.sum(1) / head,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 16 pools, 16 spreads, 256 diagrams
-        # (batch, 16·out): linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d],
-        # linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
+        # linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d], linear2.bias[d],
+        # norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
-        # self_attn.in_proj_bias#2[head dv] <- 1
+        # self_attn.in_proj_bias#2[head dv] <- 1: (batch, 16·out)
         mixed = pools @ self.mix
         if self.bias is not None:
-            mixed = mixed + self.bias
+            mixed = mixed + self.bias.to(mixed.dtype)
+        (
+            to_linear1_weight_to_linear2_weight,
+            to_self_attn_out_proj_bias_to_norm2_bias,
+            to_h,
+            to_head,
+        ) = mixed.split([2 * c, 6 * c, c, 7 * c], dim=-1)
 
         # core (d): 12 pools, 12 spreads, 144 diagrams
-        # (batch, d, 12·out): linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
+        # linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
         # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
         # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
-        # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d
+        # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d: (batch, d, 12·out)
         mixed_d = _product(pools_d, self.mix_d)
-        mixed_d[..., : 2 * c].add_(mixed[:, None, : 2 * c])
-        mixed_d[..., 6 * c :].add_(mixed[:, None, 2 * c : 8 * c])
+        into_linear1_weight_to_linear2_weight = slice(0, 2 * c)
+        mixed_d = _add(
+            mixed_d,
+            to_linear1_weight_to_linear2_weight[:, None],
+            into_linear1_weight_to_linear2_weight,
+        )
+        into_self_attn_out_proj_bias_to_norm2_bias = slice(6 * c, 12 * c)
+        mixed_d = _add(
+            mixed_d,
+            to_self_attn_out_proj_bias_to_norm2_bias[:, None],
+            into_self_attn_out_proj_bias_to_norm2_bias,
+        )
         (
+            d_to_d_h,
+            d_to_head_d,
             to_self_attn_out_proj_bias_d,
             to_linear2_bias_d,
             to_norm1_weight_d,
             to_norm1_bias_d,
             to_norm2_weight_d,
             to_norm2_bias_d,
-        ) = mixed_d[..., 6 * c :].split(c, dim=-1)
+        ) = mixed_d.split([2 * c, 4 * c, c, c, c, c, c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 9 diagrams
-        # (batch, h, 3·out): linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h
+        # linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h: (batch, h, 3·out)
         mixed_h = _product(pools_h, self.mix_h)
-        mixed_h[..., 2 * c :].add_(mixed[:, None, 8 * c : 9 * c])
-        to_linear1_bias_h = mixed_h[..., 2 * c :]
+        into_linear1_bias_h = slice(2 * c, 3 * c)
+        mixed_h = _add(mixed_h, to_h[:, None], into_linear1_bias_h)
+        h_to_d_h, to_linear1_bias_h = mixed_h.split([2 * c, c], dim=-1)
 
         # core (head): 7 pools, 7 spreads, 49 diagrams
-        # (batch, head, 7·out): self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
-        # self_attn.in_proj_bias#2[head dv] <- head
+        # self_attn.in_proj_bias#2[head dv] <- head: (batch, head, 7·out)
         mixed_head = _product(pools_head, self.mix_head)
-        mixed_head.add_(mixed[:, None, 9 * c :])
+        mixed_head = _add(mixed_head, to_head[:, None])
+        head_to_head_dk, head_to_head_dv = mixed_head.split([4 * c, 3 * c], dim=-1)
 
         # core (d h): 2 pools, 2 spreads, 4 diagrams
-        # (batch, d, h, 2·out): linear1.weight[h d], linear2.weight[d h] <- d h
+        # linear1.weight[h d], linear2.weight[d h] <- d h: (batch, d, h, 2·out)
         mixed_d_h = _product(pools_d_h, self.mix_d_h)
-        mixed_d_h.add_(mixed_h[:, None, :, : 2 * c])
-        mixed_d_h.add_(mixed_d[:, :, None, : 2 * c])
+        mixed_d_h = _add(mixed_d_h, h_to_d_h[:, None])
+        mixed_d_h = _add(mixed_d_h, d_to_d_h[:, :, None])
         to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split(c, dim=-1)
 
         # core (head d): 4 pools, 4 spreads, 16 diagrams
-        # (batch, head, d, 4·out): self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv] <- head d
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- head d:
+        # (batch, head, d, 4·out)
         mixed_head_d = _product(pools_head_d, self.mix_head_d)
-        mixed_head_d.add_(mixed_d[:, None, :, 2 * c : 6 * c])
+        mixed_head_d = _add(mixed_head_d, d_to_head_d[:, None])
+        head_d_to_head_dk_d, head_d_to_d_head_dv = mixed_head_d.split(2 * c, dim=-1)
 
         # core (head dk): 4 pools, 4 spreads, 16 diagrams
-        # (batch, head, dk, 4·out): self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
-        # self_attn.in_proj_bias#1[head dk] <- head dk
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
+        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk] <- head dk:
+        # (batch, head, dk, 4·out)
         mixed_head_dk = _product(pools_head_dk, self.mix_head_dk)
-        mixed_head_dk.add_(mixed_head[:, :, None, : 4 * c])
+        mixed_head_dk = _add(mixed_head_dk, head_to_head_dk[:, :, None])
         (
+            head_dk_to_head_dk_d,
             to_self_attn_in_proj_bias_p0_head_dk,
             to_self_attn_in_proj_bias_p1_head_dk,
-        ) = mixed_head_dk[..., 2 * c :].split(c, dim=-1)
+        ) = mixed_head_dk.split([2 * c, c, c], dim=-1)
 
         # core (head dv): 3 pools, 3 spreads, 9 diagrams
-        # (batch, head, dv, 3·out): self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_bias#2[head dv] <- head dv
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.in_proj_bias#2[head dv] <- head dv: (batch, head, dv, 3·out)
         mixed_head_dv = _product(pools_head_dv, self.mix_head_dv)
-        mixed_head_dv.add_(mixed_head[:, :, None, 4 * c :])
-        to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv[..., 2 * c :]
+        mixed_head_dv = _add(mixed_head_dv, head_to_head_dv[:, :, None])
+        head_dv_to_d_head_dv, to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv.split([2 * c, c], dim=-1)
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams
-        # (batch, head, dk, d, 2·out): self_attn.in_proj_weight#0[head dk d],
-        # self_attn.in_proj_weight#1[head dk d] <- head dk d
+        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d] <- head dk d:
+        # (batch, head, dk, d, 2·out)
         mixed_head_dk_d = _product(pools_head_dk_d, self.mix_head_dk_d)
-        mixed_head_dk_d.add_(mixed_head_dk[:, :, :, None, : 2 * c])
-        mixed_head_dk_d.add_(mixed_head_d[:, :, None, :, : 2 * c])
+        mixed_head_dk_d = _add(mixed_head_dk_d, head_dk_to_head_dk_d[:, :, :, None])
+        mixed_head_dk_d = _add(mixed_head_dk_d, head_d_to_head_dk_d[:, :, None])
         (
             to_self_attn_in_proj_weight_p0_head_dk_d,
             to_self_attn_in_proj_weight_p1_head_dk_d,
         ) = mixed_head_dk_d.split(c, dim=-1)
 
         # core (d head dv): 2 pools, 2 spreads, 4 diagrams
-        # (batch, d, head, dv, 2·out): self_attn.in_proj_weight#2[head dv d],
-        # self_attn.out_proj.weight[d head dv] <- d head dv
+        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- d head dv:
+        # (batch, d, head, dv, 2·out)
         mixed_d_head_dv = _product(pools_d_head_dv, self.mix_d_head_dv)
-        mixed_d_head_dv.add_(mixed_head_dv[:, None, :, :, : 2 * c])
-        mixed_d_head_dv.add_(mixed_head_d.permute(0, 2, 1, 3)[:, :, :, None, 2 * c :])
+        mixed_d_head_dv = _add(mixed_d_head_dv, head_dv_to_d_head_dv[:, None])
+        mixed_d_head_dv = _add(mixed_d_head_dv, head_d_to_d_head_dv.permute(0, 2, 1, 3)[:, :, :, None])
         (
             to_self_attn_in_proj_weight_p2_d_head_dv,
             to_self_attn_out_proj_weight_d_head_dv,

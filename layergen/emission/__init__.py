@@ -1,1 +1,1 @@
-"""From a plan to Python source. Names are assigned first, then every step prints itself; nothing is decided here."""
+"""From a program to Python source: one operation at a time; nothing is decided here."""

@@ -6,9 +6,11 @@ import keyword
 from collections.abc import Callable, Iterable, Mapping
 
 from layergen.emission.module import print_module
-from layergen.emission.names import RESERVED
+from layergen.emission.prelude import FUNCTIONS
 from layergen.plan.lowering import lower
+from layergen.plan.names import RESERVED
 from layergen.plan.passes import PASSES, optimised
+from layergen.plan.scheduling import schedule
 from layergen.plan.steps import Plan
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps
@@ -43,6 +45,5 @@ def generate(
         raise SpecificationError(f"{name!r} is not a class name", remedy="give an identifier such as MLPLayer")
     if name.startswith("_") or name in RESERVED:
         raise SpecificationError(f"the class name {name!r} is taken", remedy="give another, such as MLPLayer")
-    return print_module(
-        optimised(lower(EquivariantMaps(space, target, terms=terms, rank=rank), limit=limit), passes), name
-    )
+    plan = optimised(lower(EquivariantMaps(space, target, terms=terms, rank=rank), limit=limit), passes)
+    return print_module(schedule(plan, reserved={name, *FUNCTIONS}), name)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-__all__ = ["FUNCTIONS"]
+from layergen.emission.values import called
+from layergen.plan import operations as ops
+
+__all__ = ["FUNCTIONS", "functions_of"]
 
 CHECK_NAMES = '''
 def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None:
@@ -31,6 +34,22 @@ def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     for first, second in pairs:
         x = x.diagonal(dim1=first, dim2=second).movedim(-1, first)
     return x
+'''
+
+ADD = '''
+def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+    """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
+
+    Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
+    """
+    if not (x.requires_grad or update.requires_grad):
+        try:
+            x[..., columns].add_(update)
+            return x
+        except RuntimeError:  # `vmap` has several of `update` and one `x`
+            pass
+    start = columns.start or 0
+    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
 '''
 
 ADD_ON_DIAGONAL = '''
@@ -74,6 +93,12 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
     return mixed.movedim(1, -1).reshape(*x.shape[:-1], weight.shape[1])
 '''
 
+ZEROS = '''
+def _zeros(x: Tensor, *sizes: int) -> Tensor:
+    """The product of no columns of `x` with no rows: zeros in the dtype of products, which autocast chooses."""
+    return x.new_zeros(*sizes[:-1], 0) @ x.new_zeros(0, sizes[-1])
+'''
+
 TO_IRREPS = '''
 def _to_irreps(x: Tensor, basis: Tensor, dims: tuple[int, ...]) -> Tensor:
     """`x` with the dimensions `dims` as one, the last before the channels, along the columns of `basis`."""
@@ -93,9 +118,20 @@ FUNCTIONS = {
     "_check_names": CHECK_NAMES,
     "_check_shapes": CHECK_SHAPES,
     "_diagonal": DIAGONAL,
+    "_add": ADD,
     "_add_on_diagonal": ADD_ON_DIAGONAL,
     "_initialise": INITIALISE,
     "_product": PRODUCT,
+    "_zeros": ZEROS,
     "_to_irreps": TO_IRREPS,
     "_from_irreps": FROM_IRREPS,
 }
+
+
+def functions_of(program: ops.Program) -> list[str]:
+    """The functions that a program's operations call, and those that every module calls."""
+    values = (one for one in ops.parts((program.statements, program.results)) if isinstance(one, ops.Value))
+    names = {call[0] for value in values if (call := called(value))}
+    return [
+        text for name, text in FUNCTIONS.items() if name in names | {"_check_names", "_check_shapes", "_initialise"}
+    ]

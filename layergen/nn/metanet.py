@@ -68,8 +68,8 @@ class Metanet(nn.Module):
         theirs, and so is the target of an invariant head's means, `symmetry.SCALAR`'s. "local" keeps all of the head's.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
-        stands for the scalar core. Each layer takes the ranks of the cores that it has; an invariant head has the scalar
-        core only.
+        stands for the scalar core. Each layer takes the ranks of the cores that it has; an invariant head has the
+        scalar core only.
     limit
         The most diagrams of a derived layer that are listed; more are refused.
     device

@@ -1,1 +1,1 @@
-"""What the layer computes: pools, one product a core, spreads. Decided here, printed in `layergen.emission`."""
+"""What the layer computes: pools, one product a core, spreads; then its operations, printed in `layergen.emission`."""

@@ -34,7 +34,7 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     spreads = by_core(targets(*maps.target), positions_by_set(sources(*maps.source)), limit, ordered=False)
     mixes = [
         mix
-        for core in sorted(spreads, key=lambda core: (len(core.sets), core.sets, str(core.parents)))
+        for core in sorted(spreads, key=lambda core: (len(core.sets), core.sets, str(core.parents), core.charges))
         for mix in core_mixes(maps, core, pools.get(core, []), spreads[core])
     ]
     pooled = dict.fromkeys(unordered(side) for mix in mixes for side in mix.pools)

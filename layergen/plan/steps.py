@@ -7,12 +7,14 @@ spread    repeat over the blocks that are not kept, embed in the diagonals, add 
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.maps.sides import Core, Side
 
-__all__ = ["Mix", "Plan", "Pool", "Run", "Spread", "unordered"]
+__all__ = ["Mix", "Plan", "Pool", "Run", "Spread", "by_mix", "unordered"]
 
 
 def unordered(side: Side) -> Side:
@@ -91,6 +93,14 @@ class Run:
         """Whether a further side, so linked, prolongs the run."""
         follows = (self.start + self.count, self.first + self.count) == (start, first)
         return follows and (self.large, self.dropped, self.order) == (large, dropped, order)
+
+
+def by_mix(runs: Iterable[Run], end: str) -> dict[int, list[Run]]:
+    """Runs by the mix at one end, `small` or `large`."""
+    found: defaultdict[int, list[Run]] = defaultdict(list)
+    for run in runs:
+        found[getattr(run, end)].append(run)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ def test_the_layer_runs_under_autocast(layer):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         found = as_dict(module(x))
     for name, value in found.items():
+        assert value.dtype == torch.bfloat16, name
         error = (value.float() - expected[name]).abs().max() / expected[name].abs().max()
         assert error < 0.1, name
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from layergen.emission.mixing import name_weights
 from layergen.plan.lowering import lower
+from layergen.plan.parameters import name_weights
 from layergen.plan.passes import optimised
 from layergen.plan.terms import bias_terms, terms
 from symmetry import SCALAR

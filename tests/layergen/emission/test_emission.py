@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import layergen
-from layergen.emission.names import RESERVED, Namer, identifier
 from layergen.linear import EquivariantLinear
+from layergen.plan.names import RESERVED, Namer, identifier
 from symmetry import SpecificationError, WeightSpace
 from tests.layergen.oracle import features
 
@@ -71,6 +71,18 @@ def test_index_names_that_mean_something_in_emitted_code(name):
     space = WeightSpace({"w": f"h {name}", "b": f"{name} q"}, sets={"h": 4, name: 3}, free={"q": 2})
     layer = EquivariantLinear(space, 2, 3)
     layergen.testing.assert_equivariant(layer, space)
+
+
+@pytest.mark.parametrize("names", ["n", "c", "x", "batch", "n c x batch in_channels features"])
+def test_a_set_keeps_its_name(names):
+    """Our own names give way: the size of every set is read into a variable called as the set."""
+    sets = dict.fromkeys([*names.split(), "h"], 3)
+    space = WeightSpace({"w": names, "x": "h", **{f"{name}.bias": f"{name} h" for name in names.split()}}, sets=sets)
+    calls = [node for node in ast.walk(ast.parse(layergen.generate(space))) if isinstance(node, ast.Call)]
+    [sizes] = [node.args[2] for node in calls if ast.unparse(node.func) == "_check_shapes"]
+    read = {key.value: value.id for key, value in zip(sizes.keys, sizes.values, strict=True)}
+    assert read == {name: name for name in sets}
+    layergen.testing.assert_equivariant(EquivariantLinear(space, 1, 2), space, examples=5)
 
 
 @pytest.mark.parametrize(

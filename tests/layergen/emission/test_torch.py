@@ -61,6 +61,30 @@ def test_autocast(layer):
     assert_same({name: value.float() for name, value in out.items()}, layer(x), rtol=0.1, atol=0.1)
 
 
+UNDER_AUTOCAST = {
+    "every sort of tensor": (SPACE, None, "all"),
+    "a scalar beside a set": (WeightSpace({"w": "h", "u": ""}, sets={"h": 4}), None, "all"),
+    "small sets, mixes without pools": (WeightSpace({"w": "h h", "u": ""}, sets={"h": 1}), None, "local"),
+    "a target that little reaches": (
+        WeightSpace({"w": "h"}, sets={"h": 4}),
+        WeightSpace({"v": "k k", "u": "h", "t": ""}, sets={"k": 1, "h": 4}),
+        "local",
+    ),
+}
+
+
+@pytest.mark.parametrize("device", ["cpu", *(["cuda"] if torch.cuda.is_available() else [])])
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("name", UNDER_AUTOCAST)
+def test_autocast_gives_every_output_one_dtype(name, bias, device):
+    space, target, terms = UNDER_AUTOCAST[name]
+    layer = EquivariantLinear(space, 2, 3, bias, target=target, terms=terms, device=device)
+    x = {name: value.to(device) for name, value in features(space, 2, 2, torch.float32).items()}
+    with torch.autocast(device, dtype=torch.bfloat16):
+        assert {value.dtype for value in layer(x).values()} == {torch.bfloat16}
+    assert {value.dtype for value in layer(x).values()} == {torch.float32}
+
+
 def test_gradients(layer):
     x = {name: value.requires_grad_() for name, value in features(SPACE, 1, 2).items()}
     names, values = list(x), tuple(x.values())
@@ -104,6 +128,50 @@ def test_vmap_over_parameters(layer):
     parameters = {name: torch.stack([value, 2 * value]) for name, value in layer.named_parameters()}
     out = torch.func.vmap(lambda p: torch.func.functional_call(layer, p, (x,)))(parameters)
     assert_same({name: value[0] for name, value in out.items()}, layer(x), rtol=1e-9, atol=1e-9)
+
+
+PARTS = [*SPACE.names, *dict(EquivariantLinear(SPACE, 2, 3).named_parameters())]
+
+
+def output_of(layer, part):
+    """The layer's output as a function of one input or one parameter, and that tensor."""
+    parameters = {name: value.detach() for name, value in layer.named_parameters()}
+    x = features(SPACE, 2, 2)
+
+    def output(value):
+        inputs = {name: value if name == part else x[name] for name in x}
+        weights = {name: value if name == part else parameters[name] for name in parameters}
+        return torch.func.functional_call(layer, weights, (inputs,))
+
+    return output, (x | parameters)[part]
+
+
+@pytest.mark.parametrize("wanted", [True, False], ids=["with gradients", "without"])
+@pytest.mark.parametrize("part", PARTS)
+def test_vmap_over_one_input_or_one_parameter(layer, part, wanted):
+    """Several of one tensor beside one of each other: what is computed from the others alone is not batched."""
+    output, value = output_of(layer, part)
+    values = torch.stack([value, 2 * value]).requires_grad_(wanted)
+    found = torch.func.vmap(output)(values)
+    for number, value in enumerate(values):
+        assert_same({name: out[number] for name, out in found.items()}, output(value), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated")  # torch's own forward mode uses it (2.13)
+@pytest.mark.parametrize("part", ["bias", "mix_h_h", "w"])
+def test_jacobians(layer, part):
+    """Derivatives for one tensor, forward and in reverse: both are `vmap`s over directions of that tensor alone."""
+    output, value = output_of(layer, part)
+    forward, reverse = (make(lambda one: output(one)["s"])(value) for make in (torch.func.jacfwd, torch.func.jacrev))
+    torch.testing.assert_close(forward, reverse, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_compile_and_export_without_gradients(layer, backend):
+    """Additions are in place then."""
+    x, layer = features(SPACE, 2, 2), layer.requires_grad_(False)
+    assert_same(torch.compile(layer, backend=backend, fullgraph=True)(x), layer(x), rtol=1e-9, atol=1e-9)
+    assert_same(torch.export.export(layer, (x,)).module()(x), layer(x), rtol=1e-9, atol=1e-9)
 
 
 def test_no_bias_no_batch_meta(layer):

@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 
 from layergen.emission.generate import generate
-from layergen.emission.mixing import name_weights
 from layergen.plan.lowering import lower
+from layergen.plan.parameters import name_weights
 from layergen.plan.passes import PASSES, optimised
 from layergen.plan.steps import unordered
 from layergen.plan.terms import bias_terms, terms

@@ -97,10 +97,10 @@ B_IN, B_OUT, C_OUT, QK_OUT = 'b = x["b"]', '"b": to_b_h', '"c": to_c__k', '"qk":
 W_IN, BIAS, V_PRODUCT, DIAGONAL = 'w = x["w"].flatten(2)', "mixed + self.bias", "_product(v,", "_diagonal(s, [(1, 2)])"
 RAMP, FIRST_H, FIRST_M = "torch.arange(h).to(w)[:, None]", *(f"(torch.arange({i}) == 0).to(b)[:, None]" for i in "hm")
 UNPOOLED = ("v.sum(1) / k, w, b", "0 * v.sum(1), w, b")
-UNSPREAD = ("mixed_k_h.add_(mixed_h[:, None, :, :c])", "pass")
+UNSPREAD = ("mixed_k_h = _add(mixed_k_h, h_to_k_h[:, None])", "pass")
 MEAN_X = (W_IN, 'w = x["w"].mean(2, keepdim=True).expand(-1, -1, 2, -1).flatten(2)')
 IGNORED, SILENCED = (B_IN, 'b = 0 * x["b"]'), (C_OUT, '"c": 0 * to_c__k')
-ROW_MEANS, COLUMN_MEANS = "[..., :n].sum(2) / h", "[..., :n].sum(1) / h"
+ROW_MEANS, COLUMN_MEANS = (f"[..., from_s_h_h_prime].sum({axis}) / h" for axis in (2, 1))
 KERNEL_PRODUCT, EYE = "_product(k, self.mix_o_i)", "torch.eye(9).to(k)"
 TIED_Y = ('"t": mixed_h.unflatten(-1, (2, c))', '"t": mixed_h[..., None, :c].expand(-1, -1, 2, -1)')
 ONE_PIXEL = ("w.sum(2) / p", "w[:, :, 0]")
@@ -171,7 +171,7 @@ DEFECTS = {
         "a spread dropped": Defect(MLP, UNSPREAD, r"^v\[k h\] <- (w\[h .\]|b\[h\]|v\[k' h\])$"),
         "an addition dropped": Defect(
             MLP,
-            ("mixed_k.add_(mixed[:, None, 3 * c :])", "pass"),
+            ("mixed_k = _add(mixed_k, to_k[:, None])", "pass"),
             r"^v\[k h\] <- ([wb]\[h'|v\[k' h'|c\[k'|i)|^c\[k\] <- (w|b|.\[k'|i)",
         ),
         "the biases dropped": Defect(MLP, (BIAS, "mixed + 0 * self.bias"), r"<- invariant\[\]$"),

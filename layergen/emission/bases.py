@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from layergen.emission.draft import Basis
-from layergen.emission.expressions import bracketed
+from layergen.emission.text import bracketed
+from layergen.plan.operations import Basis
 
 __all__ = ["print_basis"]
 
@@ -16,7 +16,7 @@ MOST = 512
 """The largest square of a column's length that is looked for."""
 
 
-def print_basis(name: str, basis: Basis) -> Iterator[str]:
+def print_basis(basis: Basis) -> Iterator[str]:
     """A basis as a constant in double precision: whole numbers over the roots of whole numbers where it can be."""
     parts = basis.decomposition
     copies = zip(parts.irreps, parts.multiplicities, strict=True)
@@ -25,7 +25,7 @@ def print_basis(name: str, basis: Basis) -> Iterator[str]:
     matrix = parts.reading if basis.reading else parts.basis
     squares = [square_length(column) for column in matrix.T]
     yield f"# {parts.irreps[0].group}: {summands}, {kind}."
-    yield f"{name} = torch.tensor("
+    yield f"{basis.name} = torch.tensor("
     yield "    ["
     for row in matrix:
         entries = [
@@ -40,7 +40,7 @@ def print_basis(name: str, basis: Basis) -> Iterator[str]:
         yield ")"
     else:
         yield ")"
-        yield from bracketed(f"{name} /= torch.tensor([", lengths, "], dtype=torch.float64).sqrt()")
+        yield from bracketed(f"{basis.name} /= torch.tensor([", lengths, "], dtype=torch.float64).sqrt()", "")
     yield ""
 
 

@@ -7,11 +7,11 @@ import keyword
 import re
 from dataclasses import dataclass, field
 
-__all__ = ["RESERVED", "Namer", "identifier"]
+__all__ = ["OWN", "RESERVED", "Namer", "identifier"]
 
-RESERVED = frozenset(
-    {"self", "x", "n", "c", "batch", "torch", "nn", "Tensor", "ClassVar", "annotations"} | set(dir(builtins))
-)
+OWN = {"x": "features", "batch": "batch_size", "n": "in_channels", "c": "out_channels"}
+"""Names of ours in `forward`, and what they become where a set has such a name."""
+RESERVED = frozenset({"self", "torch", "nn", "Tensor", "ClassVar", "annotations"} | set(dir(builtins)))
 """Names with a meaning in emitted code, and Python's own."""
 
 
@@ -27,7 +27,7 @@ def identifier(text: str) -> str:
         numbers.append(words.pop(0))
     name = "_".join([*words, *numbers]).strip("_") or "tensor"
     name = f"tensor_{name}" if name[0].isdigit() else name
-    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED else name
+    return f"{name}_" if keyword.iskeyword(name) or name in RESERVED | OWN.keys() else name
 
 
 @dataclass(slots=True)
@@ -36,11 +36,11 @@ class Namer:
 
     taken: set[str] = field(default_factory=lambda: set(RESERVED))
 
-    def fresh(self, wish: str) -> str:
-        """`wish`, or `wish_2`, `wish_3`, … where it is taken."""
+    def fresh(self, wish: str, other: str = "") -> str:
+        """`wish`, or where it is taken `other`, if given, or `wish_2`, `wish_3`, …"""
         name, number = wish, 1
         while name in self.taken or keyword.iskeyword(name):
             number += 1
-            name = f"{wish}_{number}"
+            name = other if other and number == 2 else f"{wish}_{number}"
         self.taken.add(name)
         return name

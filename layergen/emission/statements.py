@@ -1,0 +1,115 @@
+"""Statements as lines of `forward`: one function an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import singledispatch
+
+from layergen.emission.text import INDENT, WIDTH, bracketed, comment, literal, size_code, tuple_code
+from layergen.emission.values import code, laid_out
+from layergen.plan import operations as ops
+from symmetry.language.axes import Atom
+from symmetry.space.weight_space import SCALAR
+
+__all__ = ["print_forward"]
+
+
+def print_forward(program: ops.Program) -> Iterator[str]:
+    """`forward`: checks, sizes, statements, result."""
+    invariant, x = program.plan.maps.target == SCALAR, program.features
+    body = (program.sizes, program.shapes, program.statements, program.results)
+    read = {part.name for part in ops.parts(body) if isinstance(part, Atom)}
+    first = ops.Feature(x, program.plan.maps.source.names[0])
+    values = (f"{code(first)}.shape[0]", "self.in_channels", "self.out_channels")
+    counts = [(atom.name, value) for atom, value in zip(program.counts, values, strict=True) if atom.name in read]
+    yield f"    def forward(self, {x}: dict[str, Tensor]) -> {'Tensor' if invariant else 'dict[str, Tensor]'}:"
+    yield f"{INDENT}_check_names({x}, self.AXES)"
+    yield f"{INDENT}{', '.join(name for name, _ in counts)} = {', '.join(value for _, value in counts)}"
+    for size in program.sizes:
+        yield from lines_of(size)
+    yield from check_shapes(program)
+    for one in program.statements:
+        yield from lines_of(one)
+    if invariant:
+        yield from laid_out("return ", program.results[0][1])
+    else:
+        yield f"{INDENT}return {{"
+        for name, value in program.results:
+            yield from laid_out(f"{literal(name)}: ", value, ",", INDENT + "    ")
+        yield f"{INDENT}}}"
+
+
+def check_shapes(program: ops.Program) -> Iterator[str]:
+    """The check of the features' shapes against the sizes read."""
+    inner = INDENT + "    "
+    shapes = [f"{literal(name)}: {tuple_code(list(map(size_code, shape)))}" for name, shape in program.shapes]
+    read = [one for one in program.sizes if isinstance(one, ops.ReadSize)]
+    yield from (f"{INDENT}_check_shapes(", f"{inner}{program.features},")
+    yield from bracketed("{", shapes, "},", inner)
+    yield from bracketed("{", [f"{literal(one.name)}: {one.variable.name}" for one in read], "},", inner)
+    yield f"{INDENT})"
+
+
+@singledispatch
+def lines_of(one: ops.Statement) -> list[str]:
+    """The lines of a statement."""
+    raise TypeError(f"{one} is no statement")
+
+
+@lines_of.register
+def _(size: ops.Fixed) -> list[str]:
+    return [f"{INDENT}{size.variable.name} = {size.size}  # fixed"]
+
+
+@lines_of.register
+def _(size: ops.ReadSize) -> list[str]:
+    length = f"{code(size.feature)}.shape[{size.axis + 1}]"
+    rest = "".join(f" - {size_code(term, inner=True)}" for term in size.rest)
+    factor = size_code(size.factor)
+    if factor == "1":
+        return [f"{INDENT}{size.variable.name} = {length}{rest}"]
+    length, factor = f"({length}{rest})" if rest else length, f"({factor})" if " " in factor else factor
+    return [f"{INDENT}{size.variable.name} = {length} // {factor}"]
+
+
+@lines_of.register
+def _(heading: ops.Heading) -> list[str]:
+    lines = [""]
+    for line in heading.lines:
+        lines += [f"{INDENT}# {line}"] if isinstance(line, str) else comment(words(line), INDENT)
+    return lines
+
+
+@lines_of.register
+def _(let: ops.Let) -> list[str]:
+    lines = laid_out(f"{let.name} = ", let.value)
+    if let.note is None:
+        return lines
+    beside = f"{lines[0]}  # {' '.join(words(let.note))}"
+    return [beside] if len(lines) == 1 and len(beside) <= WIDTH else [*comment(words(let.note), INDENT), *lines]
+
+
+def words(note: ops.Note) -> list[str]:
+    """A note in words that stay whole: `written, written <- read, read: shape`."""
+    written, read = ([f"{one}," for one in ones[:-1]] + [ones[-1]] for ones in (note.written, note.read))
+    return [*written, "<-", *read] if not note.shape else [*written, "<-", *read[:-1], f"{read[-1]}:", note.shape]
+
+
+@lines_of.register
+def _(split: ops.Split) -> list[str]:
+    lengths = list(map(size_code, split.lengths))
+    sizes = lengths[0] if len(set(lengths)) == 1 else f"[{', '.join(lengths)}]"
+    call = f" = {code(split.value)}.split({sizes}, dim={split.dim})"
+    line = f"{INDENT}{', '.join(split.names)}{call}"
+    if len(line) <= WIDTH:
+        return [line]
+    if len(f"{INDENT}){call}") <= WIDTH:
+        return bracketed("(", split.names, f"){call}", INDENT)
+    *names, _ = bracketed("(", split.names, f"){call}", INDENT)
+    return [*names, *bracketed(f") = {code(split.value)}.split([", lengths, f"], dim={split.dim})", INDENT)]
+
+
+@lines_of.register
+def _(one: ops.AddBias) -> list[str]:
+    bias = f"self.bias[{one.taken}]" if one.taken else "self.bias"
+    return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + {bias}.to({one.name}.dtype)"]
