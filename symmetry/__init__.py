@@ -1,8 +1,8 @@
-"""The symmetry of neural network weights: weight spaces, their permutation groups, all equivariant linear maps.
+"""The symmetry of neural network weights: weight spaces, their groups, and every equivariant linear map between them.
 
     specification ─▶ WeightSpace ─▶ EquivariantMaps
 
-Nothing in this package imports torch.
+This file lists the public names of the package. Nothing in the package imports torch.
 """
 
 from __future__ import annotations

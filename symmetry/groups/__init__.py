@@ -1,1 +1,1 @@
-"""The finite and compact groups that act on representation indices."""
+"""The finite and compact groups that act on representation indices, and the representations that can be declared."""

@@ -1,6 +1,10 @@
-"""Finite and compact groups and their irreducible representations, provided by escnn (Cesa, Lang and Weiler 2022).
+"""Finite and compact groups and their irreducible representations, provided by escnn.
 
-The one module that imports escnn, when a group is first asked for. Representations are real and orthogonal.
+The only module that imports escnn, at the first use of a group. All representations are real and orthogonal.
+
+References
+----------
+Cesa, Lang and Weiler, "A program to build E(N)-equivariant steerable CNNs", ICLR 2022.
 """
 
 from __future__ import annotations
@@ -50,10 +54,23 @@ LARGEST = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Irrep:
-    """A real irreducible representation: its size, and an orthogonal basis of the maps that commute with it.
+    """A real irreducible representation of a group, with a basis of the matrices that commute with it.
 
-    `commuting` has one matrix for the real type, two for the complex, four for the quaternionic (Schur's lemma over
-    the reals); the first is the identity.
+    Parameters
+    ----------
+    group
+        Name of the group.
+    label
+        Name of the representation, escnn's numbers joined by underscores: "0" or "0_0" for the trivial one.
+    size
+        Number of rows of its matrices.
+    frequency
+        The highest frequency in its matrix entries, as functions on the group.
+    matrix
+        Gives the orthogonal matrix of a group element, axes `(value, value)`.
+    commuting
+        Orthogonal matrices, one for the real type, two for the complex, four for the quaternionic (Schur's lemma over
+        the reals); the first is the identity.
     """
 
     group: str
@@ -65,19 +82,28 @@ class Irrep:
 
     @property
     def trivial(self) -> bool:
-        """Whether the group leaves it alone."""
+        """Whether every element of the group acts as the identity."""
         return self.label in ("0", "0_0")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Group:
-    """A finite group, or a compact one: SO(2), O(2), SO(3), O(3)."""
+    """A finite group, or one of the compact groups SO(2), O(2), SO(3), O(3).
+
+    Parameters
+    ----------
+    name
+        Name of the group as it is printed, such as "C4" or "SO(2)".
+    provider
+        The group of escnn that makes its elements.
+    """
 
     name: str
     provider: Any
 
     @property
     def finite(self) -> bool:
+        """Whether the group is finite."""
         return self.name not in HIGHEST
 
     @property
@@ -87,7 +113,7 @@ class Group:
 
     @property
     def generators(self) -> list[Element]:
-        """Elements that generate a finite group, or a subgroup of a compact one that is dense in it."""
+        """Elements that generate a finite group, or a dense subgroup of a compact one."""
         if self.finite:
             return list(self.provider.generators)
         rng = np.random.default_rng(0)
@@ -95,13 +121,13 @@ class Group:
 
     @property
     def mirrors(self) -> list[Matrix]:
-        """The identity on coordinates, and for O(2) and O(3) what together with rotations makes every element."""
+        """The identity matrix on coordinates and, for O(2) and O(3), a reflection."""
         size = 3 if self.name in ROTATIONS_OF_SPACE else 2
         mirror = -np.eye(3) if size == 3 else np.diag([1.0, -1.0])
         return [np.eye(size), *([] if self.name.startswith("SO") else [mirror])]
 
     def coordinates(self, g: Element) -> Matrix:
-        """How an element moves the coordinates of the plane or of space."""
+        """The orthogonal matrix by which an element moves coordinates of the plane `(2, 2)` or of space `(3, 3)`."""
         value = g.to("MAT")
         if not isinstance(value, tuple):
             return np.asarray(value)
@@ -116,11 +142,14 @@ class Group:
         return self.provider.element((flipped, matrix @ self.mirrors[flipped]), "MAT")
 
     def described(self, g: Element) -> Any:
-        """An element in plain values: of a finite group its number, of a compact one its matrix on coordinates."""
+        """A plain value for an element: its number in a finite group, its matrix on coordinates in a compact one."""
         return self.elements.index(g) if self.finite else self.coordinates(g).tolist()
 
     def described_by(self, value: Any) -> Element:
-        """The element that plain values describe; an element is itself. Raises `SpecificationError` for others."""
+        """The element that a plain value describes; an element of the group describes itself.
+
+        Raises `SpecificationError` for a value that describes no element.
+        """
         if (
             isinstance(value, (int, np.integer))
             and not isinstance(value, bool)
@@ -138,7 +167,12 @@ class Group:
         raise SpecificationError(f"{value!r} is no element of {self.name}", remedy=f"give {kind}")
 
     def sample(self, rng: np.random.Generator) -> Element:
-        """An element drawn uniformly."""
+        """Draw an element, uniformly.
+
+        For a compact group the orthogonal factor of a Gaussian matrix is uniform once the signs of the triangular
+        factor's diagonal are multiplied in (Mezzadri, "How to generate random matrices from the classical compact
+        groups", 2007).
+        """
         if self.finite:
             return self.elements[rng.integers(len(self.elements))]
         size = 3 if self.name in ROTATIONS_OF_SPACE else 2
@@ -149,10 +183,12 @@ class Group:
         return self.element(orthogonal)
 
     def stages(self, frequency: int) -> list[list[tuple[Element, float]]]:
-        """Elements with weights, a few times: a mean over each in turn is the mean over the group up to a frequency.
+        """Sets of weighted elements: means over each set, one after the other, make the mean over the group.
 
-        All elements of a finite group; equal angles in the plane; in space the Euler angles one after the other, equal
-        ones, the nodes of Gauss and Legendre, equal ones.
+        The mean is exact for matrix entries of representations up to `frequency`. A finite group has one set, of all
+        its elements. In the plane the elements are rotations by equal angles; in space the three Euler angles come one
+        after the other, at equal angles, at the nodes of Gauss and Legendre, at equal angles. Reflections make a set of
+        their own.
         """
         if self.finite:
             return [[(g, 1 / len(self.elements)) for g in self.elements]]
@@ -167,7 +203,7 @@ class Group:
         return [*stages, [(self.element(mirror), 1 / len(self.mirrors)) for mirror in self.mirrors]]
 
     def irreps(self, frequency: int) -> list[Irrep]:
-        """The irreducible representations up to a frequency; of a finite group all."""
+        """The irreducible representations up to a frequency; all of them for a finite group."""
         if self.finite:
             return [self.irrep(*one.id) for one in self.provider.irreps()]
         parities = (0, 1) if self.name.startswith("O") else (None,)
@@ -179,25 +215,26 @@ class Group:
         return [self.irrep(*name) for name in names]
 
     def irrep(self, *name: int) -> Irrep:
-        """The irreducible representation of that name, as escnn has it."""
+        """The irreducible representation that escnn calls by these numbers."""
         return make_irrep(self.name, name)
 
 
 @cache
 def every_element(group: Group) -> list[Element]:
+    """Every element of a finite group, the identity first."""
     identity = group.provider.identity
     return [identity, *(g for g in group.provider.elements if g != identity)]
 
 
 def turn(angle: float, *, spatial: bool) -> Matrix:
-    """The rotation of the plane by an angle, or of space about the third axis."""
+    """The matrix of a rotation by an angle, in radians, of the plane, or of space about the third axis."""
     matrix = np.eye(3 if spatial else 2)
     matrix[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     return matrix
 
 
 def as_matrix(value: Any) -> Matrix:
-    """Rows of numbers as a matrix; a matrix without entries where they are not."""
+    """Rows of numbers as a matrix; for a value that is no matrix of numbers, the matrix of shape `(0, 0)`."""
     try:
         return np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -205,21 +242,21 @@ def as_matrix(value: Any) -> Matrix:
 
 
 def tilt(angle: float) -> Matrix:
-    """The rotation of space about the second axis by an angle."""
+    """The matrix of a rotation of space by an angle, in radians, about the second axis."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine, 0, sine], [0, 1, 0], [-sine, 0, cosine]])
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """escnn prints what it caches, and warns of a faster library for coefficients that are not used here."""
+    """Silence escnn, which prints what it caches and warns that a faster library, not used here, is missing."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield
 
 
 def provider() -> Any:
-    """escnn's groups. Raises `SpecificationError` where it is not installed, or does not work."""
+    """escnn's module of groups. Raises `SpecificationError` where it cannot be imported."""
     try:
         with quiet():
             import escnn.group
@@ -232,7 +269,7 @@ def provider() -> Any:
 
 
 def canonical_name(name: Any) -> str:
-    """A group's name as it is printed. Raises `SpecificationError` for one that is not known."""
+    """The name of a group as it is printed. Raises `SpecificationError` for an unknown group."""
     if isinstance(name, str):
         if match := re.fullmatch(r"([CD])([1-9][0-9]{0,3})", name):
             if int(match[2]) <= LARGEST:
@@ -248,12 +285,13 @@ def canonical_name(name: Any) -> str:
 
 
 def find_group(name: Any) -> Group:
-    """The group of that name. Raises `SpecificationError` where there is none, or no escnn."""
+    """The group with a name. Raises `SpecificationError` for an unknown group, or without escnn."""
     return make_group(canonical_name(name))
 
 
 @cache
 def make_group(name: str) -> Group:
+    """The group with a canonical name."""
     groups = provider()
     makers: dict[str, Callable[[], Any]] = {
         "SO(2)": lambda: groups.so2_group(HIGHEST["SO(2)"]),
@@ -272,6 +310,7 @@ def make_group(name: str) -> Group:
 
 @cache
 def make_irrep(group: str, name: tuple[int, ...]) -> Irrep:
+    """The irreducible representation of a group that escnn calls by the numbers `name`."""
     with quiet():
         found = make_group(group).provider.irrep(*name)
         commuting = tuple(np.asarray(one) for one in found.endomorphism_basis())

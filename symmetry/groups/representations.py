@@ -1,4 +1,8 @@
-"""Representations of groups as they are declared: sums of named ones, or matrices for the generators."""
+"""Representations as they are declared: sums of named representations, or a matrix for each generator of the group.
+
+The named ones are `irrep(…)`, `trivial`, `standard` (coordinates of the plane or of space), `regular` (the group acting
+on its own elements), `quotient(…)` (on the cosets of a subgroup) and `grid(side)` (on the pixels of a square image).
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,21 @@ MOST = 1_024
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Representation:
-    """A representation of a group: its matrix for each element. `side` is that of a pixel grid, else 0."""
+    """An orthogonal representation of a group.
+
+    Parameters
+    ----------
+    group
+        The group.
+    size
+        Number of rows of its matrices.
+    frequency
+        For a compact group, the highest frequency of the irreducible representations in it.
+    matrix
+        Gives the matrix of a group element, axes `(value, value)`.
+    side
+        Rows, and columns, of a pixel grid in pixels; 0 for every other representation.
+    """
 
     group: Group
     size: int
@@ -34,17 +52,32 @@ class Representation:
 
     @property
     def permutes(self) -> bool:
-        """Whether every element permutes the entries."""
+        """Whether every element of the group permutes the entries."""
         matrices = [self.matrix(g) for g in self.group.generators]
         return all(bool(np.isclose(m, np.round(m)).all() and np.round(m).min() >= 0) for m in matrices)
 
 
 @cache
 def representation(group: str, given: Given) -> Representation:
-    """The representation of a group that is declared so.
+    """The representation of a group that a declaration stands for.
 
-    Raises `SpecificationError` listing what there is for one that is not known, and for matrices that are not
-    orthogonal or do not multiply as the group's elements do.
+    Parameters
+    ----------
+    group
+        Name of the group.
+    given
+        Words, such as `"regular + irrep(1)"`, or a matrix for each generator, axes `(generator, value, value)`.
+
+    Returns
+    -------
+    Representation
+        The representation.
+
+    Raises
+    ------
+    SpecificationError
+        For words that name no representation of the group (the message lists what there is), for a representation that
+        is too large, and for matrices that are not orthogonal or do not multiply as the group's elements do.
     """
     found = find_group(group)
     if not isinstance(given, str):
@@ -66,7 +99,7 @@ def representation(group: str, given: Given) -> Representation:
 
 
 def one_term(group: Group, text: str) -> Representation:
-    """One summand of a representation."""
+    """The representation that one summand of a declaration names."""
     match = TERM.fullmatch(text)
     maker = MAKERS.get(match[1]) if match else None
     if match is None or maker is None:
@@ -97,6 +130,7 @@ def unknown(group: Group, text: str) -> SpecificationError:
 
 
 def irreducible(group: Group, name: tuple[int | None, ...]) -> Representation:
+    """The irreducible representation with a name, such as `(1,)` or `(1, 2)`."""
     text = f"irrep({', '.join(map(str, name))})"
     if group.finite:
         exists = name in [one.id for one in group.provider.irreps()]
@@ -112,7 +146,7 @@ def irreducible(group: Group, name: tuple[int | None, ...]) -> Representation:
 
 
 def plain(make: Callable[[Group], Representation]) -> Callable[[Group, tuple[int | None, ...]], Representation]:
-    """A summand without brackets."""
+    """A maker of representations that take nothing in brackets."""
 
     def maker(group: Group, inside: tuple[int | None, ...]) -> Representation:
         if inside:
@@ -123,14 +157,17 @@ def plain(make: Callable[[Group], Representation]) -> Callable[[Group, tuple[int
 
 
 def trivial(group: Group) -> Representation:
+    """The representation in which nothing moves."""
     return Representation(group, 1, 0, lambda g: np.ones((1, 1)))
 
 
 def standard(group: Group) -> Representation:
+    """The coordinates of the plane or of space."""
     return Representation(group, 3 if group.name in ROTATIONS_OF_SPACE else 2, 1, group.coordinates)
 
 
 def regular(group: Group) -> Representation:
+    """A finite group acting on its own elements, by multiplication from the left."""
     if not group.finite:
         raise unknown(group, "regular")
     elements = group.elements
@@ -146,12 +183,12 @@ def regular(group: Group) -> Representation:
 
 
 def rounded(matrix: Matrix) -> tuple[float, ...]:
-    """A matrix as a key; entries of different elements differ by far more."""
+    """A matrix as a dictionary key; matrices of different elements differ by far more than the rounding."""
     return tuple((np.round(matrix, 4) + 0.0).ravel().tolist())
 
 
 def quotient(group: Group, inside: tuple[int | None, ...]) -> Representation:
-    """The cosets of a subgroup, which escnn names by numbers."""
+    """A finite group acting on the cosets of a subgroup, which escnn names by numbers."""
     text = f"quotient({', '.join(map(str, inside))})"
     if not group.finite or not inside:
         raise unknown(group, text)
@@ -168,7 +205,7 @@ def quotient(group: Group, inside: tuple[int | None, ...]) -> Representation:
 
 
 def grid(group: Group, inside: tuple[int | None, ...]) -> Representation:
-    """The pixels of a square image, row by row, which turns counter-clockwise as `torch.rot90` does."""
+    """The pixels of a square image, row by row; a rotation turns the image counter-clockwise, as `torch.rot90` does."""
     side = inside[0] if len(inside) == 1 else None
     if side is None or not 1 <= side <= 32:
         raise unknown(group, f"grid({', '.join(map(str, inside))})")
@@ -205,7 +242,7 @@ MAKERS: dict[str, Callable[[Group, tuple[int | None, ...]], Representation]] = {
 
 
 def by_matrices(group: Group, given: Iterable[Iterable[Iterable[float]]]) -> Representation:
-    """The representation in which the group's generators act by some matrices."""
+    """The representation in which the generators of a finite group act by declared matrices."""
     if not group.finite:
         raise SpecificationError(
             f"matrices are given for {group.name}", remedy="they are read for finite groups, one for each generator"

@@ -1,1 +1,1 @@
-"""The language of specifications: axis expressions, names, and the one error."""
+"""The language of specifications: axis strings, names and sizes of indices, and the package's error class."""

@@ -1,4 +1,4 @@
-"""Axis strings: `"(gate h) x"`, `"((head dk) + (head dv)) d"`, `"c_out c_in 3 3"`, parsed into expressions.
+"""Axis strings, such as `"(gate h) x"` and `"((head dk) + (head dv)) d"`: their grammar, parser and printer.
 
     axes    := axis*                    "" is a scalar tensor
     axis    := NAME | INTEGER | "(" sum ")"
@@ -6,10 +6,11 @@
     product := item*                    a flattened product, row-major
     item    := NAME | INTEGER | "(" sum ")"
 
-An expression is a tree of products and concatenations over leaves: here names and sizes, in `layergen.tracing`
-indices that are not known yet. `product` and `concatenation` make such trees in a normal form (no product directly
-in a product, no concatenation directly in a concatenation, no brackets around one item), so that equal meanings
-written with other brackets compare and print alike. Whatever is computed from an expression is a `fold` over it.
+An axis is parsed into an expression: a tree of products and concatenations whose leaves are names and sizes
+(`layergen.tracing` makes trees whose leaves are indices that are not known yet). `product` and `concatenation` build
+trees in a normal form: no product directly in a product, no concatenation directly in a concatenation, no brackets
+around one item. Expressions that differ in brackets only are therefore equal and print alike. A value that depends on
+an expression is computed by `fold`.
 """
 
 from __future__ import annotations
@@ -51,9 +52,18 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class Atom:
-    """A name, or the size of an anonymous free index. `start` is its offset in the text it was read from.
+    """A leaf of an expression: the name of an index, or the size of an anonymous free index.
 
-    `charge` is the exponent with which an action enters at this occurrence; no kind of index reads it yet.
+    Parameters
+    ----------
+    name
+        Name of the index, "" for an anonymous one.
+    size
+        Size of an anonymous index, 0 for a named one.
+    start
+        Offset of the leaf, in characters, in the text that it was read from.
+    charge
+        Exponent with which the group acts at this occurrence of the index; no kind of index reads it yet.
     """
 
     name: str
@@ -67,7 +77,7 @@ class Atom:
 
 @dataclass(frozen=True, slots=True)
 class Product(Generic[Leaf]):
-    """A flattened product, row-major. The empty product has size 1."""
+    """A flattened product of axes, row-major. The empty product, `()`, has size 1."""
 
     items: tuple[Tree[Leaf], ...]
 
@@ -77,7 +87,7 @@ class Product(Generic[Leaf]):
 
 @dataclass(frozen=True, slots=True)
 class Sum(Generic[Leaf]):
-    """A concatenation of two or more terms; without any, an axis of size 0."""
+    """A concatenation of axes. The parser makes concatenations of two or more summands; one without any has size 0."""
 
     terms: tuple[Tree[Leaf], ...]
 
@@ -98,21 +108,21 @@ def fold(
     product: Callable[[list[Result]], Result],
     concatenation: Callable[[list[Result]], Result],
 ) -> Result:
-    """What a tree comes to from the leaves up, each part from the results of its own parts, which are taken in order.
+    """Combine the leaves of an expression, from the leaves up, into one result.
 
     Parameters
     ----------
     tree
         An expression over leaves of any type.
     leaf
-        The result for a leaf.
+        Gives the result for a leaf.
     product, concatenation
-        The result for a product, or a concatenation, from the list of the results for what it is made of.
+        Give the result for a product, or a concatenation, from the list of the results for its items, in order.
 
     Returns
     -------
     Result
-        The result for the whole tree.
+        The result for the whole expression.
 
     Examples
     --------
@@ -133,12 +143,12 @@ def fold(
 
 
 def factors(tree: Tree[Leaf]) -> tuple[Tree[Leaf], ...]:
-    """What a tree is the product of: the items of a product, else the tree itself."""
+    """The factors of an expression: the items of a product; of anything else, the expression itself."""
     return tree.items if isinstance(tree, Product) else (tree,)
 
 
 def terms(tree: Tree[Leaf]) -> tuple[Tree[Leaf], ...]:
-    """What a tree is the concatenation of: the terms of a concatenation, else the tree itself."""
+    """The summands of an expression: those of a concatenation; of anything else, the expression itself."""
     return tree.terms if isinstance(tree, Sum) else (tree,)
 
 
@@ -155,7 +165,7 @@ def concatenation(parts: Iterable[Tree[Leaf]]) -> Tree[Leaf]:
 
 
 def substitute(tree: Tree[Leaf], leaf: Callable[[Leaf], Tree[Other]]) -> Tree[Other]:
-    """The tree with another in the place of each leaf, in normal form.
+    """The expression in which each leaf is replaced by `leaf(leaf)`, in normal form.
 
     >>> print_axes([substitute(parse_axes("(a b)")[0], lambda atom: Atom("c") if atom.name == "a" else atom)])
     '(c b)'
@@ -164,7 +174,7 @@ def substitute(tree: Tree[Leaf], leaf: Callable[[Leaf], Tree[Other]]) -> Tree[Ot
 
 
 def atoms(*trees: Tree[Leaf]) -> Iterator[Leaf]:
-    """The leaves of some trees, from left to right.
+    """The leaves of several expressions, from left to right.
 
     >>> [str(atom) for atom in atoms(*parse_axes("(gate h) ((x 3) + h)"))]
     ['gate', 'h', 'x', '3', 'h']
@@ -181,29 +191,34 @@ def atoms(*trees: Tree[Leaf]) -> Iterator[Leaf]:
 
 @dataclass(slots=True)
 class Parser:
-    """A recursive descent over the tokens of one axis string."""
+    """A recursive-descent parser of one axis string; each method reads one rule of the grammar above."""
 
     text: str
     tokens: list[tuple[str, int]]
     place: int = 0
 
     def fault(self, message: str, token: str, start: int, remedy: str) -> SpecificationError:
+        """The error for a token, with the offset at which the token starts."""
         return SpecificationError(message, text=self.text, start=start, end=start + len(token), remedy=remedy)
 
     def peek(self) -> str:
+        """The next token, which stays to be read; "" at the end."""
         return self.tokens[self.place][0] if self.place < len(self.tokens) else ""
 
     def next(self) -> tuple[str, int]:
+        """Read the next token: its text, and its offset in the axis string."""
         self.place += 1
         return self.tokens[self.place - 1]
 
     def axes(self) -> tuple[Expression, ...]:
+        """Read the whole axis string."""
         found = []
         while self.place < len(self.tokens):
             found.append(self.item(depth=0))
         return tuple(found)
 
     def item(self, depth: int) -> Expression:
+        """Read a name, a size or a bracket."""
         token, start = self.next()
         if token == "(":
             return self.bracket(start, depth + 1)
@@ -214,6 +229,7 @@ class Parser:
         return self.atom(token, start)
 
     def atom(self, token: str, start: int) -> Atom:
+        """Check a name or a size that has been read."""
         if token.isascii() and token.isdigit():
             if len(token) > 18 or int(token) < 1:
                 raise self.fault(f"the size {token} is out of range", token, start, "sizes are integers of at least 1")
@@ -225,6 +241,7 @@ class Parser:
             raise self.fault(error.fault, token, start, remedy or "") from None
 
     def bracket(self, start: int, depth: int) -> Expression:
+        """Read the rest of a bracket, up to and with its `)`."""
         if depth > DEEPEST:
             raise self.fault("brackets are nested too deep", "(", start, f"at most {DEEPEST} levels are read")
         parts: list[list[Expression]] = [[]]
@@ -243,19 +260,29 @@ class Parser:
         return concatenation(map(product, parts))
 
     def check_term(self, items: list[Expression]) -> None:
-        """Raise `SpecificationError`, at the token that ends it, for a term of a sum with nothing in it."""
+        """Raise `SpecificationError`, at the token that ends it, for an empty summand."""
         if not items:
             token, start = self.tokens[self.place]
             raise self.fault("an empty term", token, start, "take the '+' out, or write an axis of size 1 as ()")
 
 
 def parse_axes(text: Any) -> tuple[Expression, ...]:
-    """The expressions of an axis string, one for each axis.
+    """Parse an axis string into expressions, one an axis.
+
+    Parameters
+    ----------
+    text
+        The axes of a tensor, as a specification declares them.
+
+    Returns
+    -------
+    tuple[Expression, ...]
+        The axes, in order.
 
     Raises
     ------
     SpecificationError
-        With a caret under the offending token.
+        If the text breaks the grammar, with carets under the offending token.
 
     Examples
     --------
@@ -277,7 +304,7 @@ def is_size(expression: Expression) -> TypeGuard[Atom]:
 
 
 def multiplied(items: Iterable[Expression]) -> list[Expression]:
-    """The items of a product, sizes that follow each other multiplied into one.
+    """The items of a product, with adjacent sizes multiplied into one.
 
     >>> print_axes(multiplied(parse_axes("2 3 h 5")))
     '6 h 5'

@@ -1,4 +1,4 @@
-"""The one error of the specification language: what was given, where, and what would be right."""
+"""`SpecificationError`, the error class of the package: it shows the input, the location of the fault, and a remedy."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ __all__ = ["SpecificationError"]
 
 
 class SpecificationError(ValueError):
-    """A specification that cannot be used, with the place of the fault and a remedy.
+    """A specification, or an argument, that cannot be used. The message shows the fault, its location, and a remedy.
 
     Parameters
     ----------
     fault
-        What is wrong, with what was given.
+        What is wrong, with the offending value.
     place, part
-        The file, and the tensor or the section, that the fault is in.
+        The file that the fault is in, and the tensor or the section.
     text
         The line that the fault is in; the message shows it with carets under the offending token.
     start, end
-        Offsets of the token in the line.
+        Offsets of the token in the line, in characters.
     remedy
-        What would be right.
+        A correct value, or how to get one.
 
     Examples
     --------
@@ -57,7 +57,18 @@ class SpecificationError(ValueError):
         return "\n".join(lines)
 
     def located(self, *, place: str | None = None, part: str | None = None) -> SpecificationError:
-        """The same error with the file or the part it came from filled in where it was not yet known."""
+        """The same error with its location filled in where it has none yet.
+
+        Parameters
+        ----------
+        place, part
+            The file that the fault is in, and the tensor or the section.
+
+        Returns
+        -------
+        SpecificationError
+            A copy; a `place` or `part` that the error already has is kept.
+        """
         return SpecificationError(
             self.fault,
             place=self.place or place,

@@ -1,4 +1,4 @@
-"""What may name an index, and what may be its size."""
+"""Checks of the name and of the size of an index."""
 
 from __future__ import annotations
 
@@ -14,10 +14,20 @@ __all__ = ["check_name", "check_size"]
 def check_name(name: Any) -> str:
     """Return `name` if it may name an index: an identifier in NFKC that Python does not reserve.
 
+    Parameters
+    ----------
+    name
+        Any value.
+
+    Returns
+    -------
+    str
+        The name, unchanged.
+
     Raises
     ------
     SpecificationError
-        If it may not.
+        If the value is no string, no identifier, a keyword, starts with two underscores, or is not in NFKC.
 
     Examples
     --------
@@ -43,10 +53,22 @@ def check_name(name: Any) -> str:
 def check_size(name: str, size: Any) -> int:
     """Return `size` if it is an integer of at least 1.
 
+    Parameters
+    ----------
+    name
+        The index that has the size, for the message.
+    size
+        Any value.
+
+    Returns
+    -------
+    int
+        The size, unchanged.
+
     Raises
     ------
     SpecificationError
-        If it is not; `name` is whose size it is, for the message.
+        If the size is no integer (a bool is none), or smaller than 1.
 
     Examples
     --------
