@@ -1,4 +1,4 @@
-"""Hypothesis strategies for weight spaces over every kind of index, and for the elements of their groups."""
+"""Hypothesis strategies for property tests: weight spaces over every kind of index, and elements of their groups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["group_elements", "transpositions", "weight_spaces"]
 
 SET_NAMES = ("h", "k", "u", "v")
 MOST_EXAMPLES = 2
-"""How often an index of a kind that gives examples is in one tensor: its tensor products grow fast."""
+"""The largest number of positions, in one tensor, of indices drawn from examples: their products grow fast."""
 
 
 @st.composite
@@ -34,12 +34,37 @@ def weight_spaces(
     max_entries: int = 400,
     max_diagrams: int = 3_000,
 ) -> WeightSpace:
-    """Weight spaces with plain, shared and nested sets, with indices of other kinds, products and concatenations.
+    """Weight spaces with shared and nested sets, other kinds of index, products and concatenations.
 
-    `kinds` are the sections whose kinds are drawn beside sets: by default every kind that can be used here (for
-    representations escnn has to be installed). `max_entries` bounds the entries of a tensor and `max_diagrams` the
-    diagrams of all its maps together: sizes, then tensors, are taken away until both hold, so that nothing drawn is
-    thrown away.
+    Spaces that exceed a bound are made smaller, sizes first, then tensors, so that no draw is thrown away.
+
+    Parameters
+    ----------
+    kinds
+        Sections of the kinds that are drawn beside sets; by default every kind (of representations only with escnn).
+    max_sets
+        The largest number of sets.
+    max_tensors
+        The largest number of tensors.
+    max_order
+        The largest number of index positions drawn for a tensor, before parents and concatenations are added.
+    max_size
+        The largest size of an index.
+    max_entries
+        The largest number of entries of a tensor.
+    max_diagrams
+        The largest number of diagrams of all maps from the space to itself.
+
+    Returns
+    -------
+    SearchStrategy[WeightSpace]
+        The strategy.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(weight_spaces(kinds=()), lambda space: len(space) == 2).names
+    ('t0.weight', 't1.weight')
     """
     kinds = tuple(KINDS) if kinds is None else kinds
     parents = draw_sets(draw, max_sets)
@@ -65,7 +90,7 @@ def weight_spaces(
 
 
 def draw_sets(draw: st.DrawFn, max_sets: int) -> dict[str, str | None]:
-    """Names of sets with their parents."""
+    """Names of sets, each with its parent or None."""
     parents: dict[str, str | None] = {}
     for name in SET_NAMES[: draw(st.integers(1, max_sets))]:
         parents[name] = draw(st.sampled_from([None, None, *parents])) if parents else None
@@ -73,7 +98,7 @@ def draw_sets(draw: st.DrawFn, max_sets: int) -> dict[str, str | None]:
 
 
 def draw_declarations(draw: st.DrawFn, kinds: Collection[str]) -> dict[str, tuple[str, Any]]:
-    """Two indices of one of the kinds that give examples: by name, the section and the declaration."""
+    """Two indices of a kind that gives examples: by name, the section and the declaration."""
     rows = {section: found for section in kinds if (found := KINDS[section].examples())}
     if not rows:
         return {}
@@ -83,7 +108,7 @@ def draw_declarations(draw: st.DrawFn, kinds: Collection[str]) -> dict[str, tupl
 
 
 def draw_axes(draw: st.DrawFn, pool: Sequence[str], parents: dict[str, str | None], max_order: int) -> str:
-    """An axis string over the indices of `pool`, with every nested set's parents in it."""
+    """An axis string over the indices of `pool`, with the parents of every nested set."""
     words = draw(st.lists(st.sampled_from(pool), max_size=max_order))
     for word in list(words):
         if word in ("r", "s") and words.count("r") + words.count("s") > MOST_EXAMPLES:
@@ -110,7 +135,7 @@ def make_space(
     sizes: dict[str, int],
     declared: dict[str, tuple[str, Any]],
 ) -> WeightSpace:
-    """The space of those tensors, with the indices that they use declared."""
+    """The space with the given tensors, in which the indices that they use are declared."""
     words = set(" ".join(tensors).replace("(", " ").replace(")", " ").split())
     sections: dict[str, dict[str, Any]] = {"sets": {}, "free": {}, "positional": {}}
     for name, parent in {"h": None, **parents}.items():
@@ -130,9 +155,27 @@ MOVES = ("still", "simple", "simple", "random", "random")
 
 @st.composite
 def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = False) -> GroupElement:
-    """Elements of a weight space's group; they shrink to fewer parts moved, then to the simplest: transpositions.
+    """Elements of a weight space's group; they shrink to the identity and to transpositions.
 
-    Every group draws a move and a number, whatever the move, so that hypothesis can simplify each by itself.
+    Each group draws a kind of move and a number, whatever the move, so that hypothesis can simplify each by itself.
+
+    Parameters
+    ----------
+    space
+        A weight space.
+    positional
+        Whether positional indices move too.
+
+    Returns
+    -------
+    SearchStrategy[GroupElement]
+        The strategy.
+
+    Examples
+    --------
+    >>> from hypothesis import find
+    >>> find(group_elements(WeightSpace({"b": "h"}, sets={"h": 3})), lambda g: bool(g.moved))
+    element(space, {'h': [1, 0, 2]})
     """
     parts: dict[str, Any] = {}
     for name, (action, copies) in movers(space, positional=positional).items():
@@ -149,8 +192,25 @@ def group_elements(draw: st.DrawFn, space: WeightSpace, *, positional: bool = Fa
 def transpositions(space: WeightSpace, *, positional: bool = False) -> st.SearchStrategy[GroupElement]:
     """Exchanges of two elements of one set; they shrink to the first set and the lowest elements.
 
-    Raises `ValueError` for a space in which no set has two elements.
+    Parameters
+    ----------
+    space
+        A weight space.
+    positional
+        Whether positional indices are exchanged too.
 
+    Returns
+    -------
+    SearchStrategy[GroupElement]
+        The strategy.
+
+    Raises
+    ------
+    ValueError
+        If no set of the space has two elements.
+
+    Examples
+    --------
     >>> from hypothesis import find
     >>> find(transpositions(WeightSpace({"b": "h"}, sets={"h": 3})), lambda g: True)
     element(space, {'h': [1, 0, 2]})

@@ -1,1 +1,1 @@
-"""Graphs of an architecture, and how many automorphisms a graph has."""
+"""Graphs: of an architecture's indices and tensors, and the number of automorphisms of a graph."""

@@ -1,4 +1,4 @@
-"""The architecture graph: indices as nodes, tensors as edges from what they read to what they write."""
+"""The architecture graph: indices as nodes, tensors as edges from the index they read to the index they write."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["architecture_graph"]
 
 
 def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
-    """The indices that tensors run over as nodes, with an edge for each tensor, or piece of one, that joins two.
+    """The graph of a weight space: indices as nodes, with an edge for each tensor (or piece of one) that joins two.
 
-    A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end only where
-    a tensor has fewer than two sets, and a set stands for the sets that it is nested in.
+    A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end of an edge
+    only where a tensor has fewer than two sets. A nested set stands for the sets that it is nested in.
 
     Parameters
     ----------
@@ -27,8 +27,9 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     Returns
     -------
     networkx.MultiDiGraph
-        Nodes are named after their index and have the `index`, a `column` (the distance from where the network
-        begins), and the `tensors` that run over it alone; edges have the name of their `tensor`.
+        Nodes are named after their index and have the `index`, a `column` (the number of edges on the longest path to
+        it, where edges that close a circle are left out) and the `tensors` that run over it alone; edges have the name
+        of their `tensor`.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
 
 
 def piece_ends(piece: Piece) -> list[int]:
-    """Places of the positions that a piece joins, the one it writes first."""
+    """Numbers of the positions that a piece joins, the written one first."""
     parents = {piece.positions[place].parent for place in piece.joined}
     ends = [place for place in piece.joined if place not in parents]
     others = [place for place in range(len(piece.positions)) if place not in piece.joined]
@@ -69,6 +70,6 @@ def piece_ends(piece: Piece) -> list[int]:
 
 
 def node_name(piece: Piece, place: int, *, written: bool) -> str:
-    """An index by its name; one without by its size and its part."""
+    """The name of a node: that of its index, or for an anonymous index its size and its end of the edge."""
     index = piece.positions[place].index
     return index.name or f"{index.size}, {'written' if written else 'read'}"

@@ -1,8 +1,9 @@
 """The order of the automorphism group of a coloured graph, by orbits and stabilisers.
 
-Colours are refined until neighbourhoods say nothing new (Weisfeiler and Leman 1968). Then nodes are fixed one by one:
-the order is the product of their orbits' sizes, each under the stabiliser of the nodes before (Sims 1970). Whether a
-node can be moved to another is found by fixing further nodes until every node has a colour of its own (McKay 1981).
+Colours are refined until neighbourhoods tell no more nodes apart (Weisfeiler and Leman 1968). Then nodes are fixed one
+by one: the order is the product of the sizes of their orbits, each under the stabiliser of the nodes fixed before (Sims
+1970). Whether one node can be moved to another is decided by fixing further nodes until every node has a colour of its
+own (McKay 1981).
 """
 
 from __future__ import annotations
@@ -20,17 +21,17 @@ __all__ = ["automorphism_count"]
 
 Colours = NDArray[np.uint64]
 Image = NDArray[np.intp]
-"""Where each node goes."""
+"""The node to which each node is moved."""
 FIXED = np.uint64(0x9E3779B97F4A7C15)
 
 
 def automorphism_count(graph: networkx.Graph, on: Iterable[Any] | None = None) -> int:
-    """How many ways automorphisms permute some nodes of a graph.
+    """The number of permutations of some nodes of a graph that its automorphisms make.
 
     Parameters
     ----------
     graph
-        An undirected graph. Nodes may have a `colour`, any value that can be hashed: automorphisms keep it.
+        An undirected graph. Nodes may have a `colour`, any hashable value: automorphisms keep it.
     on
         The nodes whose permutations are counted; by default all.
 
@@ -65,7 +66,7 @@ def automorphism_count(graph: networkx.Graph, on: Iterable[Any] | None = None) -
         chain.append((colours, cell))
         colours = neighbours.with_fixed(colours, cell[0])
     order, generators = 1, list[Image]()
-    for before, cell in reversed(chain):  # what was found for a smaller stabiliser serves the larger ones too
+    for before, cell in reversed(chain):  # generators of a smaller stabiliser are elements of the larger ones
         reached, first = orbit(cell[0], generators), neighbours.with_fixed(before, cell[0])
         for node in cell[1:]:
             if node not in reached:
@@ -78,13 +79,13 @@ def automorphism_count(graph: networkx.Graph, on: Iterable[Any] | None = None) -
 
 
 def first_cell(colours: Colours, nodes: NDArray[np.intp]) -> NDArray[np.intp] | None:
-    """The first nodes that have one colour; None where each has its own."""
+    """The first nodes that share a colour; None where every node has its own."""
     _, cell, sizes = np.unique(colours[nodes], return_inverse=True, return_counts=True)
     return nodes[cell == np.argmax(sizes > 1)] if (sizes > 1).any() else None
 
 
 def orbit(node: int, generators: Iterable[Image]) -> set[int]:
-    """Where a node can be taken."""
+    """The nodes to which the generators can move a node."""
     found, front = {int(node)}, [int(node)]
     while front:
         at = front.pop()
@@ -95,7 +96,7 @@ def orbit(node: int, generators: Iterable[Image]) -> set[int]:
 
 
 class Neighbours:
-    """Which nodes are joined, and what that says of a colouring."""
+    """The edges of a graph, in arrays, with the operations on colourings that need them."""
 
     def __init__(self, pairs: NDArray[np.intp], count: int) -> None:
         ends = np.concatenate([pairs, pairs[:, ::-1]])
@@ -106,7 +107,7 @@ class Neighbours:
         self.edges = np.unique(self.ends * count + self.others)
 
     def refined(self, colours: Colours) -> Colours:
-        """Colours that tell nodes apart also by their neighbours' colours; nodes alike in that get the same number."""
+        """Colours that also tell nodes apart by their neighbours' colours; indistinguishable nodes share one."""
         distinct = np.unique(colours).size
         while True:
             around = np.zeros_like(colours)
@@ -119,13 +120,13 @@ class Neighbours:
             distinct = finer
 
     def with_fixed(self, colours: Colours, node: np.intp) -> Colours:
-        """The refinement after one node gets a colour of its own."""
+        """The refined colours after one node gets a colour of its own."""
         changed = colours.copy()
         changed[node] ^= FIXED
         return self.refined(changed)
 
     def automorphism(self, first: Colours, second: Colours) -> Image | None:
-        """An automorphism that takes the one colouring to the other, if there is one."""
+        """An automorphism that takes one colouring to the other; None if there is none."""
         if not np.array_equal(np.sort(first), np.sort(second)):
             return None
         values, sizes = np.unique(first, return_counts=True)
@@ -141,7 +142,12 @@ class Neighbours:
 
 
 def scattered(numbers: Colours) -> Colours:
-    """Numbers of 64 bits that look random and depend on the given ones only (Steele, Lea and Flood 2014)."""
+    """A hash of each number, 64 bits that look random.
+
+    References
+    ----------
+    Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
+    """
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31)) + FIXED

@@ -43,13 +43,13 @@ Element = Any
 GROUPS = "C4 and D4 (or another number), SO(2), O(2), SO(3), O(3), octahedral, icosahedral"
 ROTATIONS_OF_SPACE = ("SO(3)", "O(3)", "octahedral", "icosahedral")
 HIGHEST = {"SO(2)": 12, "O(2)": 12, "SO(3)": 4, "O(3)": 4}
-"""The highest frequency of a compact group's irreducible representations."""
+"""For each compact group, the highest frequency of the irreducible representations that can be declared."""
 INSTALL = (
     "install it: pip install escnn==1.0.11 'numpy<2'; where py3nj, a part it can do without, does not build: "
     "pip install 'numpy<2' scipy requests joblib && pip install --no-deps escnn==1.0.11 lie_learn==0.0.2"
 )
 LARGEST = 64
-"""The most rotations of a cyclic or dihedral group."""
+"""The largest number of rotations of a cyclic or dihedral group."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,11 +19,11 @@ from symmetry.language.errors import SpecificationError
 __all__ = ["Given", "Representation", "representation"]
 
 Given = str | tuple[tuple[tuple[float, ...], ...], ...]
-"""A representation as it is declared: in words, or a matrix for each generator of the group."""
+"""A declared representation: words, or a matrix for each generator, axes `(generator, value, value)`."""
 TERM = re.compile(r"\s*([A-Za-z]+)\s*(?:\(([^()]*)\))?\s*")
 ROUNDING = 1e-12
 MOST = 1_024
-"""The most entries of a representation."""
+"""The largest dimension of a representation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ def one_term(group: Group, text: str) -> Representation:
 
 
 def numbers(group: Group, text: str, inside: str | None) -> tuple[int | None, ...]:
-    """What stands in the brackets of a summand."""
+    """The numbers, or None, in the brackets of a summand."""
     words = [word.strip() for word in (inside or "").split(",")] if inside and inside.strip() else []
     if not all(re.fullmatch(r"-?[0-9]{1,6}|None", word) for word in words):
         raise unknown(group, text)

@@ -1,1 +1,1 @@
-"""The kinds of index, one file each: how each is declared, moved, and joined by diagrams."""
+"""The kinds of index, one file each: how an index is declared, how its group acts, which diagrams it allows."""

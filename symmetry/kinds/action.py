@@ -1,7 +1,7 @@
-"""What acts on indices: a group, whose elements are parts of the elements of a weight space's whole group.
+"""The interface of a group that acts on indices: its elements, their products, and plain values for them.
 
-Where an index is nested, every element of its parents has a copy of the group: arrays of a part begin with the axes
-of the parents, `(*parents, …)`.
+An element of a weight space's group has one *part* for each `Action`. A nested index has a copy of the group for each
+element of its parents: the arrays of its parts begin with the axes of the parents, `(*parents, …)`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 __all__ = ["Action", "Copies", "Part"]
 
 Part = Any
-"""An element of one group, in whatever form its action has it; with copies an array that begins with their axes."""
+"""An element of one group, of a type that its `Action` chooses; for a nested index an array `(*parents, …)`."""
 Copies = tuple[int, ...]
 """The sizes of the parents of a nested index, outermost first; empty for one that is not nested."""
 
@@ -28,10 +28,10 @@ class Action(ABC):
     __slots__ = ()
 
     of_data: ClassVar[bool] = False
-    """Whether it acts on the data that a network reads, so that what the network computes changes with it."""
+    """Whether the group acts on the data that a network reads, so that the network's output transforms with it."""
 
     name: str
-    """The name under which an element has its part: that of the index, or of a group shared by several."""
+    """Name of the part that an element of the whole group has: of the index, or of a group that several share."""
 
     @abstractmethod
     def identity(self, copies: Copies) -> Part:
@@ -39,22 +39,22 @@ class Action(ABC):
 
     @abstractmethod
     def sample(self, copies: Copies, rng: np.random.Generator) -> Part:
-        """A part drawn uniformly, or at random where the group is not compact."""
+        """A part drawn at random: uniformly where the group is compact."""
 
     @abstractmethod
     def generators(self, copies: Copies) -> Iterator[Part]:
-        """Parts that, with the parents' generators, generate the group (of a compact one a dense subgroup).
+        """Parts that, with the generators of the parents' groups, generate the group, or a dense subgroup of it.
 
-        They act within the first of the copies.
+        They act within the first copy.
         """
 
     @abstractmethod
     def simple_count(self, copies: Copies) -> int:
-        """How many of the simplest parts, those to try first in search of a counterexample, there are."""
+        """The number of simple parts, the first to try in search of a counterexample."""
 
     @abstractmethod
     def simple(self, copies: Copies, number: int) -> Part:
-        """The simplest parts beside the identity, in order."""
+        """The simple part with a number from 0; no simple part is the identity."""
 
     @abstractmethod
     def inverse(self, part: Part) -> Part:
@@ -62,47 +62,47 @@ class Action(ABC):
 
     @abstractmethod
     def compose(self, after: Part, before: Part) -> Part:
-        """First `before`, then `after`, copy by copy."""
+        """The product of two parts, copy by copy: first `before` acts, then `after`."""
 
     @abstractmethod
     def equal(self, part: Part, other: Part) -> bool:
-        """Whether two parts are the same."""
+        """Whether two parts are the same element."""
 
     @abstractmethod
     def read(self, value: Any, copies: Copies) -> Part:
-        """The part that a plain value describes. Raises `SpecificationError` for one that describes none."""
+        """The part that a plain value describes. Raises `SpecificationError` for a value that describes none."""
 
     @abstractmethod
     def described(self, part: Part) -> Any:
-        """A part as plain values, which `read` takes."""
+        """A plain value for a part, which `read` takes."""
 
     @abstractmethod
     def deed(self, part: Part) -> str:
-        """What a part does, in words."""
+        """A few words on the effect of a part, for messages."""
 
     @abstractmethod
     def order(self, copies: Copies) -> int | None:
-        """The number of elements; None where they are not finitely many."""
+        """The number of elements, over all copies; None for a group that is not finite."""
 
     def log_order(self, copies: Copies) -> float:
-        """The natural logarithm of the order, also where that has very many digits; infinite where the group is."""
+        """The natural logarithm of the order, however many digits that has; infinite for a group that is not finite."""
         order = self.order(copies)
         return math.inf if order is None else math.log(order)
 
     @property
     @abstractmethod
     def symbol(self) -> str:
-        """The group of one copy as it is written."""
+        """The symbol of the group of one copy, such as `S_32`."""
 
     @property
     @abstractmethod
     def order_symbol(self) -> str:
-        """The order of the group of one copy as it is written, such as `32!`; of one that is not finite its name."""
+        """The order of the group of one copy as text, such as `32!`; for a group that is not finite, `∞ (name)`."""
 
     def simpler(self, part: Part) -> Iterator[Part]:
-        """Simple parts that a part is made of, to try in its place when a counterexample is sought."""
+        """Simpler parts to try in the place of this one, when a counterexample is made smaller."""
         return iter(())
 
     def moving(self, images: NDArray[np.intp], copies: Copies) -> Part | None:
-        """The part that takes each value to its image, in every copy alike; None where the group does not permute."""
+        """The part that takes each value to its image, in every copy; None where the group does not permute values."""
         return None

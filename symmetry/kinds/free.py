@@ -1,4 +1,4 @@
-"""Free indices: inputs, outputs, kernel positions, gates."""
+"""Free indices, on which no group acts: inputs, outputs, kernel positions, gates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,20 @@ __all__ = ["FreeIndex"]
 
 @dataclass(frozen=True, slots=True)
 class FreeIndex(Index):
-    """An index nothing acts on: every value has its own parameters. Anonymous ones have the name ''."""
+    """An index on which no group acts: every value has its own parameters.
+
+    Parameters
+    ----------
+    name
+        Name of the index; "" for an anonymous one, as in `"c_out c_in 3 3"`.
+    size
+        Number of its values.
+
+    Examples
+    --------
+    >>> FreeIndex("x", 2).acted_on_by
+    'nothing'
+    """
 
     section: ClassVar[str] = "free"
     noun: ClassVar[str] = "free"

@@ -1,8 +1,13 @@
-"""What a kind of index says of itself: the one interface that everything else asks.
+"""The interface of a kind of index, which every other module asks.
 
-A kind says how it is declared, which blocks of positions a diagram may have, what acts on it and how that moves the
-entries along an axis, and what of an entry the action leaves alone. The rule for blocks is that of a category of
-partitions (Banica and Speicher, "Liberation of orthogonal Lie groups", 2009).
+A kind of index says how it is declared, which blocks of positions a diagram may have, which group acts on it, how an
+element of the group moves the entries along an axis, and which function of an entry no element changes. The rule for
+blocks is that of a category of partitions.
+
+References
+----------
+Banica and Speicher, "Liberation of orthogonal Lie groups", Advances in Mathematics 222, 2009: categories of partitions
+for S_n (every block), the hyperoctahedral group (blocks of even size), O(n) (pairs).
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ __all__ = ["Index", "Invariant"]
 
 
 class Invariant(Enum):
-    """What a kind's action leaves alone of a tensor's entries: functions may be made of it."""
+    """A function of a tensor's entries that the action of a kind leaves unchanged; nonlinearities may use it."""
 
     ENTRY = "the entry itself"
     MAGNITUDE = "the absolute value of the entry"
@@ -33,7 +38,24 @@ class Invariant(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A named index of a given size. Subclasses are the kinds; what is here says that nothing acts on it."""
+    """A named index of a given size; its subclasses are the kinds of index.
+
+    The methods below give the defaults of the interface, which describe an index on which no group acts.
+
+    Parameters
+    ----------
+    name
+        Name of the index, a Python identifier.
+    size
+        Number of its values.
+
+    Examples
+    --------
+    >>> from symmetry import FreeIndex, SetIndex
+    >>> index = SetIndex("h", 32)
+    >>> index.declaration(), index.action.symbol, FreeIndex("x", 2).action
+    ('32', 'S_32', None)
+    """
 
     name: str
     size: int
@@ -41,63 +63,141 @@ class Index:
     section: ClassVar[str]
     """Section of the specification in which the kind is declared."""
     noun: ClassVar[str]
-    """What an index of the kind is called."""
+    """The word for an index of the kind, in messages."""
     joined: ClassVar[bool] = False
-    """Whether a diagram's blocks join its positions."""
+    """Whether the blocks of a diagram join its positions."""
     free: ClassVar[bool] = False
-    """Whether each of its values has parameters of its own, so that a diagram gives a value to each position."""
+    """Whether each value has parameters of its own, so that a diagram gives a value to each position of the index."""
     embedded: ClassVar[bool] = False
-    """Whether a learned embedding tells its values apart, which breaks the symmetry that the derivation assumes."""
+    """Whether a learned embedding tells the values apart, which breaks the symmetry that the derivation assumes."""
     parental: ClassVar[bool] = False
-    """Whether other indices may be nested within it."""
+    """Whether other indices may be nested within the index."""
 
-    # How it is declared and printed.
+    # How an index is declared and printed.
 
     @property
     def parent(self) -> str | None:
-        """Name of the set that this index is nested in, if any."""
+        """Name of the set that this index is nested in; None for an index that is not nested."""
         return None
 
     @classmethod
     def declared(cls, name: str, declaration: Any) -> Index:
-        """The index that `name = declaration` declares in the kind's section."""
+        """The index that `name = declaration` declares in the section of the kind.
+
+        Parameters
+        ----------
+        name
+            Name of the index.
+        declaration
+            The right-hand side, a plain value: by default the size.
+
+        Returns
+        -------
+        Index
+            The index.
+
+        Raises
+        ------
+        SpecificationError
+            If the declaration cannot be used.
+        """
         return cls(name, check_size(name, declaration))
 
     @classmethod
     def examples(cls) -> Sequence[Sequence[Any]]:
-        """Declarations for property tests to draw from; those in one row are acted on together. None where sizes do."""
+        """Declarations for property tests to draw from; none for a kind that is drawn by size.
+
+        Returns
+        -------
+        Sequence[Sequence[Any]]
+            Rows of declarations; one group acts on the indices of one row together.
+        """
         return ()
 
     def declaration(self) -> str:
-        """The right-hand side of the declaration, as TOML."""
+        """The right-hand side of the declaration, as TOML.
+
+        Returns
+        -------
+        str
+            TOML that, read as a plain value, `declared` takes.
+        """
         return str(self.size)
 
     def named(self, name: str, parent: str | None) -> Index:
-        """The same index under another name, and with its parent under another."""
+        """The same index under another name.
+
+        Parameters
+        ----------
+        name
+            The new name.
+        parent
+            The new name of the set that it is nested in; None for an index that is not nested.
+
+        Returns
+        -------
+        Index
+            A copy.
+        """
         return replace(self, name=name)
 
     def of_size(self, size: int) -> Any:
-        """The right-hand side of the declaration, as Python, for another size."""
+        """The right-hand side of the declaration at another size, as a plain value.
+
+        Parameters
+        ----------
+        size
+            Number of values.
+
+        Returns
+        -------
+        Any
+            A value that `declared` takes.
+        """
         return size
 
     @property
     def stored(self) -> tuple[int, ...]:
-        """The sizes that an axis over this index has in a network."""
+        """The sizes of the axes that the index takes in a network's own tensor."""
         return (self.size,)
 
     @property
     def group_name(self) -> str | None:
-        """Name of the group that acts on it together with the other indices of that group, if there is one."""
+        """Name of the group that acts on this index together with others; None for an index without one."""
         return None if self.action is None or self.action.name == self.name else self.action.name
 
     # Which blocks of positions a diagram may have.
 
     def label(self, charge: int, *, read: bool) -> Hashable:
-        """What `allows` sees of a position: positions with equal labels are counted together."""
+        """The label of a position, by which `allows` decides; positions with equal labels are counted together.
+
+        Parameters
+        ----------
+        charge
+            Exponent with which the group acts at the position.
+        read
+            Whether the position is one of the source; else it is one of the target.
+
+        Returns
+        -------
+        Hashable
+            By default the pair of both.
+        """
         return charge, read
 
     def allows(self, labels: Sequence[Any]) -> bool:
-        """Whether positions of target and source with these labels may be one block."""
+        """Whether positions of target and source may form one block.
+
+        Parameters
+        ----------
+        labels
+            The `label` of each position.
+
+        Returns
+        -------
+        bool
+            By default: positions of one side only have to satisfy `closes`, and `keeps` has to agree between two sides.
+        """
         written, read = ([charge for charge, of_source in labels if of_source is side] for side in (False, True))
         if not written or not read:
             return self.closes(written or read)
@@ -105,54 +205,137 @@ class Index:
         return kept is not None and kept == self.keeps(read)
 
     def closes(self, charges: Sequence[int]) -> bool:
-        """Whether positions of one side alone, with these charges, may be a block."""
+        """Whether positions of one side alone may form a block.
+
+        Parameters
+        ----------
+        charges
+            The charge of each position.
+
+        Returns
+        -------
+        bool
+            True where the block needs no positions on the other side.
+        """
         return True
 
     def keeps(self, charges: Sequence[int]) -> int | None:
-        """The charge that a core keeps of one side's positions of a block; None where the other side may have none.
+        """The charge that a block keeps in a core, from the positions of one side.
 
-        Positions of both sides may be a block where their cores' charges are equal.
+        Positions of both sides may form a block where the two sides keep equal charges.
+
+        Parameters
+        ----------
+        charges
+            The charge of each position.
+
+        Returns
+        -------
+        int | None
+            The charge; None where these positions cannot share a block with any of the other side.
         """
         return 0
 
     @property
     def room(self) -> float:
-        """The most blocks that its positions may be in."""
+        """The largest number of blocks that the positions of one index may form."""
         return self.size
 
     @property
     def acting(self) -> Representation | None:
-        """The representation by which a tensor over this index is taken apart before diagrams join its positions."""
+        """The representation by which a group acts, for an index whose tensors are decomposed first; else None.
+
+        Diagrams then join the positions of the irreducible representations (`symmetry.maps.isotypic`).
+        """
         return None
 
-    # What acts on it, and how.
+    # The group that acts on an index, and how its elements act.
 
     @property
     def action(self) -> Action | None:
-        """The group that acts on it; indices with an action of one name are acted on together."""
+        """The group that acts on the index, or None; one group acts on all indices whose actions have one name."""
         return None
 
     @property
     def acted_on_by(self) -> str:
-        """What acts on it, in words, without what is nested in it."""
+        """The group that acts on the index, in words, without the groups of indices nested in it."""
         return "nothing" if self.action is None else self.action.symbol
 
     def images(self, part: Part) -> NDArray[np.intp] | None:
-        """Where an element takes each value, axes `(*parents, value)`; None where it stays."""
+        """Where an element of the group takes each value.
+
+        Parameters
+        ----------
+        part
+            An element of the group `action`.
+
+        Returns
+        -------
+        NDArray[np.intp] | None
+            Axes `(*parents, value)`; None where every value stays.
+        """
         return None
 
     def factors(self, part: Part, charge: int) -> NDArray[np.float64] | None:
-        """What an element multiplies the entries at each value with, axes `(*parents, value)`, before it moves them."""
+        """The numbers by which an element of the group multiplies the entries at each value, before it moves them.
+
+        Parameters
+        ----------
+        part
+            An element of the group `action`.
+        charge
+            Exponent with which the group acts at the position.
+
+        Returns
+        -------
+        NDArray[np.float64] | None
+            Axes `(*parents, value)`; None where entries are not multiplied.
+        """
         return None
 
     def matrices(self, part: Part, charge: int) -> NDArray[np.float64] | None:
-        """By which matrices an element acts along the index, axes `(*parents, value, value)`; None without."""
+        """The matrices by which an element of the group acts along the index.
+
+        Parameters
+        ----------
+        part
+            An element of the group `action`.
+        charge
+            Exponent with which the group acts at the position.
+
+        Returns
+        -------
+        NDArray[np.float64] | None
+            Axes `(*parents, value, value)`; None where the group acts by no matrices.
+        """
         return None
 
     def scalar_mean(self, labels: Sequence[Any]) -> Fraction:
-        """The mean, over what an element multiplies one value with, of its product at positions with these labels."""
+        """The group mean of the product of the factors of one value, for the character average.
+
+        Parameters
+        ----------
+        labels
+            The `label` of each position whose factor is in the product.
+
+        Returns
+        -------
+        Fraction
+            The mean over the group of Π factors; 1 where entries are not multiplied.
+        """
         return Fraction(1)
 
     def invariant(self, charge: int = 1) -> Invariant:
-        """What the action along an occurrence of that charge leaves alone of the entries."""
+        """The function of an entry that the action along one occurrence of the index leaves unchanged.
+
+        Parameters
+        ----------
+        charge
+            Exponent with which the group acts at the occurrence.
+
+        Returns
+        -------
+        Invariant
+            The entry itself, its absolute value, or the length along the index.
+        """
         return Invariant.ENTRY

@@ -1,4 +1,4 @@
-"""Indices of irreducible representations, into which tensors over representation indices are decomposed."""
+"""Indices over irreducible representations, into which tensors over representation indices are decomposed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ __all__ = ["IrrepIndex"]
 
 @dataclass(frozen=True, slots=True)
 class IrrepIndex(Index):
-    """The index of an irreducible representation, into which tensors over representation indices are decomposed.
+    """An index over the values of one copy of an irreducible representation; it is never declared.
 
-    By Schur's lemma an equivariant map joins it to one of the same irreducible representation and to nothing else.
-    It is never declared.
+    By Schur's lemma an equivariant map joins it to an index of the same irreducible representation on the other side,
+    and to nothing else.
     """
 
     section: ClassVar[str] = ""

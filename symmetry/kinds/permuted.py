@@ -1,4 +1,4 @@
-"""Indices whose values a symmetric group permutes: sets, and positions as the derivation takes them."""
+"""Indices whose values a symmetric group permutes: sets, and positional indices as the derivation takes them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ __all__ = ["Permutations", "PermutedIndex"]
 
 @dataclass(frozen=True, slots=True)
 class Permutations(Action):
-    """The symmetric group of `size` elements. A part has the axes `(*parents, value)`: `part[h, u]` is where u goes."""
+    """The symmetric group of `size` elements.
+
+    A part is an array with the axes `(*parents, value)`: `part[h, u]` is where element `u` of copy `h` goes.
+    """
 
     name: str
     size: int
@@ -73,7 +76,7 @@ class Permutations(Action):
         return part.tolist()
 
     def deed(self, part: Part) -> str:
-        """A transposition by its two elements, anything else by the set."""
+        """Name the two elements that a transposition exchanges, or else the set that is permuted."""
         places = [
             tuple(map(int, place)) for place in zip(*(part != self.identity(part.shape[:-1])).nonzero(), strict=True)
         ]
@@ -97,7 +100,7 @@ class Permutations(Action):
         return f"{self.size:,}!"
 
     def simpler(self, part: Part) -> Iterator[NDArray[np.intp]]:
-        """Exchanges of an element with the one in whose place it goes."""
+        """Exchanges of one element with the element that takes its place."""
         for place in map(tuple, np.argwhere(part != self.identity(part.shape[:-1]))):
             exchange, there = self.identity(part.shape[:-1]).copy(), (*place[:-1], part[place])
             exchange[place], exchange[there] = exchange[there], exchange[place]
@@ -109,7 +112,7 @@ class Permutations(Action):
 
 @dataclass(frozen=True, slots=True)
 class PermutedIndex(Index):
-    """An index that the symmetric group permutes: any of its positions may be a block."""
+    """An index that a symmetric group permutes: any of its positions may form a block."""
 
     joined: ClassVar[bool] = True
 

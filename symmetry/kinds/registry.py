@@ -1,4 +1,4 @@
-"""The kinds of index that specifications may declare, by section.
+"""The kinds of index that specifications may declare, by the name of their section.
 
 >>> list(KINDS)
 ['sets', 'free', 'positional', 'representations']
@@ -17,4 +17,4 @@ __all__ = ["KINDS"]
 KINDS: dict[str, type[Index]] = {
     kind.section: kind for kind in (SetIndex, FreeIndex, PositionalIndex, RepresentationIndex)
 }
-"""A kind is declared in its section, and in the specification's order of sections it stands where it does here."""
+"""The kinds by section. Printed specifications have their sections in this order."""

@@ -1,4 +1,4 @@
-"""Representation indices: coordinates, pixels, fields that turn with the data."""
+"""Representation indices, on which a finite or compact group acts by matrices: coordinates, pixels, feature fields."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class Turns(Action):
-    """A finite or compact group of escnn, which turns data. A part is one of its elements."""
+    """A finite or compact group of escnn, acting on the data that a network reads. A part is an element of it."""
 
     name: str
 
@@ -38,7 +38,7 @@ class Turns(Action):
 
     @property
     def group(self) -> Group:
-        """The group itself."""
+        """The group."""
         return find_group(self.name)
 
     def identity(self, copies: Copies) -> Part:
@@ -90,8 +90,30 @@ class Turns(Action):
 class RepresentationIndex(Index):
     """An index on which a finite or compact group acts by an orthogonal representation.
 
-    Indices with one group transform together. `representation` is a sum of `irrep(…)`, `trivial`, `standard`,
-    `regular`, `quotient(…)` and `grid(…)`, or for a finite group a matrix for each generator.
+    Indices of one group transform together.
+
+    Parameters
+    ----------
+    name
+        Name of the index.
+    size
+        Number of its values, the dimension of the representation.
+    group
+        Name of the group: `"C4"` or `"D4"` (or another number), `"SO(2)"`, `"O(2)"`, `"SO(3)"`, `"O(3)"`,
+        `"octahedral"`, `"icosahedral"`.
+    representation
+        A sum, with `+`, of `irrep(…)`, `trivial`, `standard`, `regular`, `quotient(…)` and `grid(side)`; or, for a
+        finite group, a matrix for each generator, nested tuples with the axes `(generator, value, value)`.
+
+    References
+    ----------
+    Cesa, Lang and Weiler, "A program to build E(N)-equivariant steerable CNNs", ICLR 2022.
+
+    Examples
+    --------
+    >>> index = RepresentationIndex("rot", 4, "C4", "regular")
+    >>> index.declaration(), index.acted_on_by
+    ('{ group = "C4", representation = "regular" }', 'C4 by regular')
     """
 
     group: str
@@ -102,6 +124,25 @@ class RepresentationIndex(Index):
 
     @classmethod
     def declared(cls, name: str, declaration: Any) -> RepresentationIndex:
+        """The index that `name = declaration` declares.
+
+        Parameters
+        ----------
+        name
+            Name of the index.
+        declaration
+            A table with the keys `group` and `representation`, and optionally the `size` that follows from them.
+
+        Returns
+        -------
+        RepresentationIndex
+            The index; its size is the dimension of the representation.
+
+        Raises
+        ------
+        SpecificationError
+            If a key is missing, unknown or has an unusable value, or if the size contradicts the representation.
+        """
         remedy = f'write {name} = {{ group = "C4", representation = "irrep(1)" }}'
         if not isinstance(declaration, dict):
             raise SpecificationError(f"{name!r} is declared as {declaration!r}", remedy=remedy)
@@ -120,7 +161,13 @@ class RepresentationIndex(Index):
 
     @classmethod
     def examples(cls) -> Sequence[Sequence[Any]]:
-        """Finite and compact groups, irreducible representations of each type, sums; none where escnn is missing."""
+        """Finite and compact groups, irreducible representations of each type, sums; nothing where escnn is missing.
+
+        Returns
+        -------
+        Sequence[Sequence[Any]]
+            Rows of declarations; the declarations in one row are of one group.
+        """
         if importlib.util.find_spec("escnn") is None:
             return ()
         return [[{"group": group, "representation": one} for one in row] for group, row in EXAMPLES.items()]
@@ -135,12 +182,12 @@ class RepresentationIndex(Index):
 
     @property
     def acting(self) -> Representation:
-        """The representation itself."""
+        """The representation by which the group acts."""
         return representation(self.group, self.representation)
 
     @property
     def stored(self) -> tuple[int, ...]:
-        """Rows and columns of a pixel grid, else the size."""
+        """Rows and columns of a pixel grid, in pixels; for every other representation the size."""
         return (self.acting.side, self.acting.side) if self.acting.side else (self.size,)
 
     @property
@@ -162,7 +209,10 @@ BRACKETS = str.maketrans("()", "[]")
 
 
 def read_representation(name: str, given: Any) -> Given:
-    """A representation in words, or matrices as nested tuples. Raises `SpecificationError` for anything else."""
+    """A declared representation: words with single spaces, or matrices as nested tuples.
+
+    Raises `SpecificationError` for a value that is neither.
+    """
     if isinstance(given, str):
         return " + ".join(" ".join(term.split()) for term in given.split("+"))
     given = plain(given)
@@ -175,14 +225,14 @@ def read_representation(name: str, given: Any) -> Given:
 
 
 def plain(given: Any) -> Any:
-    """Arrays as nested lists, whether all in one or one by one."""
+    """Arrays as nested lists, whether the value is one array or a list of arrays."""
     if hasattr(given, "tolist"):
         return given.tolist()
     return [plain(one) if hasattr(one, "tolist") else one for one in given] if isinstance(given, list) else given
 
 
 def is_matrices(given: Any) -> bool:
-    """Whether something is a list of square lists of rows of numbers."""
+    """Whether a value is a list of square matrices, each a list of rows."""
     nested = (list, tuple)
     return isinstance(given, nested) and all(
         isinstance(matrix, nested)
@@ -192,5 +242,5 @@ def is_matrices(given: Any) -> bool:
 
 
 def is_entry(value: Any) -> bool:
-    """Whether something is an entry of an orthogonal matrix."""
+    """Whether a value may be an entry of an orthogonal matrix."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and -2 <= value <= 2

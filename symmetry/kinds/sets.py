@@ -1,4 +1,4 @@
-"""Sets: the neurons of a layer, the channels, the heads, and sets nested in them."""
+"""Set indices: the neurons of a layer, channels, heads, and sets nested in them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,22 @@ __all__ = ["SetIndex"]
 
 @dataclass(frozen=True, slots=True)
 class SetIndex(PermutedIndex):
-    """An index that the symmetric group permutes: the neurons of a layer, the channels, the heads.
+    """An index that the symmetric group permutes: the neurons of a layer, channels, heads.
 
-    With `within`, a nested set: every element of the parent has its own set of `size` elements and its own
-    symmetric group; parent and children together are moved by the wreath product S_size ≀ S_parent.
+    With `within` it is a nested set: each element of the parent has a set of `size` elements and a symmetric group of
+    its own. The wreath product S_size ≀ S_parent acts on parent and children together.
 
+    Parameters
+    ----------
+    name
+        Name of the set.
+    size
+        Number of its elements; of a nested set, within each element of the parent.
+    within
+        Name of the parent, if the set is nested.
+
+    Examples
+    --------
     >>> SetIndex("dk", 16, within="head").declaration()
     '{ size = 16, within = "head" }'
     """

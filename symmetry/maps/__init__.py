@@ -1,1 +1,1 @@
-"""The equivariant linear maps of a weight space: partitions, diagrams, blocks, exact dimensions."""
+"""The equivariant linear maps between weight spaces: partitions, diagrams, blocks, and their exact dimensions."""

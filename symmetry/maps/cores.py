@@ -1,7 +1,7 @@
-"""Which cores some maps have: the sets that a diagram can carry from source to target.
+"""The cores of equivariant maps: the indices that a diagram carries from source to target.
 
-A core is named by its sets, each as often as the diagram has a block of it with positions on both sides. Which sets
-those can be is found root by root (see `symmetry.maps.totals`), on the partitions that a diagram may have.
+A core is named by its sets, each repeated for every block of it that has positions on both sides. The cores of a pair
+of pieces are combined from the cores of each root index (see `symmetry.maps.totals`), whose diagrams are listed.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 __all__ = ["check_core", "core_sets", "every_core", "has_core"]
 
 MOST = 200_000
-"""The most partitions of the positions of one set that are gone through."""
+"""The largest number of partitions of one root index that are listed."""
 LISTED = 20
-"""How many cores a message lists."""
+"""The largest number of cores in a message."""
 
 CoreSets = tuple[str, ...]
-"""The sets of a core, sorted, each as often as it is kept."""
+"""The sets of a core, sorted, each repeated for every block of it in the core."""
 
 
 def core_sets(core: str) -> CoreSets:
-    """The sets of a core that is written as `"h2 h1"`, in whatever order."""
+    """The sets of a core that is written as `"h2 h1"`, sorted."""
     return tuple(sorted(core.split()))
 
 
 def check_core(maps: EquivariantMaps, core: str) -> None:
-    """Raise `SpecificationError`, with a list of the cores, unless the maps have the core that is written so."""
+    """Raise `SpecificationError`, with a list of the cores, unless some diagram of the maps has the core."""
     if not has_core(maps, core_sets(core)):
         cores = [f"({' '.join(sets)})" for sets in islice(every_core(maps), LISTED + 1)]
         listed = ", ".join(cores[:LISTED]) + (", …" if len(cores) > LISTED else "")
@@ -48,9 +48,9 @@ def check_core(maps: EquivariantMaps, core: str) -> None:
 
 
 def has_core(maps: EquivariantMaps, core: CoreSets) -> bool:
-    """Whether some diagram of the maps carries these sets from source to target.
+    """Whether some diagram of the maps has a core.
 
-    The scalar core, without sets, is there always: the equivariant biases come from it.
+    The scalar core, without sets, always counts: the equivariant biases have it.
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h k", "b": "k"}, sets={"h": 1, "k": 3}))
@@ -69,12 +69,12 @@ def has_core(maps: EquivariantMaps, core: CoreSets) -> bool:
 
 
 def holds(piece: Piece, core: CoreSets) -> bool:
-    """Whether a piece has as many positions of each set as a core keeps."""
+    """Whether a piece has as many positions of each set as a core."""
     return Counter(core) <= Counter(position.index.name for position in piece.positions)
 
 
 def every_core(maps: EquivariantMaps) -> Iterator[CoreSets]:
-    """The cores of some maps, each once: the scalar one, then in the order of the blocks, small ones first."""
+    """The cores of some maps, each once: the scalar core, then in the order of the blocks, small cores first."""
     seen: set[CoreSets] = {()}
     yield ()
     for block in maps.blocks:
@@ -94,9 +94,9 @@ def pair_cores(target: Piece, source: Piece) -> set[CoreSets]:
 
 @lru_cache(maxsize=10_000)
 def root_cores(target: Piece, source: Piece) -> frozenset[CoreSets]:
-    """What of one root the diagrams over its positions on either side carry.
+    """The cores of the diagrams over the positions of one root index on both sides.
 
-    Raises `SpecificationError` where there are too many to go through.
+    Raises `SpecificationError` where there are too many diagrams to list.
     """
     count, split = block_count((target, source)), len(target.positions)
     if count > MOST:

@@ -1,8 +1,16 @@
 """Diagrams: the basis maps of a block.
 
-A diagram is a set partition of the joined positions of target and source, with one value for each free position; its
-map is 1 where the indices of a block are equal and the free ones have those values. Which blocks there may be is said
-by the kind of the index (`symmetry.kinds`).
+A diagram is a set partition of the joined positions of target and source, with one value for each free position. Its
+matrix is 1 where the indices of every block are equal and the free indices have these values, else 0. The kind of an
+index decides which blocks are allowed (`symmetry.kinds`).
+
+References
+----------
+Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019, theorem 1 (the maps of one
+set are counted by partitions of the positions); Godfrey, Rawson, Brown and Kvinge, "Fast computation of permutation
+equivariant layers with the partition algebra", arXiv:2303.06208, 2023, and Pearce-Crump, "Connecting permutation
+equivariant neural networks and partition diagrams", arXiv:2212.08648, 2022 (the diagram basis); Banica and Speicher,
+"Liberation of orthogonal Lie groups", 2009 (other groups allow fewer blocks).
 """
 
 from __future__ import annotations
@@ -26,10 +34,34 @@ __all__ = ["Diagram", "block_diagrams", "joint_positions"]
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """One basis map of a block: it reads the source where indices agree, sums, and writes where they agree.
+    """A basis map of a block: it reads the source where indices are equal, sums, and writes the target likewise.
 
-    `blocks` partition the joined places of `positions` (the target's, then the source's); `values` gives the
-    value of each free place, in order. With None for them a diagram stands for all that differ in those alone.
+    `EquivariantMaps.block` makes diagrams; `str` prints one in index notation.
+
+    Parameters
+    ----------
+    target, source
+        The tensors that the map writes and reads.
+    target_piece, source_piece
+        The pieces of the two tensors that it writes and reads; the map is 0 on all others.
+    blocks
+        A partition of the joined positions, numbered in `positions`.
+    values
+        The value of each free position, in order; None for a diagram that stands for all that differ in values only.
+
+    References
+    ----------
+    Godfrey, Rawson, Brown and Kvinge, "Fast computation of permutation equivariant layers with the partition algebra",
+    arXiv:2303.06208, 2023.
+
+    Examples
+    --------
+    >>> from symmetry import EquivariantMaps, WeightSpace
+    >>> maps = EquivariantMaps(WeightSpace({"w": "h", "b": "h"}, sets={"h": 2}))
+    >>> for diagram in maps.block(target="b", source="w"):
+    ...     print(diagram, diagram.matrix().tolist())
+    b[h] <- w[h] [[1.0, 0.0], [0.0, 1.0]]
+    b[h] <- w[h'] [[1.0, 1.0], [1.0, 1.0]]
     """
 
     target: Tensor
@@ -41,24 +73,24 @@ class Diagram:
 
     @property
     def positions(self) -> tuple[Position, ...]:
-        """Positions of the target piece followed by those of the source piece."""
+        """The positions of the target piece, followed by the positions of the source piece."""
         return joint_positions(self.target_piece, self.source_piece)
 
     @property
     def split(self) -> int:
-        """The number of positions of the target."""
+        """The number of positions of the target piece."""
         return len(self.target_piece.positions)
 
     @property
     def survives(self) -> tuple[bool, ...]:
-        """For each block whether it has places on both sides, and so is of the core."""
+        """For each block, whether it has positions on both sides and so belongs to the core."""
         return tuple(block[0] < self.split <= block[-1] for block in self.blocks)
 
     @property
     def words(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Index notation, a word for each place of the target and of the source: equal words are equal indices.
+        """Index notation: a word for each position of the target, and of the source; equal words are equal indices.
 
-        A free place has its value, or where values are left open its index's name, or its size.
+        The word of a free position is its value; where values are open, the name of its index or its size.
         """
         positions = self.positions
         words = dict(zip(self.loose, map(str, self.values), strict=True)) if self.values is not None else {}
@@ -73,20 +105,28 @@ class Diagram:
 
     @property
     def loose(self) -> tuple[int, ...]:
-        """The places that no block joins, those of free indices."""
+        """The numbers of the positions that no block joins: those of free indices."""
         return tuple(place for place, position in enumerate(self.positions) if not position.index.joined)
 
     def __str__(self) -> str:
-        """In index notation: an index on the right alone is summed, one on the left alone is repeated."""
+        """Index notation: an index on the right side only is summed, one on the left side only is repeated."""
         names = piece_name(self.target, self.target_piece), piece_name(self.source, self.source_piece)
         left, right = (f"{name}[{' '.join(words)}]" for name, words in zip(names, self.words, strict=True))
         return f"{left} <- {right}"
 
     def matrix(self) -> NDArray[np.float64]:
-        """The map as a dense matrix, shape `(target size, source size)`, tensors flattened row-major.
+        """The map as a dense matrix.
 
-        Its entries are 0 and 1 unless there are representation indices; then they are orthogonal. Raises `ValueError`
-        where the values of free places are left open.
+        Returns
+        -------
+        NDArray[np.float64]
+            Axes `(target entry, source entry)`, tensors flattened row-major. Entries are 0 and 1, except for tensors
+            over representation indices.
+
+        Raises
+        ------
+        ValueError
+            If the values of free positions are open.
         """
         if self.values is None:
             raise ValueError(f"{self} leaves the values of free indices open: it has no one matrix")
@@ -115,7 +155,7 @@ class Diagram:
 
 
 def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
-    """The positions of two pieces in one tuple, the source's parents shifted to fit."""
+    """The positions of a target piece and of a source piece in one tuple, in which parents are renumbered."""
     shift = len(target.positions)
     moved = tuple(
         replace(position, parent=None if position.parent is None else position.parent + shift)
@@ -125,7 +165,7 @@ def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
 
 
 def block_diagrams(target: Tensor, source: Tensor, *, opened: bool = False) -> Iterator[Diagram]:
-    """Every diagram of a block, pieces in order, partitions by restricted growth, free values last or left open."""
+    """Every diagram of a block: piece by piece, then by partition, then by free values (or with values open)."""
     for target_piece, source_piece in product(targets(target), sources(source)):
         positions = joint_positions(target_piece, source_piece)
         free = [range(position.index.size) for position in positions if not position.index.joined]
@@ -135,6 +175,6 @@ def block_diagrams(target: Tensor, source: Tensor, *, opened: bool = False) -> I
 
 
 def piece_name(tensor: Tensor, piece: Piece) -> str:
-    """The tensor's name, with the piece's number where there are several."""
+    """The name of the tensor, with the number of the piece where maps read or write several."""
     several = len(targets(tensor)) > 1 or len(sources(tensor)) > 1
     return f"{tensor.name}#{piece.number}" if several else tensor.name

@@ -1,4 +1,4 @@
-"""The equivariant linear maps of a weight space, or between two that share sets: blocks and exact dimensions."""
+"""All equivariant linear maps of a weight space, or between two that share sets: their blocks and exact dimensions."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 __all__ = ["LIMIT", "Block", "EquivariantMaps", "Terms", "check_limit", "readable"]
 
 Terms = str | Callable[[Tensor, Tensor], bool]
-"""Which blocks are kept: "all", "local", or a predicate on (target, source) tensors."""
+"""The option `terms`: "all", "local", or a predicate on a target tensor and a source tensor."""
 
 LIMIT = 100_000
-"""How many diagrams are listed by default; more are refused before a start is made."""
+"""The largest number of diagrams that are listed by default."""
 
 
 def check_limit(count: int, limit: int, what: str) -> None:
-    """Raise `SpecificationError` with the count if more than `limit` diagrams would be listed."""
+    """Raise `SpecificationError`, with the count, if more than `limit` diagrams would be listed."""
     if count > limit:
         raise SpecificationError(
             f"{what} has {readable(count)} diagrams, more than the limit of {limit:,}",
@@ -44,8 +44,17 @@ def readable(count: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The equivariant maps from one tensor to one tensor. Iterating it gives its diagrams, a basis.
+    """The equivariant maps from one tensor to one tensor. Iterating gives the diagrams, which are a basis.
 
+    `EquivariantMaps.block` makes blocks. Iterating raises `SpecificationError` for more than 100,000 diagrams.
+
+    Parameters
+    ----------
+    target, source
+        The tensors that the maps write and read.
+
+    Examples
+    --------
     >>> space = WeightSpace({"w": "h h"}, sets={"h": 3})
     >>> block = EquivariantMaps(space).block(target="w", source="w")
     >>> block.dimension, len(list(block))
@@ -62,18 +71,40 @@ class Block:
 
     @property
     def diagram_count(self) -> int:
-        """The number of diagrams with free values left open."""
+        """The number of diagrams with free values open."""
         return total([self.target], [self.source], weight=one)
 
     @property
     def piece_pairs(self) -> list[tuple[Piece, Piece]]:
-        """The pairs of pieces that the block is the direct sum of."""
+        """The pairs of pieces, of the target and of the source, that the block is the direct sum of."""
         return list(product(targets(self.target), sources(self.source)))
 
     def diagrams(self, *, limit: int = LIMIT, opened: bool = False) -> Iterator[Diagram]:
-        """The diagrams, as many as the dimension; with `opened` one for all that differ in free values alone.
+        """The diagrams of the block.
 
-        Raises `SpecificationError` at once, before any is made, if there are more than `limit`.
+        Parameters
+        ----------
+        limit
+            The largest number of diagrams to list.
+        opened
+            Whether one diagram, with open values, stands for all that differ in free values only.
+
+        Returns
+        -------
+        Iterator[Diagram]
+            As many diagrams as the dimension, or with `opened` as `diagram_count`.
+
+        Raises
+        ------
+        SpecificationError
+            At once, before a diagram is made, if there are more than `limit`.
+
+        Examples
+        --------
+        >>> space = WeightSpace({"b": "h", "c": "y"}, sets={"h": 32}, free={"y": 10})
+        >>> block = EquivariantMaps(space).block(target="c", source="b")
+        >>> len(list(block.diagrams())), [str(diagram) for diagram in block.diagrams(opened=True)]
+        (10, ['c[y] <- b[h]'])
         """
         check_limit(self.diagram_count if opened else self.dimension, limit, f"the block {self}")
         return block_diagrams(self.target, self.source, opened=opened)
@@ -87,40 +118,42 @@ class Block:
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
 class EquivariantMaps:
-    """All linear maps from `source` to `target` that commute with the symmetries of the neurons.
+    """All linear maps from `source` to `target` that commute with the group of both spaces.
 
-    Sets of one name in both are the same set. The maps are the direct sum of blocks, one for each pair of a target and
-    a source tensor; a block's basis is its diagrams, and a layer has one parameter for each of them and each pair of
-    channels. Two restrictions bound what grows with the square of the number of tensors: `terms` leaves out blocks,
-    `rank` bounds the rank of the matrices that the layer multiplies with.
+    Sets of one name in both spaces are the same set. The maps are the direct sum of blocks, one for each pair of a
+    target tensor and a source tensor; the diagrams of a block are its basis, and a layer has one parameter for each
+    diagram and each pair of channels. Two options bound what grows with the square of the number of tensors: `terms`
+    leaves out blocks, `rank` bounds the rank of the matrices that the layer multiplies with. Neither changes the
+    biases.
 
     Parameters
     ----------
     source
         The space of the features that the maps read.
     target
-        The space of the features that they write: by default `source`; `SCALAR` for the invariants.
+        The space of the features that the maps write: by default `source`; `SCALAR` for invariants.
     terms
-        Which blocks are kept. `"all"`; `"local"`: those between tensors that share a set or a group, and from each
-        tensor to itself; a predicate: those of which `terms(target tensor, source tensor)` is true.
+        The blocks that the maps have. `"all"`; `"local"`: the blocks between tensors that share a set, a positional
+        index or a group (a nested set counts as its outermost parent), and from each tensor to itself; or a predicate
+        on a target tensor and a source tensor, true for the blocks to keep.
     rank
-        For some cores, a bound on the rank of the matrix, `(free values of the pools · in_channels)` by `(free values
-        of the spreads · out_channels)`, that takes all pooled features over the core to all that are spread from it.
-        `{"": 8}` bounds that of the scalar core, `{"h2 h1": 4}` that of a core by its sets in any order; an integer
-        stands for the scalar core. A bound that the matrix does not reach changes nothing. Maps of bounded rank are no
-        linear space: `dimension` is then that of the space they lie in.
+        Bounds on ranks by core: `{"": 8}` for the scalar core, `{"h2 h1": 4}` for a core with these sets, in any order;
+        an integer is a bound for the scalar core. The bounded matrix takes all features pooled over the core, `(free
+        values of the pools · in_channels)`, to all features spread from it, `(free values of the spreads ·
+        out_channels)`; where not every spread can use every pool (for small sets, or by `terms`) there is a matrix for
+        each group of pools. A layer stores it as a product of two; a bound above the full rank counts as the full rank.
+        Maps of bounded rank are no linear space: `dimension` stays that of the space that contains them.
 
     Raises
     ------
     SpecificationError
-        If an index of one name is declared differently in the two spaces, or if `rank` names a core that no diagram
-        has; the message lists the cores.
+        If an index of one name is declared differently in the two spaces; if `terms` is no such option; if a rank is no
+        positive integer, or bounds a core that no diagram has (the message lists the cores).
 
-    References
-    ----------
-    Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019 (diagrams as a basis);
-    Zhou et al., "Permutation equivariant neural functionals", NeurIPS 2023, and Navon et al., "Equivariant
-    architectures for learning in deep weight spaces", ICML 2023 (the maps of perceptrons).
+    References ---------- Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019,
+    theorem 1 (dimensions for one set); Zhou et al., "Permutation equivariant neural functionals", NeurIPS 2023, and
+    Navon et al., "Equivariant architectures for learning in deep weight spaces", ICML 2023 (the maps of perceptrons,
+    block by block).
 
     Examples
     --------
@@ -165,12 +198,12 @@ class EquivariantMaps:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Size of each index of either side by name."""
+        """Size of each index of either space by name."""
         return self.source.sizes | self.target.sizes
 
     @property
     def restriction(self) -> str:
-        """What is left out of the whole space, in words; empty for the whole space."""
+        """The options `terms` and `rank` in words; empty where the maps are all there are."""
         parts = []
         if self.terms != "all":
             parts.append(f"terms {self.terms if isinstance(self.terms, str) else predicate_name(self.terms)}")
@@ -178,31 +211,45 @@ class EquivariantMaps:
         return ", ".join(parts)
 
     def includes(self, target: Tensor, source: Tensor) -> bool:
-        """Whether the block from `source` to `target` is among the maps."""
+        """Whether the maps have the block from `source` to `target`.
+
+        Parameters
+        ----------
+        target, source
+            A tensor of the target space and one of the source space.
+
+        Returns
+        -------
+        bool
+            True if the option `terms` keeps the block.
+        """
         if callable(self.terms):
             return bool(self.terms(target, source))
         return self.terms == "all" or target == source or bool(movers(target) & movers(source))
 
     @property
     def dimension(self) -> int:
-        """The exact dimension: parameters a channel pair."""
+        """The exact dimension of the blocks that `terms` keeps: the number of parameters for a pair of channels.
+
+        The option `rank` does not change it; a layer stores a matrix of bounded rank as a product of two matrices.
+        """
         return self.total(free_size)
 
     @property
     def bias_dimension(self) -> int:
-        """The exact dimension of the equivariant biases: parameters an output channel."""
+        """The exact dimension of the equivariant biases: the number of bias parameters for an output channel."""
         return total(self.target, SCALAR, weight=free_size)
 
     @property
     def blocks(self) -> Iterator[Block]:
-        """Every block that is included, targets in order and sources in order within them."""
+        """The blocks that `terms` keeps, by target tensor, then by source tensor."""
         near: dict[str, dict[int, Tensor]] = {}
         for number, source in enumerate(self.source if self.terms == "local" else ()):
             for name in (source.name, *movers(source)):
                 near.setdefault(name, {})[number] = source
         for target in self.target:
             sources: Iterable[Tensor] = self.source
-            if self.terms == "local":  # of many tensors only those that may share something are looked at
+            if self.terms == "local":  # only the sources that share a mover with the target
                 found = {n: t for name in (target.name, *movers(target)) for n, t in near.get(name, {}).items()}
                 sources = (found[number] for number in sorted(found))
             yield from (Block(target, source) for source in sources if self.includes(target, source))
@@ -214,13 +261,23 @@ class EquivariantMaps:
 
     @property
     def diagram_count(self) -> int:
-        """The number of diagrams of all blocks and biases, free values left open."""
+        """The number of diagrams of all blocks and biases, with free values open."""
         return self.total(one) + total(self.target, SCALAR, weight=one)
 
     def total(self, weight: Callable[[Piece], Any], *, bounded: bool = True) -> Any:
-        """The number of diagrams of all blocks, each counted so often as its two pieces weigh: `symmetry.maps.totals`.
+        """The number of diagrams of all blocks, weighted by the two pieces of each diagram.
 
-        A number, or a polynomial where weights are.
+        Parameters
+        ----------
+        weight
+            The weight of a piece, as in `symmetry.maps.totals.total`: a number or a polynomial.
+        bounded
+            Whether sets have their declared sizes; else every set is large.
+
+        Returns
+        -------
+        Any
+            Σ over pairs of pieces of diagrams × weight of the target piece × weight of the source piece.
         """
         if callable(self.terms):
             blocks = ((block.target, block.source) for block in self.blocks)
@@ -234,12 +291,17 @@ class EquivariantMaps:
         Parameters
         ----------
         target, source
-            Names of a tensor of the target space and of one of the source space; say which by keyword.
+            Names of a tensor of the target space and of a tensor of the source space; pass them by keyword.
+
+        Returns
+        -------
+        Block
+            The block, whether or not the option `terms` keeps it.
 
         Raises
         ------
         SpecificationError
-            If there is no such tensor; the message lists those that there are.
+            If there is no tensor of that name; the message lists the tensors.
 
         Examples
         --------
@@ -250,8 +312,20 @@ class EquivariantMaps:
         return Block(self.target[target], self.source[source])
 
     def symbolic_dimension(self) -> sympy.Expr:
-        """The dimension in the free sizes, every set large enough; a `sympy` expression.
+        """The dimension as a polynomial in the free sizes, where every set is large.
 
+        Returns
+        -------
+        sympy.Expr
+            A polynomial; named free sizes are symbols, anonymous ones numbers.
+
+        Raises
+        ------
+        SpecificationError
+            If the polynomial would have too many monomials to write out.
+
+        Examples
+        --------
         >>> space = WeightSpace({"w": "y h", "b": "y"}, sets={"h": 32}, free={"y": 10})
         >>> EquivariantMaps(space).symbolic_dimension()
         5*y**2
@@ -262,7 +336,7 @@ class EquivariantMaps:
 
 
 def check_terms(terms: Terms) -> Terms:
-    """Return `terms` if it says which blocks to keep, else raise `SpecificationError`."""
+    """Return `terms` if it is a valid option, else raise `SpecificationError`."""
     if not isinstance(terms, str) and callable(terms):
         return terms
     if terms in ("all", "local"):
@@ -273,7 +347,7 @@ def check_terms(terms: Terms) -> Terms:
 
 
 def check_ranks(rank: int | Mapping[Any, Any] | None) -> tuple[tuple[str, int], ...]:
-    """The ranks by core, each core's sets in the order given; raises `SpecificationError` unless they are positive."""
+    """The ranks by core, sets in the given order. Raises `SpecificationError` unless all are positive integers."""
     ranks = {} if rank is None else rank if isinstance(rank, Mapping) else {"": rank}
     seen: set[tuple[str, ...]] = set()
     for core, bound in ranks.items():
@@ -286,11 +360,12 @@ def check_ranks(rank: int | Mapping[Any, Any] | None) -> tuple[tuple[str, int], 
 
 
 def predicate_name(predicate: Callable[[Tensor, Tensor], bool]) -> str:
+    """A predicate in words, for `restriction`."""
     return f"by {getattr(predicate, '__name__', type(predicate).__name__)}"
 
 
 def check_shared(source: WeightSpace, target: WeightSpace) -> None:
-    """Raise `SpecificationError` if an index is declared in both spaces but not alike."""
+    """Raise `SpecificationError` if an index of both spaces is not declared alike in both."""
     declared = {index.name: index for index in source.indices}
     for index in target.indices:
         other = declared.get(index.name, index)

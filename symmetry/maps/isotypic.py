@@ -1,11 +1,17 @@
-"""Tensors over representation indices in irreducible parts, where equivariant maps are diagrams again.
+"""Tensors over representation indices as sums of irreducible representations, on which diagrams describe all maps.
 
 A piece with positions over which one group acts is a tensor product of representations. An orthogonal change of basis
-takes it to a direct sum of irreducible ones, `multiplicity` copies of each. A map between two such sums takes copies
-of an irreducible representation to copies of the same one (Schur's lemma): the copies are free indices, and the
-representation itself is an index that a diagram carries from source to target. Over the reals more maps commute with
-an irreducible representation than the identity's multiples where its type is complex (2) or quaternionic (4); the
-source then has each copy once for each of them.
+takes it to a direct sum of irreducible representations, `multiplicity` copies of each. An equivariant map between two
+such sums takes copies of an irreducible representation to copies of the same one (Schur's lemma). The number of the
+copy is therefore a free index, and the values of the representation are an index that a diagram carries from source to
+target. Over the reals, more matrices commute with an irreducible representation than multiples of the identity if its
+type is complex (a space of dimension 2) or quaternionic (dimension 4); a source then has each copy 2 or 4 times.
+
+References
+----------
+Serre, "Linear representations of finite groups", 1977, sections 2.2 (Schur's lemma), 2.6 and 2.7 (the decomposition by
+means over the group) and 13.2 (real, complex and quaternionic type); Cesa, Lang and Weiler, "A program to build
+E(N)-equivariant steerable CNNs", ICLR 2022 (the irreducible representations in use).
 """
 
 from __future__ import annotations
@@ -43,18 +49,26 @@ __all__ = [
 
 Matrix = NDArray[np.float64]
 MOST = 3_000_000_000
-"""The most multiplications in a decomposition, about, for one random matrix."""
+"""The largest number of multiplications in a decomposition, about, for one random matrix."""
 WIDEST = 1_024
-"""The most entries of a tensor product of representations."""
+"""The largest dimension of a tensor product of representations."""
 PIVOT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decomposition:
-    """A tensor product of representations as a direct sum: the copies of each irreducible one, and the basis.
+    """A tensor product of representations as a direct sum of irreducible ones.
 
-    The columns of `basis` are orthonormal, copy after copy. `reading` has each copy's columns once for each map that
-    commutes with its representation.
+    Parameters
+    ----------
+    irreps
+        The irreducible representations in it.
+    multiplicities
+        The number of copies of each.
+    basis
+        Orthonormal columns, copy by copy, axes `(entry of the product, entry of the sum)`.
+    reading
+        The basis for a source: the columns of each copy once for each matrix that commutes with its representation.
     """
 
     irreps: tuple[Irrep, ...]
@@ -65,7 +79,19 @@ class Decomposition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """The dimensions at `places` become one, the last, in the basis of a decomposition. `name` is for the basis."""
+    """A change of basis that a piece undergoes: the dimensions of one group's positions become one dimension, the last.
+
+    Parameters
+    ----------
+    places
+        Numbers of the dimensions.
+    sizes
+        Lengths of the dimensions.
+    decomposition
+        The decomposition of the tensor product over them, with the new basis.
+    name
+        A name for the basis.
+    """
 
     places: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -75,7 +101,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Decomposed:
-    """A piece, the changes of basis that take it to irreducible representations, and the layout of what they give."""
+    """A piece, the changes of basis to irreducible representations, and the layout of the result."""
 
     piece: Piece
     changes: tuple[Change, ...]
@@ -86,12 +112,26 @@ class Decomposed:
 def decomposition(factors: tuple[Representation, ...]) -> Decomposition:
     """The decomposition of a tensor product of representations of one group.
 
-    The basis depends on the irreducible representations' matrices only, to the sign. Raises `SpecificationError` for
-    a product that is too large.
+    Parameters
+    ----------
+    factors
+        The representations.
+
+    Returns
+    -------
+    Decomposition
+        Its basis depends, up to signs, on the matrices of the irreducible representations only.
+
+    Raises
+    ------
+    SpecificationError
+        If the product is too large.
+    ArithmeticError
+        If the irreducible representations do not fill the product, which no valid representation causes.
     """
     group = factors[0].group
     size, frequency = math.prod(one.size for one in factors), sum(one.frequency for one in factors)
-    # Every irreducible representation in it has at most its frequency; the product with that has twice as much.
+    # An irreducible representation in the product has at most its frequency; a mean is over the product of the two.
     irreps, stages = group.irreps(frequency), group.stages(2 * frequency)
     if size**2 * len(irreps) * sum(map(len, stages)) > MOST or size > WIDEST:
         raise SpecificationError(
@@ -115,9 +155,10 @@ def decomposition(factors: tuple[Representation, ...]) -> Decomposition:
 
 
 def intertwiners(turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int) -> Matrix:
-    """A basis of the maps from an irreducible representation that commute with a group, flattened row by row.
+    """A basis of the maps from an irreducible representation that commute with a group, axes `(map, entry)`, row-major.
 
-    Means over the group of random matrices: as many as there may be, or twice as many each time all are independent.
+    Means over the group of random matrices span these maps. There are as many random matrices as maps at least: their
+    number is doubled as long as all means are independent.
     """
     rng, count = np.random.default_rng(0), 4
     while True:
@@ -138,7 +179,7 @@ def intertwiners(turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep
 def orthonormal_copies(
     turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int
 ) -> Iterator[Matrix]:
-    """Isometries from an irreducible representation into the space, orthogonal to each other's images."""
+    """Isometries from an irreducible representation into the product, with images orthogonal to each other."""
     taken: list[Matrix] = []
     for row in echelon(intertwiners(turns, irrep, size)):
         rest = row - sum((one * float(one @ row) for one in taken), np.zeros_like(row))
@@ -150,7 +191,7 @@ def orthonormal_copies(
 
 
 def echelon(rows: Matrix) -> Matrix:
-    """The reduced row echelon form of independent rows; it depends on the space that they span only."""
+    """The reduced row echelon form of independent rows; it depends only on the space that they span."""
     rows, rank = rows.copy(), len(rows)
     column = 0
     for place in range(rank):
@@ -167,17 +208,33 @@ def echelon(rows: Matrix) -> Matrix:
 
 
 def cleaned(matrix: Matrix) -> Matrix:
-    """A matrix without the noise in its zeros and whole numbers."""
+    """A matrix whose entries near integers are rounded."""
     whole = np.round(matrix)
     return np.where(np.abs(matrix - whole) < 1e-12, whole, matrix) + 0.0
 
 
 @cache
 def decomposed(pieces: tuple[Piece, ...], *, reading: bool) -> tuple[Decomposed, ...]:
-    """A tensor's pieces taken apart for maps that read them, or write them: irreducible pieces are numbered through.
+    """The pieces of one tensor, decomposed for maps that read them, or write them.
 
-    A piece without representation indices stays as it is. Raises `SpecificationError`, naming the tensor, for a tensor
-    product of representations that is too large.
+    A piece without representation indices stays as it is; irreducible pieces are numbered consecutively.
+
+    Parameters
+    ----------
+    pieces
+        All pieces of a tensor.
+    reading
+        Whether the tensor is a source; else it is a target.
+
+    Returns
+    -------
+    tuple[Decomposed, ...]
+        One for each piece.
+
+    Raises
+    ------
+    SpecificationError
+        If a tensor product of representations is too large; the message names the tensor.
     """
     if all(position.index.acting is None for piece in pieces for position in piece.positions):
         return tuple(Decomposed(piece, (), Leaf(piece)) for piece in pieces)
@@ -193,21 +250,21 @@ def decomposed(pieces: tuple[Piece, ...], *, reading: bool) -> tuple[Decomposed,
 
 
 def sources(*tensors: Tensor) -> tuple[Piece, ...]:
-    """The pieces that maps read from some tensors: those over representation indices are irreducible ones."""
+    """The pieces that maps read from some tensors; for tensors over representation indices, irreducible pieces."""
     return tuple(
         piece for tensor in tensors for one in decomposed(tensor.pieces, reading=True) for piece in leaves(one.layout)
     )
 
 
 def targets(*tensors: Tensor) -> tuple[Piece, ...]:
-    """The pieces that maps write to some tensors."""
+    """The pieces that maps write to some tensors; for tensors over representation indices, irreducible pieces."""
     return tuple(
         piece for tensor in tensors for one in decomposed(tensor.pieces, reading=False) for piece in leaves(one.layout)
     )
 
 
 def piece_changes(piece: Piece) -> Iterator[Change]:
-    """One change of basis for each group that acts on a piece."""
+    """One change of basis for each group that acts on a piece by a representation."""
     by_group: dict[str, list[tuple[int, str, Representation]]] = {}
     for place, position in enumerate(piece.positions):
         if (acting := position.index.acting) is not None:
@@ -221,7 +278,7 @@ def piece_changes(piece: Piece) -> Iterator[Change]:
 
 
 def part_layout(piece: Piece, changes: Sequence[Change], numbers: Iterator[int], *, reading: bool) -> Layout:
-    """How a piece in the changed basis is taken apart: by irreducible representation, then copies from its index."""
+    """The layout of a piece in the changed basis: split by irreducible representation, then unflattened into copies."""
     stays = [p for p, position in enumerate(piece.positions) if position.index.acting is None]
     renumbered = {old: new for new, old in enumerate(stays)}
     plain = [
@@ -248,18 +305,18 @@ def part_layout(piece: Piece, changes: Sequence[Change], numbers: Iterator[int],
 
 
 def summand(irrep: Irrep, count: int) -> list[Index]:
-    """The indices of some copies of an irreducible representation: which copy, and its own index if that is moved."""
+    """The indices of the copies of an irreducible representation: number of the copy, value (unless trivial)."""
     copies = [FreeIndex("", count)] if count > 1 else []
     return [*copies, *([] if irrep.trivial else [IrrepIndex(f"{identifier(irrep.group)}.{irrep.label}", irrep.size)])]
 
 
 def identifier(group: str) -> str:
-    """A group's name without brackets."""
+    """The letters and digits of a group's name."""
     return "".join(letter for letter in group if letter.isalnum())
 
 
 def apply_change(change: Change, array: Any, lead: int = 0, *, reading: bool) -> Any:
-    """An array in the basis of a change; `lead` dimensions come before those of the piece."""
+    """An array in the basis of a change; `lead` dimensions come before the dimensions of the piece."""
     places = [place + lead for place in change.places]
     array = np.moveaxis(array, places, range(-len(places), 0))
     array = array.reshape(*array.shape[: -len(places)], -1)
@@ -267,7 +324,7 @@ def apply_change(change: Change, array: Any, lead: int = 0, *, reading: bool) ->
 
 
 def irreducible_columns(whole: Decomposed, piece: Piece, *, reading: bool) -> Matrix:
-    """The basis vectors of an irreducible piece: entries of the whole piece, row-major, by its own, row-major."""
+    """The basis vectors of an irreducible piece, axes `(entry of the whole piece, entry of the irreducible piece)`."""
     entries = math.prod(whole.piece.shape)
     array: Any = np.eye(entries).reshape(entries, *whole.piece.shape)
     for change in whole.changes:

@@ -1,7 +1,13 @@
-"""Which entries of a block share a parameter: the orbits of index pairs, read off from which indices are equal.
+"""The orbits of index pairs of a block: the matrix entries of an equivariant map that are equal.
 
-Where a group only permutes, two entries of a map are in one orbit if the same indices are equal in both and their free
-values agree. So orbits and diagrams are one to one: an orbit's entries satisfy its diagram and no finer one.
+Where a group only permutes entries, two entries of a map are in one orbit if the same indices are equal in both and
+their free values agree. Orbits and diagrams are therefore one to one: the entries of an orbit satisfy the equations of
+its diagram, and of no diagram that joins more positions.
+
+References
+----------
+Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019, theorem 1 (a basis of
+equality patterns); Godfrey, Rawson, Brown and Kvinge, arXiv:2303.06208, 2023 (from the orbit basis to the diagrams).
 """
 
 from __future__ import annotations
@@ -24,10 +30,19 @@ Labels = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Orbits:
-    """The orbits of the index pairs of two pieces, numbered as their diagrams: by partition, then by free value.
+    """The orbits of the index pairs of two pieces, numbered like their diagrams: by partition, then by free values.
 
-    `labels` has the number of each pair's orbit, axes `(target entry, source entry)`, both row-major. `equal` says
-    for each partition, axes `(partition, joined position)`, which earlier position each one equals, the first of them.
+    Parameters
+    ----------
+    partitions
+        The partition of the joined positions of each diagram.
+    equal
+        For each partition and each joined position the first position in its block, axes `(partition, joined
+        position)`.
+    free
+        The number of combinations of free values.
+    labels
+        The number of the orbit of each index pair, axes `(target entry, source entry)`, both row-major.
     """
 
     partitions: tuple[Partition, ...]
@@ -37,12 +52,12 @@ class Orbits:
 
     @property
     def counts(self) -> Labels:
-        """The number of pairs in each orbit."""
+        """The number of index pairs in each orbit."""
         return np.bincount(self.labels.ravel(), minlength=len(self.partitions) * self.free)
 
 
 def piece_orbits(target: Piece, source: Piece) -> Orbits:
-    """The orbits of two pieces whose indices' actions permute.
+    """The orbits of two pieces on which the group only permutes. Raises `ValueError` where it does more.
 
     >>> from symmetry import WeightSpace
     >>> (piece,) = WeightSpace({"b": "h"}, sets={"h": 3}).pieces
@@ -56,8 +71,8 @@ def piece_orbits(target: Piece, source: Piece) -> Orbits:
     partitions = tuple(forest_partitions(positions, joint_rule(positions, len(target.positions))))
     shape = [position.index.size for position in positions]
     equal = np.array([first_places(partition, joined) for partition in partitions], dtype=np.intp)
-    # The place that a position equals, for all positions, as one number: exact in 64 bits up to 16 positions, and
-    # beyond that two partitions are told apart by all but one in 2^64 choices of the weights.
+    # The first equal position of every position, hashed to 64 bits as a sum with random weights: two partitions get
+    # different numbers for all but one in 2^64 choices of the weights, about.
     weights = np.random.default_rng(0).integers(2**63, size=len(joined), dtype=np.uint64)
     keys, marks = equal.astype(np.uint64) @ weights, equalities(positions, joined, weights)
     order = np.argsort(keys)
@@ -71,15 +86,15 @@ def piece_orbits(target: Piece, source: Piece) -> Orbits:
 
 
 def first_places(partition: Partition, joined: Sequence[int]) -> list[int]:
-    """For each joined position the first that is in one block with it."""
+    """For each joined position the first position of its block."""
     first = {place: block[0] for block in partition for place in block}
     return [first[place] for place in joined]
 
 
 def equalities(positions: Sequence[Position], joined: Sequence[int], weights: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """For each combination of the joined positions' values, row-major, Σ weight × first position that is equal.
+    """For each combination of values of the joined positions, row-major: Σ weight × first position of equal value.
 
-    Nested indices are equal if their parents are too.
+    Values of nested indices are equal only if the values of their parents are.
     """
     entry = np.arange(math.prod(positions[place].index.size for place in joined))
     values = {}

@@ -1,4 +1,10 @@
-"""Set partitions, and their nested form on a forest of index positions."""
+"""Set partitions, and partitions of index positions in which nested positions are partitioned within their parents.
+
+References
+----------
+Knuth, "The Art of Computer Programming", volume 4A, section 7.2.1.5 (set partitions by restricted growth);
+Banica and Speicher, "Liberation of orthogonal Lie groups", 2009 (a group decides which blocks are allowed).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +16,13 @@ from symmetry.space.layout import Position
 __all__ = ["Partition", "forest_partitions", "half_rule", "joint_rule", "set_partitions"]
 
 Partition = tuple[tuple[int, ...], ...]
-"""Blocks of places, each sorted, in the order of their first places."""
+"""Blocks of numbers of positions, each sorted, in the order of their first positions."""
 Rule = Callable[[Sequence[int]], bool]
-"""Whether some places of one index may be a block."""
+"""Whether some positions of one index, given by their numbers, may form a block."""
 
 
 def set_partitions(items: Sequence[int], most: float) -> Iterator[Partition]:
-    """Partitions of `items` into at most `most` blocks, by restricted growth.
+    """The partitions of `items` into at most `most` blocks, by restricted growth.
 
     >>> list(set_partitions((0, 1, 2), 2))
     [((0, 1, 2),), ((0, 1), (2,)), ((0, 2), (1,)), ((0,), (1, 2))]
@@ -38,7 +44,7 @@ def set_partitions(items: Sequence[int], most: float) -> Iterator[Partition]:
 
 
 def joint_rule(positions: Sequence[Position], split: int) -> Rule:
-    """The rule for whole diagrams, the first `split` positions being those of the target."""
+    """The rule for the blocks of whole diagrams, whose first `split` positions are the target's."""
 
     def allows(block: Sequence[int]) -> bool:
         index = positions[block[0]].index
@@ -48,7 +54,7 @@ def joint_rule(positions: Sequence[Position], split: int) -> Rule:
 
 
 def half_rule(positions: Sequence[Position]) -> Rule:
-    """The rule for one side of a diagram: a block is whole, or the other side may complete it."""
+    """The rule for one side of a diagram: a block stands alone, or positions of the other side may join it."""
 
     def allows(block: Sequence[int]) -> bool:
         index, charges = positions[block[0]].index, [positions[place].charge for place in block]
@@ -60,10 +66,25 @@ def half_rule(positions: Sequence[Position]) -> Rule:
 def forest_partitions(
     positions: Sequence[Position], allows: Rule, places: Sequence[int] | None = None
 ) -> Iterator[Partition]:
-    """Partitions of the joined positions into blocks that a rule allows, within `places` where these are given.
+    """The partitions of some joined positions into blocks that a rule allows.
 
-    Parents come first, then the children inside each block of parents. An index has at most as many blocks as it has
-    room for, a nested one within each block of parents.
+    Parents are partitioned first, then the children within each block of parents. An index has at most as many blocks
+    as its kind has room for; a nested index, within each block of parents.
+
+    Parameters
+    ----------
+    positions
+        All positions.
+    allows
+        Whether positions of one index, given by their numbers, may form a block.
+    places
+        The numbers of the positions to partition, with the positions nested in them; by default all that are not
+        nested.
+
+    Yields
+    ------
+    Partition
+        Blocks of numbers of positions, sorted.
     """
     if places is None:
         places = [p for p, position in enumerate(positions) if position.index.joined and position.parent is None]
@@ -76,7 +97,7 @@ def forest_partitions(
 
 
 def nested_partitions(positions: Sequence[Position], allows: Rule, group: Sequence[int]) -> Iterator[Partition]:
-    """Partitions of the places of one index, with those of the places nested below each block."""
+    """The partitions of the positions of one index, each with the partitions of the positions nested in its blocks."""
     for partition in set_partitions(group, positions[group[0]].index.room):
         if not all(map(allows, partition)):
             continue

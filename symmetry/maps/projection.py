@@ -1,8 +1,8 @@
-"""Any dense map of a block as an equivariant one, in diagrams, and a rest.
+"""The orthogonal projection of dense maps onto the equivariant maps of a block, with coefficients of diagrams.
 
-The mean of a map over each orbit of index pairs is its orthogonal projection on the equivariant maps. A diagram is a
-sum of orbits (those of its own pattern of equal indices and of all coarser ones), so that means over orbits turn into
-coefficients of diagrams by one small triangular system.
+The mean of a map over each orbit of index pairs is its projection. A diagram is a sum of orbits: the orbit with its
+own pattern of equal indices, and all orbits in which more indices are equal. Coefficients of diagrams therefore follow
+from the means over orbits by one small linear system for each pair of pieces.
 """
 
 from __future__ import annotations
@@ -28,16 +28,25 @@ __all__ = ["DenseProjection", "Projection", "project"]
 Floats = NDArray[np.float64]
 
 MOST = 200_000_000
-"""The most index pairs times patterns that are compared."""
+"""The largest number of index pairs times patterns of equal indices."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The orbits of one pair of pieces, and which diagrams hold each orbit.
+    """The orbits of one pair of pieces, and the diagrams that contain each orbit.
 
-    `orbits` numbers the orbit of each pair of entries, `places` says where those lie in the flattened block (None for
-    all of it, in order). `incidence[d, o]` is 1 where the `d`-th pattern holds the `o`-th; patterns and orbits stand
-    for one of each for every free value.
+    Parameters
+    ----------
+    places
+        Flat positions of the pair's entries in the flattened block; None where the pair is the whole block.
+    orbits
+        The number of the orbit of each entry.
+    counts
+        The number of entries of each orbit.
+    incidence
+        1 where pattern `d` contains the orbit of pattern `o`, axes `(d, o)`; else 0.
+    free
+        The number of combinations of free values: each pattern stands for as many diagrams, and as many orbits.
     """
 
     places: NDArray[np.intp] | None
@@ -49,17 +58,37 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Projection:
-    """The projection on the equivariant maps of a block. Its diagrams are in the order of the block's own."""
+    """The projection onto the equivariant maps of a block on which groups only permute.
+
+    Parameters
+    ----------
+    block
+        The block.
+    diagrams
+        Its diagrams, in the block's order.
+    parts
+        The orbits of each pair of pieces.
+    """
 
     block: Block
     diagrams: tuple[Diagram, ...]
     parts: tuple[Part, ...]
 
     def __call__(self, maps: Any) -> tuple[Floats, Floats]:
-        """Coefficients in the diagrams `(maps, diagrams)`, and the norm of the rest `(maps,)`.
+        """Coefficients of the diagrams, and the norm of the rest.
 
-        `maps` are dense, `(maps, target entries, source entries)`, both flattened row-major.
+        Parameters
+        ----------
+        maps
+            Dense maps, axes `(map, target entry, source entry)`, tensors flattened row-major.
 
+        Returns
+        -------
+        tuple[Floats, Floats]
+            The coefficients, axes `(map, diagram)`; the norm of the difference from the projection, axes `(map,)`.
+
+        Examples
+        --------
         >>> from symmetry import EquivariantMaps, WeightSpace
         >>> maps = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3}))
         >>> projected = project(maps.block(target="b", source="b"))
@@ -83,7 +112,19 @@ class Projection:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DenseProjection:
-    """The same through the diagrams' matrices, where representation indices make them other than 0/1."""
+    """The projection by the matrices of the diagrams, for blocks on which groups do more than permute.
+
+    Parameters
+    ----------
+    block
+        The block.
+    diagrams
+        Its diagrams, in the block's order.
+    matrices
+        Their flattened matrices, axes `(diagram, entry)`.
+    inverse
+        The pseudo-inverse of these, axes `(entry, diagram)`.
+    """
 
     block: Block
     diagrams: tuple[Diagram, ...]
@@ -91,14 +132,14 @@ class DenseProjection:
     inverse: Floats
 
     def __call__(self, maps: Any) -> tuple[Floats, Floats]:
-        """Coefficients in the diagrams `(maps, diagrams)`, and the norm of the rest `(maps,)`."""
+        """Coefficients of the diagrams, and the norm of the rest, as for `Projection`."""
         flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
         coefficients = flat @ self.inverse
         return coefficients, np.linalg.norm(flat - coefficients @ self.matrices, axis=1)
 
 
 def dense_projection(block: Block) -> DenseProjection:
-    """The projection by the diagrams' matrices. Raises `SpecificationError` if these are too large."""
+    """The projection by the matrices of the diagrams. Raises `SpecificationError` if these are too large."""
     entries = math.prod(block.target.shape) * math.prod(block.source.shape)
     if block.dimension * entries > MOST // 10:
         raise SpecificationError(
@@ -111,15 +152,15 @@ def dense_projection(block: Block) -> DenseProjection:
 
 
 def permutes_entries(tensor: Tensor) -> bool:
-    """Whether all that acts on a tensor permutes its entries, so that diagrams are sums of orbits."""
+    """Whether all groups that act on a tensor only permute its entries, so that diagrams are sums of orbits."""
     positions = (position for piece in tensor.pieces for position in piece.positions)
     return all(one.index.acting is None and one.index.invariant(one.charge) is Invariant.ENTRY for one in positions)
 
 
 def project(block: Block) -> Projection | DenseProjection:
-    """The projection on the equivariant maps of a block, for small sizes.
+    """The projection onto the equivariant maps of a block, for small sizes.
 
-    Raises `SpecificationError` if there are more diagrams than are listed, or too many index pairs.
+    Raises `SpecificationError` if there are too many diagrams to list, or too many index pairs.
     """
     if not all(permutes_entries(tensor) for tensor in (block.target, block.source)):
         return dense_projection(block)
@@ -128,7 +169,7 @@ def project(block: Block) -> Projection | DenseProjection:
 
 
 def part_of(block: Block, target: Piece, source: Piece) -> Part:
-    """The orbits of a pair of pieces, and which patterns of equal indices hold each of them."""
+    """The orbits of a pair of pieces, and the patterns of equal indices that contain each of them."""
     positions = joint_positions(target, source)
     pairs = math.prod(position.index.size for position in positions)
     if block_count((target, source)) * pairs > MOST:
@@ -149,7 +190,7 @@ def part_of(block: Block, target: Piece, source: Piece) -> Part:
 
 
 def places_of(block: Block, target: Piece, source: Piece) -> NDArray[np.intp]:
-    """Where the index pairs of two pieces lie in the flattened block."""
+    """Flat positions of the index pairs of two pieces in the flattened block."""
     rows = piece_values(block.target.layout, block.target.shape, target)
     columns = piece_values(block.source.layout, block.source.shape, source)
     return (rows[:, None] * math.prod(block.source.shape) + columns).ravel()

@@ -1,9 +1,16 @@
-"""Halves of diagrams: what a source is pooled to, what a target is spread from, and the core between them.
+"""Halves of diagrams: a pool of the source, a spread into the target, and the core that joins the two.
 
-The blocks of a diagram are of three sorts: those with source positions only are summed over, those with target
-positions only are repeated over, and those with both are its *core*. A `Side` is one half of that: a partition of
-one piece's positions with the blocks it keeps, in the core's order. Read on the source it is a pool, on the target
-a spread.
+The blocks of a diagram are of three sorts: indices of blocks with source positions only are summed, those of blocks
+with target positions only are repeated, and blocks with both make the *core*. A `Side` is one half of a diagram: a
+partition of one piece's positions, and the blocks that belong to the core, in the core's order. Every pool and every
+spread of one core make a diagram (for small sets without the pairs that have too many blocks), so a layer needs one
+matrix product for each core.
+
+References
+----------
+Godfrey, Rawson, Brown and Kvinge, "Fast computation of permutation equivariant layers with the partition algebra",
+arXiv:2303.06208, 2023 (a diagram's matrix as a product of small factors); Pearce-Crump, "An algorithm for computing
+with Brauer's group equivariant neural network layers", arXiv:2304.14165, 2023 (the same for other groups).
 """
 
 from __future__ import annotations
@@ -21,7 +28,17 @@ __all__ = ["Core", "Side", "primed", "sides"]
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """The indices that survive from source to target, with the place of each nested one's parent, and its charge."""
+    """The indices that a diagram carries from source to target.
+
+    Parameters
+    ----------
+    sets
+        The name of each index.
+    parents
+        For each index the number, in the core, of the index that it is nested in; else None.
+    charges
+        The charge that each block keeps.
+    """
 
     sets: tuple[str, ...]
     parents: tuple[int | None, ...]
@@ -33,7 +50,17 @@ class Core:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One half of a diagram: `blocks` partition the piece's joined positions, `kept` are those of the core."""
+    """One half of a diagram.
+
+    Parameters
+    ----------
+    piece
+        A piece of the source, or of the target.
+    blocks
+        A partition of its joined positions.
+    kept
+        The numbers of the blocks that belong to the core, in the core's order.
+    """
 
     piece: Piece
     blocks: Partition
@@ -41,7 +68,7 @@ class Side:
 
     @property
     def core(self) -> Core:
-        """The core that this side has, in the order of `kept`."""
+        """The core of this side, in the order of `kept`."""
         positions = self.piece.positions
         parents = []
         for number in self.kept:
@@ -51,7 +78,7 @@ class Side:
         return Core(names, tuple(parents), tuple(self.charge(number) for number in self.kept))
 
     def charge(self, number: int) -> int:
-        """The charge that a core keeps of a block."""
+        """The charge that a block keeps in a core. Raises `ValueError` for a block that cannot belong to a core."""
         block = self.blocks[number]
         kept = self.piece.positions[block[0]].index.keeps([self.piece.positions[place].charge for place in block])
         if kept is None:
@@ -60,7 +87,7 @@ class Side:
 
     @property
     def dropped(self) -> tuple[int, ...]:
-        """The blocks outside the core."""
+        """The numbers of the blocks that do not belong to the core."""
         return tuple(number for number in range(len(self.blocks)) if number not in self.kept)
 
     def block_of(self, place: int) -> int:
@@ -68,9 +95,9 @@ class Side:
         return next(number for number, block in enumerate(self.blocks) if place in block)
 
     def room(self) -> dict[tuple[str, int | None], int]:
-        """How many blocks outside the core each set has, by the core place of the parent (None for a root set).
+        """The number of blocks outside the core, by set and by the core index that the set is nested in, or None.
 
-        Blocks nested in a block outside the core are left out: they never meet the other side.
+        Blocks nested in a block outside the core do not count: they never meet the other side.
         """
         positions = self.piece.positions
         found: dict[tuple[str, int | None], int] = {}
@@ -84,12 +111,22 @@ class Side:
 
 
 def sides(piece: Piece, most: Mapping[str, int], *, ordered: bool) -> Iterator[Side]:
-    """Every side of a piece: a partition of its positions and the blocks that a core may keep.
+    """Every side of a piece.
 
-    `most` bounds how many blocks of each set a core can hold (what the other side has positions for). A nested
-    block is kept only with its parents' block. With `ordered`, the kept blocks come in every order that gives the
-    canonical core (the sources' sides); without, in the first such order (the targets'): together each diagram is
-    one pair of sides.
+    Parameters
+    ----------
+    piece
+        A piece of the source, or of the target.
+    most
+        For each set the largest number of blocks of it in a core: the number of positions that the other side has.
+    ordered
+        Whether each side comes with its core in every order that gives the canonical form (for sources), or in the
+        first such order only (for targets). Each diagram is then exactly one pair of sides.
+
+    Yields
+    ------
+    Side
+        A side; a nested block belongs to the core only with the block of its parents.
     """
     for blocks in forest_partitions(piece.positions, half_rule(piece.positions)):
         indices = [piece.positions[block[0]].index for block in blocks]
@@ -109,15 +146,16 @@ def sides(piece: Piece, most: Mapping[str, int], *, ordered: bool) -> Iterator[S
 
 
 def is_closed(side: Side) -> bool:
-    """Whether the parent of every kept block is kept."""
+    """Whether the parents of every block of the core belong to the core."""
     above = (side.piece.positions[side.blocks[number][0]].parent for number in side.kept)
     return all(place is None or side.block_of(place) in side.kept for place in above)
 
 
 def canonical_orders(side: Side) -> list[Side]:
-    """The orders of a side's kept blocks that give the canonical form of its core.
+    """The side with its core in each order that gives the canonical form of the core.
 
-    That form has parents before children, indices by name and charge; among what is left, the least tuple of parents.
+    In canonical form parents come before children, indices are sorted by name and charge, and the tuple of parents is
+    the smallest possible.
     """
 
     def rank(number: int) -> tuple[int, str, int]:
@@ -137,7 +175,7 @@ def canonical_orders(side: Side) -> list[Side]:
 
 
 def primed(names: Iterable[str]) -> list[str]:
-    """Names told apart: each with a prime more than the one before it that is alike.
+    """Names told apart by primes: each occurrence of a name has one prime more than the occurrence before.
 
     >>> primed(["h", "k", "h", "h"])
     ['h', 'k', "h'", "h''"]

@@ -1,4 +1,4 @@
-"""Dimensions as expressions in the free sizes."""
+"""Dimensions as polynomials in the free sizes."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 __all__ = ["symbolic_dimension"]
 
 MOST = 30_000
-"""The most monomials that are written out."""
+"""The largest number of monomials of a polynomial."""
 
 
 def symbolic_dimension(maps: EquivariantMaps) -> sympy.Expr:
-    """The number of diagrams, every set large, with each piece weighed by its free sizes.
+    """The number of diagrams where every set is large, as a polynomial in the free sizes.
 
-    Named free sizes are symbols, anonymous ones numbers. Raises `SpecificationError` where the monomials would be too
-    many to write out.
+    Named free sizes are symbols, anonymous ones numbers. Raises `SpecificationError` where the polynomial would have
+    too many monomials.
     """
     written, read = targets(*maps.target), sources(*maps.source)
     count = len(set(map(free_names, written))) * len(set(map(free_names, read)))
@@ -52,5 +52,5 @@ def free_indices(piece: Piece) -> Iterator[Index]:
 
 
 def free_names(piece: Piece) -> tuple[str, ...]:
-    """The names of the free indices of a piece, in order."""
+    """The names of the free indices of a piece, sorted."""
     return tuple(sorted(index.name for index in free_indices(piece) if index.name))

@@ -1,13 +1,13 @@
-"""Sums over all pairs of tensors, in time that grows with the number of tensors and not with its square.
+"""Numbers of diagrams summed over all pairs of tensors, in time that grows with the number of tensors, not its square.
 
-The number of diagrams between two pieces is a product over the indices at the roots of their positions (a nested set
-stands below its parent, so counts with it), and a factor differs from the product of what each piece has alone only
-where both have the root. With the factor as alone + extra, the product over roots is a sum over the sets of roots that
-the two share; then the sums over targets and over sources come apart: for each set of roots S
+The number of diagrams between two pieces is a product over the root indices of their positions (a nested set counts
+with the outermost set that it lies in). For a root that only one piece has, the factor is the count of that piece
+alone; for a root that both have, write it as (count alone × count alone) + extra. The product over roots then is a sum
+over sets of shared roots, in which the sums over targets and over sources come apart: for each set of roots S
 
-    Σ_a Σ_b extra(a, b) · (Σ of targets that have a at S, times what else they have alone) · (the same of sources)
+    Σ_a Σ_b extra(a, b) · (Σ over targets with a at S of their count at other roots) · (the same for sources and b)
 
-where `a` and `b` are the few ways in which positions of S are arranged in one tensor.
+where `a` and `b` are the few ways in which one tensor arranges positions of the roots in S.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from symmetry.space.weight_space import Tensor
 __all__ = ["free_size", "movers", "one", "roots", "total"]
 
 Root = tuple[str, Piece]
-"""The name of an index at a root, and the positions of a piece at it and below it as a piece of their own."""
+"""The name of a root index, and its positions with all nested positions, as a piece."""
 Roots = tuple[Root, ...]
-"""The roots of a piece by name: all that counting sees of it."""
+"""The roots of a piece, sorted by name; the number of diagrams depends on nothing else."""
 Weight = Callable[[Piece], Any]
 Factor = Callable[[Piece, Piece], int]
 
@@ -40,18 +40,18 @@ SOMETHING = Piece("", 0, (Position(FreeIndex("", 1)),))
 
 
 def one(piece: Piece) -> int:
-    """The weight that leaves free values open."""
+    """The weight for counting diagrams with free values open."""
     return 1
 
 
 def free_size(piece: Piece) -> int:
-    """The weight that counts a diagram once for each choice of free values."""
+    """The weight for counting a diagram once for each combination of free values."""
     return piece.free_size
 
 
 @lru_cache(maxsize=100_000)
 def roots(piece: Piece) -> Roots:
-    """The joined positions of a piece, apart by the index at their root."""
+    """The joined positions of a piece, separated by the index at their root and sorted by its name."""
     found: dict[str, list[int]] = {}
     for place in piece.joined:
         top = place
@@ -62,7 +62,7 @@ def roots(piece: Piece) -> Roots:
 
 
 def alone(piece: Piece, places: Sequence[int]) -> Piece:
-    """Some positions of a piece, parents among them, as a piece that belongs to no tensor."""
+    """Some positions of a piece, with their parents, as a piece that belongs to no tensor."""
     kept = (piece.positions[place] for place in places)
     return Piece(
         "",
@@ -77,24 +77,24 @@ def alone(piece: Piece, places: Sequence[int]) -> Piece:
 def total(
     into: Iterable[Tensor], out_of: Iterable[Tensor], *, local: bool = False, weight: Weight, bounded: bool = True
 ) -> int:
-    """The number of diagrams between some tensors and others, each counted so often as its two pieces weigh.
+    """The number of diagrams between some tensors and others, weighted by the two pieces of each diagram.
 
     Parameters
     ----------
     into, out_of
-        The tensors that maps write, and those that they read.
+        The tensors that maps write, and the tensors that maps read.
     local
-        Whether only pairs of tensors that share a set or a group count, and each tensor with itself.
+        Whether to count only pairs of tensors that share a set or a group, and each tensor with itself.
     weight
-        How much a piece weighs: `one` for the number of diagrams with free values left open, `free_size` for
-        dimensions, a monomial in the free sizes for symbolic ones.
+        The weight of a piece: `one` for the number of diagrams with free values open, `free_size` for dimensions, a
+        monomial in the free sizes for symbolic dimensions.
     bounded
         Whether sets have their declared sizes; else every set is large.
 
     Returns
     -------
     int
-        Σ over pairs of pieces of diagrams × weight of the target's × weight of the source's.
+        Σ over pairs of pieces of diagrams × weight of the target piece × weight of the source piece.
     """
 
     def factor(target: Piece, source: Piece) -> int:
@@ -117,12 +117,12 @@ def total(
 
 @lru_cache(maxsize=100_000)
 def diagrams(target: Piece, source: Piece, *, bounded: bool) -> int:
-    """The number of diagrams over the positions of two pieces."""
+    """The number of diagrams between two pieces, with free values open."""
     return block_count((target, source), bounded=bounded)
 
 
 def weighed(pieces: Iterable[Piece], weight: Weight) -> Counter[Roots]:
-    """The weights of some pieces, of those alike in their roots together."""
+    """The sum of the weights of pieces, by their roots."""
     found: Counter[Roots] = Counter()
     for piece in pieces:
         found[roots(piece)] += weight(piece)
@@ -130,7 +130,7 @@ def weighed(pieces: Iterable[Piece], weight: Weight) -> Counter[Roots]:
 
 
 def merged(sides: Iterable[Counter[Roots]]) -> Counter[Roots]:
-    """The weights of several tensors' pieces together."""
+    """The sum of the weights of the pieces of several tensors, by their roots."""
     found: Counter[Roots] = Counter()
     for side in sides:
         found.update(side)
@@ -139,14 +139,14 @@ def merged(sides: Iterable[Counter[Roots]]) -> Counter[Roots]:
 
 @lru_cache(maxsize=100_000)
 def movers(tensor: Tensor) -> frozenset[str]:
-    """Names of the sets that permute a tensor (the outermost of nested ones) and of the groups that act on it."""
+    """Names of the sets (the outermost of nested ones) and of the groups that move the entries of a tensor."""
     indices = [position.index for piece in tensor.pieces for position in piece.positions]
     groups = {index.group_name for index in indices if index.group_name is not None}
     return frozenset(groups | {name for piece in tensor.pieces for name, _ in roots(piece)})
 
 
 def by_movers(side: Iterable[tuple[Tensor, Counter[Roots]]], count: Callable[[Piece], int]) -> Counter[Roots]:
-    """The diagrams that tensors have where they share nothing, summed over those that have the same movers."""
+    """The diagrams that tensors have with tensors that share no mover, summed over tensors with equal movers."""
     found: Counter[Roots] = Counter()
     for tensor, pieces in side:
         own = sum(times * math.prod(count(piece) for _, piece in one) for one, times in pieces.items())
@@ -155,16 +155,16 @@ def by_movers(side: Iterable[tuple[Tensor, Counter[Roots]]], count: Callable[[Pi
 
 
 def sum_over_pairs(written: Mapping[Roots, int], read: Mapping[Roots, int], factor: Factor) -> int:
-    """Σ over pairs of weight × weight × Π over the roots of either of `factor`, to which a lacking root is `NOTHING`.
+    """Σ over pairs of weight × weight × Π over roots of `factor`; `NOTHING` stands for a root that one side lacks.
 
-    By the roots that are shared, or pair by pair where that is less work: for a few tensors over very many sets.
+    It is computed by shared roots, or pair by pair where that is less work: for a few tensors over very many sets.
     """
     few = len(written) * len(read) <= sum(2 ** len(one) for one in (*written, *read))
     return pair_by_pair(written, read, factor) if few else by_shared_roots(written, read, factor)
 
 
 def pair_by_pair(written: Mapping[Roots, int], read: Mapping[Roots, int], factor: Factor) -> int:
-    """`sum_over_pairs` as it is defined."""
+    """`sum_over_pairs` by its definition."""
     pairs = product(written.items(), read.items())
     return sum(w * v * whole(dict(one), dict(other), factor) for (one, w), (other, v) in pairs)
 
@@ -186,14 +186,14 @@ def whole(one: Mapping[str, Piece], other: Mapping[str, Piece], factor: Factor) 
 
 
 def extra(target: Piece, source: Piece, factor: Factor) -> int:
-    """How many more diagrams a root has on two pieces than the product of what it has on each."""
+    """The number of diagrams over one root of two pieces that are no pair of diagrams of either piece alone."""
     return factor(target, source) - factor(target, NOTHING) * factor(NOTHING, source)
 
 
 def by_roots(side: Mapping[Roots, int], count: Callable[[Piece], int]) -> dict[tuple[str, ...], Counter[Roots]]:
-    """For every set of roots, by names, the ways to have them, each with the weight of the pieces that have it.
+    """For every set of roots the arrangements of their positions, each with the weights of the pieces that have it.
 
-    A piece's weight is multiplied with what its other roots count alone.
+    The weight of a piece is multiplied by the count of its other roots.
     """
     found: dict[tuple[str, ...], Counter[Roots]] = {}
     for every, weight in side.items():

@@ -1,1 +1,1 @@
-"""Weight spaces: tensors over indices, their layout, and the elements of their group."""
+"""Weight spaces: tensors over indices, how they are laid out in pieces, and the elements of their group."""

@@ -1,4 +1,4 @@
-"""One form for weight spaces that differ in names only."""
+"""The canonical form of a weight space, equal for spaces that differ in names only."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["canonical"]
 
 
 def canonical(space: WeightSpace) -> WeightSpace:
-    """The same weight space with plain names: tensors by name, sets numbered as they come, free indices as sizes.
+    """The same weight space under canonical names, to compare architectures that name their indices differently.
 
-    Sizes that follow each other in a product are multiplied into one. Two spaces that differ in the names of indices
-    and the order of tensors only have one canonical form.
+    Tensors are sorted by name, indices are called `s0`, `s1`, … in the order of their first use, but free indices are
+    replaced by their sizes, and adjacent sizes in a product are multiplied into one.
 
     Parameters
     ----------
@@ -25,7 +25,7 @@ def canonical(space: WeightSpace) -> WeightSpace:
     Returns
     -------
     WeightSpace
-        One over indices `s0`, `s1`, … of the same kinds and sizes.
+        A space over indices `s0`, `s1`, … of the same kinds and sizes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""From declarations to indices and tensors, with every fault shown in its place."""
+"""From the declarations of a specification to indices and tensors; each fault is shown at its location."""
 
 from __future__ import annotations
 
@@ -18,7 +18,31 @@ __all__ = ["Tensor", "check_tensors", "check_used", "declared_indices", "make_te
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A tensor of a weight space: its name, its axes, and the pieces it is made of."""
+    """A tensor of a weight space; iterate a `WeightSpace` to get its tensors.
+
+    Parameters
+    ----------
+    name
+        The tensor's key in a `state_dict`.
+    axes
+        An expression for each axis.
+    shape
+        The length of each axis.
+    layout
+        The tree of views that takes the tensor apart into pieces.
+    pieces
+        The pieces: arrays with one dimension for each index position.
+    stored
+        The shape in a network, where an axis over a pixel grid is two axes, rows and columns.
+
+    Examples
+    --------
+    >>> from symmetry import WeightSpace
+    >>> space = WeightSpace({"w": "(gate h) x"}, sets={"h": 32}, free={"gate": 4, "x": 2})
+    >>> tensor = space["w"]
+    >>> str(tensor), tensor.shape, [piece.shape for piece in tensor.pieces]
+    ('w[(gate h) x]', (128, 2), [(4, 32, 2)])
+    """
 
     name: str
     axes: tuple[Expression, ...]
@@ -26,14 +50,16 @@ class Tensor:
     layout: Layout = field(repr=False)
     pieces: tuple[Piece, ...] = field(repr=False)
     stored: tuple[int, ...] = field(repr=False, compare=False)
-    """The shape in a network, where a pixel grid has rows and columns."""
 
     def __str__(self) -> str:
         return f"{self.name}[{print_axes(self.axes)}]"
 
 
 def declared_indices(sections: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Index]:
-    """Every declared index by name; raises for a bad declaration, a name declared twice, a bad parent."""
+    """The declared indices by name.
+
+    Raises `SpecificationError` for an unknown section, a bad declaration, a name declared twice, and a bad parent.
+    """
     for section in sections:
         if section not in KINDS:
             names = ", ".join(f"[{name}]" for name in (*KINDS, "tensors"))
@@ -67,7 +93,7 @@ def declared_indices(sections: Mapping[str, Mapping[str, Any] | None]) -> dict[s
 
 
 def check_parents(declared: Mapping[str, Index]) -> None:
-    """Raise `SpecificationError` unless every nested set leads up to a set that is not nested."""
+    """Raise `SpecificationError` unless the parents of every nested set end in a set that is not nested."""
     for index in declared.values():
         part, chain = f"[{index.section}]", [index.name]
         while (parent := declared[chain[-1]].parent) is not None:
@@ -101,7 +127,7 @@ def check_tensors(tensors: Any) -> Mapping[str, str]:
 
 
 def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tensor:
-    """The tensor that `name = axes_text` declares; every fault in it is shown in its place."""
+    """The tensor that `name = axes_text` declares; an error in it shows the axis string."""
     try:
         axes = parse_axes(axes_text)
         for atom in atoms(*axes):
@@ -124,6 +150,7 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
 
 
 def undeclared(atom: Atom, indices: Mapping[str, Index]) -> SpecificationError:
+    """The error for an index that is used and not declared."""
     declared = ", ".join(indices) or "none"
     return SpecificationError(
         f"{atom.name!r} is not declared",

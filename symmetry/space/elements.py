@@ -1,9 +1,9 @@
-"""Group elements: a part for each group that acts on a weight space's indices.
+"""Elements of a weight space's group, and how they act on its tensors.
 
-An element moves the entry at index `i` to index `g·i`. A nested set's part has one row for each element of the
-parent: `part[h, u]` is where the unit `u` of head `h` goes within the head that `h` goes to; together with the
-parent's part that is an element of the wreath product. Kinds of index that do more than permute multiply the entries
-first, along their axes, and then move them.
+An element has one part for each group that acts on an index, or on several indices together, and moves the entry at
+index `i` to index `g·i`. The part of a nested set has a row for each element of the parent: `part[h, u]` is where unit
+`u` of head `h` goes within the head that `h` goes to. With the parent's part it is an element of the wreath product.
+Groups that do more than permute multiply the entries along the axes first; then the entries are moved.
 """
 
 from __future__ import annotations
@@ -40,10 +40,20 @@ Indices = NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupElement:
-    """An element of a weight space's symmetry group, acting on its tensors.
+    """An element of a weight space's symmetry group, acting on its tensors; `element` and `random_element` make them.
 
-    `parts` holds, under the name of an index or of a group that several share, that group's element, read-only.
+    `g @ h` is the element that acts by `h` first and then by `g`.
 
+    Parameters
+    ----------
+    space
+        The weight space.
+    parts
+        For each group, by the name of its index, or of the group where several indices share it, an element of the
+        group, read-only. Of a set: a permutation, axes `(*parents, value)`.
+
+    Examples
+    --------
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 1})
     >>> g = element(space, {"h": [1, 2, 0]})                       # 0 goes to 1, 1 to 2, 2 to 0
     >>> g.act({"b": np.array([10, 20, 30])})["b"].tolist()
@@ -69,16 +79,16 @@ class GroupElement:
         return f"element(space, {self.described})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A pickle holds plain values: read-only mappings, and elements of escnn's groups, are made anew."""
+        """A pickle holds plain values: the read-only mapping, and elements of escnn's groups, cannot be pickled."""
         return element, (self.space, self.described)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""
+        """The representation for IPython and hypothesis, which would print a dataclass field by field."""
         printer.text(repr(self))
 
     @property
     def moved(self) -> tuple[str, ...]:
-        """The names of the parts that are not the identity."""
+        """Names of the parts that are not the identity."""
         return tuple(
             name
             for name, (action, copies) in acting(self.space).items()
@@ -87,18 +97,29 @@ class GroupElement:
 
     @property
     def described(self) -> dict[str, Any]:
-        """What the element moves in plain values, as `element` takes it."""
+        """Plain values for the parts that are not the identity, by name; `element` takes them."""
         acting = actions(self.space)
         return {name: acting[name].described(self.parts[name]) for name in self.moved}
 
     @property
     def deed(self) -> str:
-        """What the element does, in words."""
+        """A few words on the effect of the element, for messages."""
         acting = actions(self.space)
         return " and ".join(acting[name].deed(self.parts[name]) for name in self.moved) or "moving nothing"
 
     def images(self, name: str) -> tuple[Indices, ...]:
-        """Where the copies of a nested index go: one array of coordinates, axes `(*parents)`, for each parent."""
+        """Where the copies of a nested index go.
+
+        Parameters
+        ----------
+        name
+            Name of an index.
+
+        Returns
+        -------
+        tuple[Indices, ...]
+            For each set that the index is nested in, outermost first, the images of its elements, axes `(*parents)`.
+        """
         ancestors = self.space.lineage(self.space.index(name))[:-1]
         grid = np.indices([ancestor.size for ancestor in ancestors])
         return tuple(
@@ -106,7 +127,13 @@ class GroupElement:
         )
 
     def inverse(self) -> GroupElement:
-        """The element that undoes this one."""
+        """The element that undoes this one.
+
+        Returns
+        -------
+        GroupElement
+            The inverse, of the same space.
+        """
         parts = {}
         for name, (action, copies) in acting(self.space).items():
             parts[name] = action.inverse(self.parts[name])
@@ -116,7 +143,7 @@ class GroupElement:
         return GroupElement(self.space, frozen(parts))
 
     def __matmul__(self, other: GroupElement) -> GroupElement:
-        """First `other`, then this element."""
+        """The product: first `other` acts, then this element. Raises `SpecificationError` for different spaces."""
         if self.space != other.space:
             raise SpecificationError("elements of two different weight spaces cannot be composed")
         parts = {}
@@ -126,13 +153,44 @@ class GroupElement:
         return GroupElement(self.space, frozen(parts))
 
     def on(self, space: WeightSpace) -> GroupElement:
-        """The same element acting on another weight space that shares indices; its own indices stay still."""
+        """The same element, acting on another weight space that shares indices.
+
+        Parameters
+        ----------
+        space
+            A weight space. Indices that only this space has stay still.
+
+        Returns
+        -------
+        GroupElement
+            An element of that space's group.
+
+        Raises
+        ------
+        SpecificationError
+            If an index that both spaces have is of another size there.
+        """
         return element(space, {name: part for name, part in self.parts.items() if name in actions(space)})
 
     def tensor_index(self, name: str) -> Indices:
-        """Flat gather index of a tensor: entry `k` of the moved tensor is entry `tensor_index[k]` of the old one.
+        """The index by which a flattened tensor is gathered when it is moved: `moved = flat[tensor_index]`.
 
-        Of the permutations only: what an element multiplies entries with is left out.
+        It holds the permutations only, not the factors and matrices by which other groups multiply entries.
+
+        Parameters
+        ----------
+        name
+            Name of a tensor.
+
+        Returns
+        -------
+        Indices
+            One flat position, row-major, for each entry.
+
+        Raises
+        ------
+        SpecificationError
+            If the space has no such tensor.
         """
         tensor = self.space[name]
         flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
@@ -142,14 +200,39 @@ class GroupElement:
         return moved
 
     def act(self, arrays: Mapping[str, Any], *, channels: bool = False) -> dict[str, Any]:
-        """Move the entries of some tensors: `(*axes)`, or with `channels` features `(batch, *axes, channels)`.
+        """The tensors after the element has acted on them.
 
-        Arrays may be numpy arrays or torch tensors; what comes back is of the same sort. Raises
-        `SpecificationError` for a name or a shape that is not the weight space's.
+        Parameters
+        ----------
+        arrays
+            Some of the space's tensors by name: numpy arrays or torch tensors, of shape `(*axes)`.
+        channels
+            Whether they are features instead, of shape `(batch, *axes, channels)`.
+
+        Returns
+        -------
+        dict[str, Any]
+            New arrays by name, of the same types and shapes. Integers become floating-point numbers where a group
+            multiplies entries.
+
+        Raises
+        ------
+        SpecificationError
+            For a name or a shape that is not the weight space's.
+
+        Examples
+        --------
+        >>> space = WeightSpace({"w": "h x"}, sets={"h": 2}, free={"x": 3})
+        >>> g = element(space, {"h": [1, 0]})
+        >>> g.act({"w": np.array([[1, 2, 3], [4, 5, 6]])})["w"].tolist()
+        [[4, 5, 6], [1, 2, 3]]
+        >>> g.act({"w": np.zeros((16, 2, 3, 8))}, channels=True)["w"].shape
+        (16, 2, 3, 8)
         """
         return {name: self._act(name, array, channels) for name, array in arrays.items()}
 
     def _act(self, name: str, array: Any, channels: bool) -> Any:
+        """One tensor, or its features, after the element has acted on it."""
         shape = self.space[name].shape
         axes = tuple(array.shape[1:-1] if channels else array.shape)
         if axes != shape or (channels and array.ndim != len(shape) + 2):
@@ -165,7 +248,7 @@ class GroupElement:
 
 
 def image_of(index: Index, parts: Mapping[str, Part]) -> Indices:
-    """Where the values of an index that others are nested in go."""
+    """Where the values of a parent index go. Raises `ValueError` for an index that is not permuted."""
     where = None if index.action is None else index.images(parts[index.action.name])
     if where is None:
         raise ValueError(f"the values of {index.name!r} are not permuted, so that nothing can be nested within it")
@@ -173,7 +256,7 @@ def image_of(index: Index, parts: Mapping[str, Part]) -> Indices:
 
 
 def frozen(parts: Mapping[str, Part]) -> Mapping[str, Part]:
-    """The parts, arrays made read-only, in a read-only mapping."""
+    """The parts in a read-only mapping, their arrays made read-only."""
     for part in parts.values():
         if isinstance(part, np.ndarray):
             part.flags.writeable = False
@@ -181,18 +264,51 @@ def frozen(parts: Mapping[str, Part]) -> Mapping[str, Part]:
 
 
 def identity(space: WeightSpace) -> GroupElement:
-    """The element that moves nothing."""
+    """The element that moves nothing.
+
+    Parameters
+    ----------
+    space
+        A weight space.
+
+    Returns
+    -------
+    GroupElement
+        The identity of its group.
+
+    Examples
+    --------
+    >>> identity(WeightSpace({"b": "h"}, sets={"h": 3})).parts["h"].tolist()
+    [0, 1, 2]
+    """
     return element(space, {})
 
 
 def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
-    """The group element with the given parts; whatever is not named stays still.
+    """The group element with the given parts.
 
-    The part of a set of size n is a permutation of 0…n-1, where each goes. The part of a nested set is an array with
-    one such row for each element of its parents, shape `(*parents, n)`. The part of a group that acts on representation
-    indices is given by the group's name: of a finite group the number of an element, 0 the identity, of a compact one
-    the orthogonal matrix by which it moves coordinates. Raises `SpecificationError` for anything else.
+    Parameters
+    ----------
+    space
+        A weight space.
+    parts
+        Parts by name; a group that is left out does not move its indices. The part of a set of size n is a permutation
+        of 0…n-1: where each element goes. The part of a nested set has one row for each element of its parents, shape
+        `(*parents, n)`. The part of a group that acts on representation indices stands under the group's name: for a
+        finite group the number of an element, 0 the identity, for a compact one its orthogonal matrix on coordinates.
 
+    Returns
+    -------
+    GroupElement
+        The element.
+
+    Raises
+    ------
+    SpecificationError
+        For a name on which no group acts, and for a value that is no element of the group.
+
+    Examples
+    --------
     >>> space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 2, "within": "head"}})
     >>> g = element(space, {"dk": [[1, 0], [0, 1]]})
     >>> g.act({"w": np.array([1, 2, 3, 4])})["w"].tolist()
@@ -214,9 +330,28 @@ def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
 def random_element(
     space: WeightSpace, rng: np.random.Generator | int | None = None, *, positional: bool = False
 ) -> GroupElement:
-    """A uniformly random element; positional indices move only if asked to.
+    """A random element, uniform over the group.
 
-    `rng` is a numpy generator, or the seed of one.
+    Parameters
+    ----------
+    space
+        A weight space.
+    rng
+        A numpy generator, or the seed of one.
+    positional
+        Whether positional indices move too.
+
+    Returns
+    -------
+    GroupElement
+        The element.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"b": "h"}, sets={"h": 100})
+    >>> g, h = random_element(space, 0), random_element(space, 1)
+    >>> (g @ h).act({"b": np.arange(100)})["b"].tolist() == g.act(h.act({"b": np.arange(100)}))["b"].tolist()
+    True
     """
     rng = np.random.default_rng(rng)
     moving = movers(space, positional=positional)
@@ -224,17 +359,49 @@ def random_element(
 
 
 def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[GroupElement]:
-    """Elements that generate the group: for each set a transposition and a cycle, for other groups their generators.
+    """Generators of the group: of each set a transposition and a cycle, of every other group its own generators.
 
-    For a nested set they act within the first element of its parents: the parents' permutations carry them to
-    the others.
+    The generators of a nested set act within the first element of its parents; the parents' permutations carry them to
+    the other elements.
+
+    Parameters
+    ----------
+    space
+        A weight space.
+    positional
+        Whether positional indices move too.
+
+    Yields
+    ------
+    GroupElement
+        A generator; of a compact group, generators of a dense subgroup.
+
+    Examples
+    --------
+    >>> [g.parts["h"].tolist() for g in generators(WeightSpace({"b": "h"}, sets={"h": 3}))]
+    [[1, 0, 2], [1, 2, 0]]
     """
     for name, (action, copies) in movers(space, positional=positional).items():
         yield from (element(space, {name: part}) for part in action.generators(copies))
 
 
 def simple_elements(space: WeightSpace, *, positional: bool = False, only: str | None = None) -> Iterator[GroupElement]:
-    """The simplest elements beside the identity, group by group (or only one): of a set, every exchange of two."""
+    """The simplest elements, group by group; of a set, every exchange of two elements.
+
+    Parameters
+    ----------
+    space
+        A weight space.
+    positional
+        Whether positional indices move too.
+    only
+        The name of one group, to leave out the others.
+
+    Yields
+    ------
+    GroupElement
+        An element that is not the identity.
+    """
     for name, (action, copies) in movers(space, positional=positional).items():
         if only in (None, name):
             for number in range(action.simple_count(copies)):
@@ -242,9 +409,27 @@ def simple_elements(space: WeightSpace, *, positional: bool = False, only: str |
 
 
 def group_order(space: WeightSpace, *, positional: bool = False) -> int:
-    """The number of elements: a factorial for each set, for a nested one its power to the number of parents.
+    """The number of elements of the group, an exact integer.
 
-    Times the orders of the other finite groups; those that are not finite are left aside.
+    A set of size n counts n!, a nested set (n!)^p for p elements of its parents, another finite group its order. Groups
+    that are not finite count 1.
+
+    Parameters
+    ----------
+    space
+        A weight space.
+    positional
+        Whether permutations of positional indices count too.
+
+    Returns
+    -------
+    int
+        The order.
+
+    Examples
+    --------
+    >>> group_order(WeightSpace({"w": "(head dk)"}, sets={"head": 3, "dk": {"size": 2, "within": "head"}}))
+    48
     """
     orders = [action.order(copies) for action, copies in movers(space, positional=positional).values()]
     return math.prod(order for order in orders if order is not None)

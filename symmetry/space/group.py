@@ -1,4 +1,4 @@
-"""The group of a weight space: what acts on its indices, one group beside the other."""
+"""The group of a weight space: the product of the groups that act on its indices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def acted_on(space: WeightSpace) -> dict[str, list[Index]]:
 
 
 def acting(space: WeightSpace) -> dict[str, tuple[Action, tuple[int, ...]]]:
-    """What acts on a space, by the names of the parts, with the sizes of the parents of what it acts on."""
+    """Each group that acts on a space, by the name of its part, with the sizes of the parents of its indices."""
     return {
         name: (action, space.copies(indices[0]))
         for name, indices in acted_on(space).items()
@@ -28,11 +28,11 @@ def acting(space: WeightSpace) -> dict[str, tuple[Action, tuple[int, ...]]]:
 
 
 def actions(space: WeightSpace) -> dict[str, Action]:
-    """What acts on a space, by the names of the parts."""
+    """Each group that acts on a space, by the name of its part."""
     return {name: action for name, (action, _) in acting(space).items()}
 
 
 def movers(space: WeightSpace, *, positional: bool) -> dict[str, tuple[Action, tuple[int, ...]]]:
-    """What acts on a space; what only the derivation permutes, told apart by an embedding, if asked for."""
+    """The groups that act on a space, like `acting`; groups of positional indices only if asked for."""
     still = {name for name, indices in acted_on(space).items() if all(index.embedded for index in indices)}
     return {name: found for name, found in acting(space).items() if positional or name not in still}

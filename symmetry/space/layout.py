@@ -1,8 +1,8 @@
-"""How a tensor is laid out: the views that take it apart into pieces over plain indices, and back.
+"""The layout of a tensor: the views that take it apart into pieces, and put it together again.
 
-A flattened product is unflattened, a concatenated axis is split; what is left are *pieces*, arrays with one
-dimension for each index position. The tree of views is the single description of this: reading a tensor
-walks it down, writing a tensor walks it up.
+A flattened product is unflattened and a concatenated axis is split, until only *pieces* are left: arrays with one
+dimension for each index position. The layout is the tree of these views; reading a tensor walks it down, writing a
+tensor walks it up.
 """
 
 from __future__ import annotations
@@ -36,16 +36,23 @@ __all__ = [
 
 
 MOST_POSITIONS = 32
-"""Arrays have at most 64 dimensions in numpy and torch, and a block has those of two tensors."""
+"""The largest number of positions: arrays have at most 64 dimensions, and a block has those of two tensors."""
 MOST_PIECES = 1_000
-"""Concatenations in several axes multiply; nobody writes more than a few."""
+"""The largest number of pieces: the summands of concatenations in several axes multiply."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """One index position of a piece; `parent` is the place of the position that a nested set belongs to.
+    """One index position of a piece: one of its dimensions.
 
-    `charge` is the exponent with which the index acts there.
+    Parameters
+    ----------
+    index
+        The index that the dimension runs over.
+    parent
+        For a nested index, the number of the position (in the piece) that its parent has.
+    charge
+        Exponent with which the group acts at the position.
     """
 
     index: Index
@@ -55,7 +62,17 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a tensor with one dimension for each position: `shape = [p.index.size for p in positions]`."""
+    """Some entries of a tensor, as an array with one dimension for each index position.
+
+    Parameters
+    ----------
+    tensor
+        Name of the tensor.
+    number
+        Number of the piece in the tensor, from 0.
+    positions
+        The index positions, one for each dimension of the array.
+    """
 
     tensor: str
     number: int
@@ -63,11 +80,12 @@ class Piece:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The size of the index of each position."""
         return tuple(position.index.size for position in self.positions)
 
     @property
     def joined(self) -> tuple[int, ...]:
-        """Places of the positions that a diagram's blocks join."""
+        """Numbers of the positions that the blocks of a diagram join."""
         return tuple(place for place, position in enumerate(self.positions) if position.index.joined)
 
     @property
@@ -76,25 +94,28 @@ class Piece:
 
     @property
     def free(self) -> tuple[int, ...]:
-        """Places of the positions that nothing acts on."""
+        """Numbers of the positions of free indices."""
         return tuple(place for place, position in enumerate(self.positions) if position.index.free)
 
     @property
     def free_size(self) -> int:
-        """The number of values of the free positions together."""
+        """The number of combinations of values of the free positions."""
         return math.prod(self.positions[place].index.size for place in self.free)
 
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """A piece, reached."""
+    """The end of a branch of a layout: a piece."""
 
     piece: Piece
 
 
 @dataclass(frozen=True, slots=True)
 class Unflatten:
-    """Dimension `dim` is the row-major product of `factors`, of the given `sizes`: one dimension a factor."""
+    """A view that unflattens a row-major product.
+
+    Dimension `dim` becomes one dimension for each of `factors`, of the lengths `sizes`.
+    """
 
     dim: int
     factors: tuple[Expression, ...]
@@ -104,7 +125,10 @@ class Unflatten:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Dimension `dim` is the concatenation of `terms`, of the given `sizes`: one branch a term."""
+    """A view that splits a concatenation.
+
+    Dimension `dim` becomes a slice for each summand in `terms`, of the lengths `sizes`; each slice has its own branch.
+    """
 
     dim: int
     terms: tuple[Expression, ...]
@@ -116,7 +140,7 @@ Layout = Leaf | Unflatten | Split
 
 
 def expression_size(expression: Expression, sizes: Mapping[str, int]) -> int:
-    """The length of an axis; `sizes` are those of the indices by name.
+    """The length of an axis, from the sizes of the indices by name.
 
     >>> from symmetry.language.axes import parse_axes
     >>> expression_size(parse_axes("((gate h) + 2)")[0], {"gate": 4, "h": 32})
@@ -131,9 +155,26 @@ def expression_size(expression: Expression, sizes: Mapping[str, int]) -> int:
 
 
 def make_layout(tensor: str, axes: tuple[Expression, ...], indices: Mapping[str, Index]) -> Layout:
-    """The tree of views of a tensor.
+    """The layout of a tensor.
 
-    Raises `SpecificationError` for a nested set without its parent, and for more positions or pieces than are read.
+    Parameters
+    ----------
+    tensor
+        Name of the tensor.
+    axes
+        An expression for each axis.
+    indices
+        The declared indices by name.
+
+    Returns
+    -------
+    Layout
+        The tree of views.
+
+    Raises
+    ------
+    SpecificationError
+        For a nested set without its parent, and for a tensor with too many positions or pieces.
     """
     check_extent(axes)
     numbers = iter(range(2**62))
@@ -155,7 +196,7 @@ def make_layout(tensor: str, axes: tuple[Expression, ...], indices: Mapping[str,
 
 
 def check_extent(axes: tuple[Expression, ...]) -> None:
-    """Raise `SpecificationError` if a tensor has too many positions or pieces, before any is made."""
+    """Raise `SpecificationError` if a tensor has too many positions or pieces, before a piece is made."""
     pieces, most = fold(
         product(axes),
         leaf=lambda atom: (1, 1),
@@ -171,7 +212,11 @@ def check_extent(axes: tuple[Expression, ...]) -> None:
 
 
 def positions(dims: tuple[Atom, ...], indices: Mapping[str, Index]) -> tuple[Position, ...]:
-    """The positions of a piece, each nested one bound to its parent (nearest before it, else the first)."""
+    """The positions of a piece.
+
+    A nested index belongs to the nearest position of its parent before it, else to the parent's first position. Raises
+    `SpecificationError` for a nested index without its parent.
+    """
     found = []
     for place, atom in enumerate(dims):
         index = indices[atom.name] if atom.name else FreeIndex("", atom.size)
@@ -192,7 +237,7 @@ def positions(dims: tuple[Atom, ...], indices: Mapping[str, Index]) -> tuple[Pos
 
 
 def leaves(layout: Layout) -> Iterator[Piece]:
-    """The pieces of a tensor in the order in which the tree reaches them."""
+    """The pieces of a tensor, in the order of the tree's branches."""
     match layout:
         case Leaf():
             yield layout.piece
@@ -204,9 +249,21 @@ def leaves(layout: Layout) -> Iterator[Piece]:
 
 
 def take_apart(layout: Layout, array: Any, lead: int = 0) -> Iterator[tuple[Piece, Any]]:
-    """The pieces of an array laid out so, `lead` dimensions coming before the axes.
+    """The pieces of an array, with their entries.
 
-    The array may be of numpy or of torch; pieces are views of it where they can be.
+    Parameters
+    ----------
+    layout
+        The layout of the axes of the array.
+    array
+        A numpy array or a torch tensor, axes `(…, *axes, …)`.
+    lead
+        Number of dimensions before the axes.
+
+    Yields
+    ------
+    tuple[Piece, Any]
+        A piece and its entries, axes `(…, *positions, …)`: a view of the array where there can be one.
     """
     if isinstance(layout, Leaf):
         yield layout.piece, array
@@ -222,6 +279,6 @@ def take_apart(layout: Layout, array: Any, lead: int = 0) -> Iterator[tuple[Piec
 
 
 def piece_values(layout: Layout, shape: tuple[int, ...], piece: Piece) -> NDArray[np.intp]:
-    """Flat places, in the flattened tensor of that shape, of the entries of a piece in row-major order."""
+    """Flat positions, in a flattened tensor, of the entries of a piece; both row-major."""
     flat = np.arange(math.prod(shape)).reshape(shape)
     return next(part.ravel() for leaf, part in take_apart(layout, flat) if leaf == piece)

@@ -1,4 +1,4 @@
-"""How the parts of a group element move the entries of arrays: multiplied along their axes, then gathered."""
+"""How the parts of a group element act on arrays: entries are multiplied along their axes, then gathered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Indices = NDArray[np.intp]
 
 
 def images_on(piece: Piece, parts: Mapping[str, Part]) -> tuple[Indices, ...]:
-    """For each position of a piece, where its coordinate goes, over the grid of all index values."""
+    """For each position of a piece, the coordinate to which each entry goes; each array has the piece's shape."""
     grid = np.indices(piece.shape)
     found = []
     for place, index in enumerate(position.index for position in piece.positions):
@@ -29,9 +29,10 @@ def images_on(piece: Piece, parts: Mapping[str, Part]) -> tuple[Indices, ...]:
 
 
 def multiplied(tensor: Tensor, array: Any, parts: Mapping[str, Part], *, lead: int) -> Any:
-    """A tensor's entries times what the parts multiply them with, before they are moved.
+    """A tensor's entries times the factors and matrices of the parts, before the entries are moved.
 
-    `lead` dimensions come before the tensor's axes. Whole numbers become floating-point ones where they have to.
+    `lead` dimensions come before the tensor's axes. Integers become floating-point numbers where anything is
+    multiplied.
     """
     found = [(piece, place) for piece in tensor.pieces for place in range(len(piece.positions))]
     found = [(piece, place) for piece, place in found if multiplies(piece, place, parts)]
@@ -45,7 +46,7 @@ def multiplied(tensor: Tensor, array: Any, parts: Mapping[str, Part], *, lead: i
 
 
 def multiplies(piece: Piece, place: int, parts: Mapping[str, Part]) -> bool:
-    """Whether anything multiplies entries along a position."""
+    """Whether the parts multiply entries along a position."""
     index, charge = piece.positions[place].index, piece.positions[place].charge
     if index.action is None:
         return False
@@ -54,7 +55,7 @@ def multiplies(piece: Piece, place: int, parts: Mapping[str, Part]) -> bool:
 
 
 def multiply(array: Any, piece: Piece, place: int, parts: Mapping[str, Part], lead: int) -> None:
-    """Multiply the entries of a piece, in place, by what acts along one position: factors, or matrices."""
+    """Multiply the entries of a piece, in place, by the factors or matrices that act along one position."""
     index, charge = piece.positions[place].index, piece.positions[place].charge
     part, dims = parts[index.action.name] if index.action else None, [lead + above for above in chain(piece, place)]
     if (factors := index.factors(part, charge)) is not None:
@@ -68,19 +69,19 @@ def multiply(array: Any, piece: Piece, place: int, parts: Mapping[str, Part], le
 
 
 def like(values: NDArray[np.float64], array: Any) -> Any:
-    """Numbers as an array of numpy or torch, whichever another is."""
+    """Numbers as an array of the same library (numpy or torch) as another array."""
     return values if isinstance(array, np.ndarray) else array.new_tensor(values)
 
 
 def floating_copy(array: Any) -> Any:
-    """A contiguous copy of an array, of numpy or torch, whose entries are real or complex numbers."""
+    """A contiguous copy of a numpy or torch array with real or complex entries."""
     if isinstance(array, np.ndarray):
         return np.array(array, dtype=array.dtype if np.issubdtype(array.dtype, np.inexact) else float, order="C")
     return (array if array.is_floating_point() or array.is_complex() else array.float()).contiguous().clone()
 
 
 def chain(piece: Piece, place: int) -> list[int]:
-    """The places of a position's parents, outermost first, and its own."""
+    """The positions that a position is nested in, outermost first, and the position itself."""
     found = [place]
     while (above := piece.positions[found[0]].parent) is not None:
         found.insert(0, above)

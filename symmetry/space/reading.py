@@ -1,4 +1,4 @@
-"""How the sizes of sets are read from the shapes of tensors, so that one layer serves every width."""
+"""The sizes of sets, read from the shapes of tensors, so that one layer serves every width."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ __all__ = ["Reading", "check_observed", "observed_sizes", "orders", "positions_b
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The size of a set is (length of axis `axis` of `tensor` - rest) / factor; `rest`, `factor` are expressions."""
+    """A rule for the size of a set: (length of an axis − rest) / factor.
+
+    Parameters
+    ----------
+    name
+        Name of the set.
+    tensor, axis
+        The axis: name of a tensor and number of one of its axes.
+    factor
+        The size by which the set's size is multiplied on the axis.
+    rest
+        Summands of the axis without the set.
+    """
 
     name: str
     tensor: str
@@ -30,7 +42,7 @@ class Reading:
 
 
 def positions_by_set(pieces: Iterable[Piece]) -> dict[str, int]:
-    """For each set the most positions that one piece has of it."""
+    """For each set the largest number of positions that one piece has of it."""
     most: dict[str, int] = {}
     for piece in pieces:
         for name, times in Counter(piece.positions[place].index.name for place in piece.joined).items():
@@ -39,17 +51,17 @@ def positions_by_set(pieces: Iterable[Piece]) -> dict[str, int]:
 
 
 def orders(source: WeightSpace, target: WeightSpace) -> dict[str, int]:
-    """For each set the size from which the number of diagrams between two spaces no longer depends on it."""
+    """The order of each set: the size from which on the number of diagrams between two spaces does not depend on it."""
     read, written = positions_by_set(source.pieces), positions_by_set(target.pieces)
     names = [index.name for space in (source, target) for index in space.indices if index.joined]
     return {name: read.get(name, 0) + written.get(name, 0) for name in dict.fromkeys(names)}
 
 
 def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], dict[str, str]]:
-    """How maps between two spaces read the sets' sizes from their input, and the sets that stay as declared.
+    """The rules by which maps between two spaces read the sizes of the sets from their input.
 
-    A set stays at its declared size where that is smaller than its order, where the source does not show it, or where
-    the axes that show it leave it open: in `(head dk)` alone, one of the two stays and the other is read.
+    A set stays at its declared size where that is smaller than its order, where no tensor of the source is over it, or
+    where the axes over it leave it open: in `(head dk)` alone, one of the two sets stays and the other is read.
 
     Parameters
     ----------
@@ -59,7 +71,8 @@ def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], d
     Returns
     -------
     tuple[list[Reading], dict[str, str]]
-        The readings in an order in which each needs those before it only, and why each set that stays does so.
+        The rules, each of which needs only sizes that rules before it read, and the sets that stay, each with the
+        reason.
 
     Examples
     --------
@@ -85,9 +98,9 @@ def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], d
 
 
 def resolve(space: WeightSpace, known: set[str], names: list[str]) -> tuple[list[Reading], list[str]]:
-    """Readings of the sets not known yet, and those to fix so that the others can be read.
+    """Rules for the sets whose sizes are not known, and the sets to fix so that the others can be read.
 
-    Where the axes leave several open, the one is fixed that lets the most others be read.
+    Where the axes leave several sets open, the set is fixed that lets most others be read.
     """
     found = follow(space, known)
     fixed: list[str] = []
@@ -100,9 +113,9 @@ def resolve(space: WeightSpace, known: set[str], names: list[str]) -> tuple[list
 
 
 def follow(space: WeightSpace, known: set[str]) -> list[Reading]:
-    """The sets that can be read one after the other once some are known, each from the first axis that determines it.
+    """Rules for the sets that can be read, one after the other, from the sizes that are known.
 
-    Axes over one index alone come before the others.
+    Each set is read from the first axis that determines it; axes over one index alone come before the others.
     """
     axes = [(tensor.name, axis, expression) for tensor in space for axis, expression in enumerate(tensor.axes)]
     queue, waiting = deque(sorted(axes, key=lambda one: not isinstance(one[2], Atom))), list[Any]()
@@ -121,7 +134,7 @@ def follow(space: WeightSpace, known: set[str]) -> list[Reading]:
 
 
 def solve(expression: Expression, known: set[str]) -> tuple[str, Expression, tuple[Expression, ...]] | None:
-    """The one unknown set of an axis, its factor and the terms without it; None if it is not linear in one set."""
+    """The one unknown set of an axis, its factor, and the summands without it; None unless the axis is linear in it."""
     unknown = unknown_names(expression, known)
     if len(unknown) != 1:
         return None
@@ -137,18 +150,18 @@ def solve(expression: Expression, known: set[str]) -> tuple[str, Expression, tup
 
 
 def unknown_names(expression: Expression, known: set[str]) -> set[str]:
-    """The names in an expression that are not known yet."""
+    """The names in an expression that are not among the known ones."""
     return {atom.name for atom in atoms(expression)} - known - {""}
 
 
 @lru_cache(maxsize=256)
 def own_readings(space: WeightSpace) -> tuple[list[Reading], dict[str, str]]:
-    """How a space's sizes are read from its own tensors, as the maps from it to itself read them, and what stays."""
+    """The rules, and the sets that stay, of maps from a space to itself."""
     return readings(space, space)
 
 
 def observed_sizes(space: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
-    """The sizes of a space's indices that arrays of some shapes show; what cannot be read is as declared."""
+    """The sizes of a space's indices, read from the shapes of its tensors; unreadable ones are as declared."""
     sizes = space.sizes
     for reading in own_readings(space)[0]:
         rest = sum(expression_size(term, sizes) for term in reading.rest)
@@ -158,7 +171,7 @@ def observed_sizes(space: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> d
 
 
 def check_observed(space: WeightSpace, seen: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> None:
-    """Raise `SpecificationError` unless arrays have the shapes of `space` at the sizes `seen` in them."""
+    """Raise `SpecificationError` unless arrays have the shapes of `seen`, the space at the sizes read from them."""
     wrong = [tensor for tensor in seen if tuple(shapes[tensor.name]) != tensor.shape]
     if wrong:
         faults = [f"{tensor.name!r} has axes {tuple(shapes[tensor.name])}, expected {tensor.shape}" for tensor in wrong]

@@ -1,4 +1,4 @@
-"""Specifications in TOML, read and written. Reading one never executes anything."""
+"""Specifications in TOML: reading and writing them. Reading a specification never executes anything."""
 
 from __future__ import annotations
 
@@ -22,10 +22,15 @@ def parse(text: str) -> WeightSpace:
     text
         A specification: a section for each kind of index, and `[tensors]`.
 
+    Returns
+    -------
+    WeightSpace
+        The space.
+
     Raises
     ------
     SpecificationError
-        With the place of the fault.
+        If the text is not TOML or breaks a rule of the language; the message shows the location.
 
     Examples
     --------
@@ -50,7 +55,7 @@ def parse(text: str) -> WeightSpace:
 
 
 DEEPEST = 50
-"""Parts of a key that are read; reading a key takes time with the square of them, and three have a meaning."""
+"""The largest number of dots in a bare key: the TOML parser takes time quadratic in it."""
 LONG_KEY = re.compile(
     rf"""
     "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]*     # in text and comments dots are dots
@@ -62,7 +67,7 @@ LONG_KEY = re.compile(
 
 
 def check_keys(text: str) -> None:
-    """Raise `SpecificationError` for a key in so many parts that reading it would take long."""
+    """Raise `SpecificationError` for a dotted key that is so long that the TOML parser would take long over it."""
     for match in LONG_KEY.finditer(text):
         if match["key"]:
             line = text.count("\n", 0, match.start()) + 1
@@ -73,7 +78,7 @@ def check_keys(text: str) -> None:
 
 
 def read_toml(text: str) -> dict[str, Any]:
-    """The tables of a TOML text; its syntax errors get a caret of ours."""
+    """The tables of a TOML text. Raises `SpecificationError`, with carets, for broken syntax."""
     check_keys(text)
     try:
         return tomllib.loads(text)
@@ -86,7 +91,7 @@ def read_toml(text: str) -> dict[str, Any]:
         raise SpecificationError(
             fault, text=line, start=column, remedy='a specification has lines such as h1 = 32 and "0.weight" = "h1 x"'
         ) from None
-    except (RecursionError, ValueError) as error:  # nested without end, or an integer of thousands of digits
+    except (RecursionError, ValueError) as error:  # brackets nested too deep, or an integer of thousands of digits
         raise SpecificationError(f"this TOML cannot be read: {error}", remedy="sections are flat tables") from None
 
 
@@ -98,10 +103,24 @@ def load(path: str | os.PathLike[str]) -> WeightSpace:
     path
         The file, in UTF-8.
 
+    Returns
+    -------
+    WeightSpace
+        The space.
+
     Raises
     ------
     SpecificationError
-        With the name of the file and the place of the fault, also if the file cannot be read.
+        If the file cannot be read, or declares no weight space; the message names the file and the location in it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "mlp.toml"
+    ...     _ = path.write_text(dumps(WeightSpace({"b": "h"}, sets={"h": 3})))
+    ...     load(path).shapes
+    {'b': (3,)}
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -119,8 +138,20 @@ def load(path: str | os.PathLike[str]) -> WeightSpace:
 
 
 def dumps(space: WeightSpace) -> str:
-    """The canonical TOML of a weight space, as `str(space)`; `parse` gives the space back.
+    """The canonical TOML of a weight space, the same as `str(space)`; `parse` gives the space back.
 
+    Parameters
+    ----------
+    space
+        A weight space.
+
+    Returns
+    -------
+    str
+        A specification.
+
+    Examples
+    --------
     >>> print(dumps(WeightSpace({"b": "h"}, sets={"h": 3})), end="")
     [sets]
     h = 3

@@ -1,4 +1,4 @@
-"""A weight space: a named family of tensors over indices, the one value that everything is derived from."""
+"""A weight space: a named family of tensors over indices, the value from which everything is derived."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 class WeightSpace:
     """The weights of an architecture, with the symmetry of its neurons.
 
-    A frozen value: equal spaces have equal specifications, and `parse(str(space)) == space`.
+    A frozen value: equal spaces have equal specifications, and `parse(str(space)) == space`. Iterating gives the
+    tensors, `space[name]` gives one.
 
     Parameters
     ----------
@@ -31,11 +32,11 @@ class WeightSpace:
     sets
         Sizes of the indices that are permuted; of a nested set `{"size": 4, "within": "head"}`.
     free
-        Sizes of the indices that nothing acts on.
+        Sizes of the indices on which no group acts.
     positional
         Sizes of the indices whose values share parameters and are told apart by a learned embedding.
     representations
-        For indices on which a group acts `{"group": "C4", "representation": "regular"}`.
+        For indices on which a group acts by matrices `{"group": "C4", "representation": "regular"}`.
     **sections
         Declarations of other kinds of index, by the section of the specification in which each kind is declared.
 
@@ -79,6 +80,7 @@ class WeightSpace:
         object.__setattr__(self, "tensors", built)
 
     def __getitem__(self, name: str) -> Tensor:
+        """The tensor with a name. Raises `SpecificationError`, with a list of the names, if there is none."""
         for tensor in self.tensors:
             if tensor.name == name:
                 return tensor
@@ -88,12 +90,12 @@ class WeightSpace:
         return f"parse({str(self)!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """A pickle holds the declaration: groups and their representations are made anew."""
+        """A pickle holds the declarations, since escnn's groups and representations cannot be pickled."""
         tensors, sections = self.declarations({})
         return remade, (tensors, {section: declared for section, declared in sections.items() if declared})
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
-        """What IPython and hypothesis print, which go through a dataclass field by field otherwise."""
+        """The representation for IPython and hypothesis, which would print a dataclass field by field."""
         printer.text(repr(self))
 
     def __iter__(self) -> Iterator[Tensor]:
@@ -121,7 +123,7 @@ class WeightSpace:
 
     @property
     def pieces(self) -> tuple[Piece, ...]:
-        """Every piece of every tensor."""
+        """The pieces of all tensors, in the specification's order."""
         return tuple(piece for tensor in self.tensors for piece in tensor.pieces)
 
     @property
@@ -140,7 +142,23 @@ class WeightSpace:
         return {index.name: index.size for index in self.indices}
 
     def index(self, name: str) -> Index:
-        """The index of that name."""
+        """The index with a name.
+
+        Parameters
+        ----------
+        name
+            Name of a declared index.
+
+        Returns
+        -------
+        Index
+            The index.
+
+        Raises
+        ------
+        SpecificationError
+            If there is no such index; the message lists the indices.
+        """
         for index in self.indices:
             if index.name == name:
                 return index
@@ -148,8 +166,20 @@ class WeightSpace:
         raise SpecificationError(f"there is no index {name!r}", remedy=f"indices: {known}")
 
     def lineage(self, index: Index) -> tuple[Index, ...]:
-        """An index after the sets that it is nested in, outermost first.
+        """The sets that an index is nested in, outermost first, followed by the index.
 
+        Parameters
+        ----------
+        index
+            An index of the space.
+
+        Returns
+        -------
+        tuple[Index, ...]
+            At least the index.
+
+        Examples
+        --------
         >>> space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 4, "within": "head"}})
         >>> [ancestor.name for ancestor in space.lineage(space.index("dk"))]
         ['head', 'dk']
@@ -157,8 +187,20 @@ class WeightSpace:
         return (index,) if index.parent is None else (*self.lineage(self.index(index.parent)), index)
 
     def copies(self, index: Index) -> tuple[int, ...]:
-        """The sizes of the sets that an index is nested in, outermost first: it has as many copies as their product.
+        """The sizes of the sets that an index is nested in, outermost first.
 
+        Parameters
+        ----------
+        index
+            An index of the space.
+
+        Returns
+        -------
+        tuple[int, ...]
+            Sizes, whose product is the number of copies of the index; empty for an index that is not nested.
+
+        Examples
+        --------
         >>> space = WeightSpace({"w": "(head dk)"}, sets={"head": 2, "dk": {"size": 4, "within": "head"}})
         >>> space.copies(space.index("dk")), space.copies(space.index("head"))
         ((2,), ())
@@ -166,7 +208,7 @@ class WeightSpace:
         return tuple(ancestor.size for ancestor in self.lineage(index)[:-1])
 
     def observed(self, shapes: Mapping[str, Sequence[int]]) -> WeightSpace:
-        """The space with the sizes that arrays over its tensors show.
+        """The space at the sizes that the shapes of arrays show.
 
         Parameters
         ----------
@@ -176,13 +218,13 @@ class WeightSpace:
         Returns
         -------
         WeightSpace
-            The space at other widths. A set that maps from the space to itself cannot read (it is below its order, or
-            the axes leave it open) stays at its declared size.
+            The space at these widths. A set stays at its declared size where a map from the space to itself cannot read
+            the size: the set is smaller than its order, or the axes leave it open.
 
         Raises
         ------
         SpecificationError
-            If the shapes fit no widths; the message says which sets stay, and why.
+            If no widths give the shapes; the message says which sets stay, and why.
 
         Examples
         --------
@@ -199,6 +241,23 @@ class WeightSpace:
     def resized(self, sizes: Mapping[str, int]) -> WeightSpace:
         """The same space with other sizes for some of its indices.
 
+        Parameters
+        ----------
+        sizes
+            New sizes by the name of the index.
+
+        Returns
+        -------
+        WeightSpace
+            The space at the new sizes.
+
+        Raises
+        ------
+        SpecificationError
+            For an unknown index, and for a size that the index cannot have.
+
+        Examples
+        --------
         >>> WeightSpace({"b": "h"}, sets={"h": 8}).resized({"h": 3})["b"].shape
         (3,)
         """
@@ -207,10 +266,22 @@ class WeightSpace:
         return remade(*self.declarations(sizes))
 
     def only(self, names: Collection[str]) -> WeightSpace:
-        """The space of some of the tensors, in the specification's order, over the indices that they use.
+        r"""The space of some of the tensors, over the indices that they use.
 
+        Parameters
+        ----------
+        names
+            Names of tensors, in any order.
+
+        Returns
+        -------
+        WeightSpace
+            The tensors in the specification's order.
+
+        Examples
+        --------
         >>> WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2}).only({"b"})
-        parse('[sets]\\nh = 8\\n[tensors]\\n"b" = "h"\\n')
+        parse('[sets]\nh = 8\n[tensors]\n"b" = "h"\n')
         """
         if set(names) == set(self.names):
             return self
@@ -220,7 +291,23 @@ class WeightSpace:
         return remade(kept, {key: {n: d for n, d in table.items() if n in used} for key, table in sections.items()})
 
     def declarations(self, sizes: Mapping[str, int]) -> tuple[dict[str, str], dict[str, dict[str, Any]]]:
-        """The tensors' axes and the sections of the indices, some at other sizes, as `WeightSpace` takes them."""
+        """The arguments from which `WeightSpace` makes this space, some of the indices at other sizes.
+
+        Parameters
+        ----------
+        sizes
+            New sizes by the name of the index.
+
+        Returns
+        -------
+        tuple[dict[str, str], dict[str, dict[str, Any]]]
+            The axes of each tensor, and the declarations of the indices by section.
+
+        Examples
+        --------
+        >>> WeightSpace({"b": "h"}, sets={"h": 8}).declarations({"h": 3})[1]["sets"]
+        {'h': 3}
+        """
         sections: dict[str, dict[str, Any]] = {section: {} for section in KINDS}
         for index in self.indices:
             sections[index.section][index.name] = index.of_size(sizes.get(index.name, index.size))
@@ -229,17 +316,17 @@ class WeightSpace:
 
 @lru_cache(maxsize=256)
 def resized(space: WeightSpace, sizes: tuple[tuple[str, int], ...]) -> WeightSpace:
-    """`space.resized`, remembered."""
+    """`space.resized(dict(sizes))`, cached."""
     return space.resized(dict(sizes))
 
 
 def remade(tensors: Mapping[str, str], sections: Mapping[str, Mapping[str, Any]]) -> WeightSpace:
-    """A weight space from its declarations, as they are pickled."""
+    """The weight space with some declarations; pickles call it."""
     return WeightSpace(tensors, **sections)
 
 
 def joint_space(source: WeightSpace, target: WeightSpace) -> WeightSpace:
-    """The tensors of two spaces in one, so that its group is that of both: sets of one name are one set.
+    """The tensors of two spaces in one, whose group acts on both: indices of one name are one index.
 
     Parameters
     ----------
@@ -275,4 +362,4 @@ def toml_string(text: str) -> str:
 
 
 SCALAR = WeightSpace({"invariant": ""})
-"""The weight space of one scalar: maps to it are the invariants, maps from it the equivariant biases."""
+"""The weight space of one scalar: maps to it are invariants, maps from it equivariant biases."""

@@ -1,10 +1,17 @@
-"""The character average: dim Hom_G(V, U) = (1/|G|) Σ_g tr ρ_U(g) tr ρ_V(g), exact in rationals for permutations.
+"""The dimension as a mean of characters: dim Hom_G(V, U) = (1/|G|) Σ_g tr ρ_U(g) tr ρ_V(g), in rational numbers.
 
-A permutation representation's trace counts fixed points, so cycle types with equally many fixed points are
-collected: S_n has C(n, m) D(n-m) elements with exactly m, D the derangement numbers. For a nested set the trace of
-a position is a sum over the fixed elements of the parent of the fixed points below each, whose own permutations are
-independent; an exponential generating function in one variable a position turns the average of a product of
-such sums into a power of one polynomial.
+The trace of a permutation counts its fixed points. Permutations with equally many fixed points are counted together:
+S_n has C(n, m) D(n-m) elements with exactly m, where D are the derangement numbers. For a nested set, the trace of a
+position is a sum, over the fixed elements of the parent, of the number of fixed points below each, whose permutations
+are independent. An exponential generating function in one variable for each position turns the mean of a product of
+these sums into powers of one polynomial. Representation indices contribute the factor of `class_means.py`, a mean in
+floating point that is rounded to an integer.
+
+References
+----------
+Burnside, "Theory of groups of finite order", 1897 (orbits as a mean of fixed points); Serre, "Linear
+representations of finite groups", 1977, section 2.3 (the mean of characters); Stanley, "Enumerative combinatorics",
+sections 2.2 (derangements) and 5.1 (exponential generating functions).
 """
 
 from __future__ import annotations
@@ -26,14 +33,24 @@ from symmetry.verification.class_means import mean_of_characters
 __all__ = ["MOST", "character_average"]
 
 MOST = 2048
-"""Sets larger than this are not averaged over: the integers grow to tens of thousands of digits."""
+"""The largest size of a set: beyond it the integers have tens of thousands of digits."""
 
 Polynomial = dict[tuple[int, ...], Fraction]
 
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The trace of one position: its index, what tells it from others over that index, the traces nested below it."""
+    """The trace of one position, as far as it differs from others.
+
+    Parameters
+    ----------
+    index
+        The index of the position.
+    label
+        The label that the index gives the position.
+    below
+        The traces of the positions nested in it, sorted.
+    """
 
     index: Index
     label: Hashable
@@ -41,14 +58,27 @@ class Trace:
 
     @property
     def rank(self) -> tuple[Any, ...]:
-        """What traces are sorted by."""
+        """The sort key of a trace."""
         return self.index.name, self.label, tuple(trace.rank for trace in self.below)
 
 
 def character_average(target: Tensor, source: Tensor) -> int | None:
-    """Dimension of the maps from `source` to `target` by averaging characters.
+    """The dimension of the maps from `source` to `target`, as a mean of characters.
 
-    None where a set is larger than `MOST`.
+    Parameters
+    ----------
+    target, source
+        Two tensors.
+
+    Returns
+    -------
+    int | None
+        The exact dimension; None where a set is larger than `MOST`.
+
+    Raises
+    ------
+    ArithmeticError
+        If the mean is no integer, which would be a fault in this library.
     """
     indices = [p.index for tensor in (target, source) for piece in tensor.pieces for p in piece.positions]
     if any(index.joined and index.size > MOST for index in indices):
@@ -60,7 +90,7 @@ def character_average(target: Tensor, source: Tensor) -> int | None:
 
 
 def average(pieces: tuple[Piece, Piece]) -> Fraction:
-    """Mean over the group of the product of the characters of a target piece and a source piece."""
+    """The mean over the group of the product of the characters of a target piece and a source piece."""
     found: list[Trace] = []
     free = 1
     turned: dict[str, list[Representation]] = {}
@@ -77,7 +107,7 @@ def average(pieces: tuple[Piece, Piece]) -> Fraction:
 
 
 def hanging(piece: Piece, place: int, *, read: bool) -> Trace:
-    """The trace of a position, with those of the positions nested below it."""
+    """The trace of a position, with the traces of the positions nested in it."""
     position = piece.positions[place]
     nested = (other for other, below in enumerate(piece.positions) if below.parent == place)
     label = position.index.label(position.charge, read=read)
@@ -85,13 +115,13 @@ def hanging(piece: Piece, place: int, *, read: bool) -> Trace:
 
 
 def ordered(traces: Iterable[Trace]) -> tuple[Trace, ...]:
-    """Traces in an order that depends on nothing else."""
+    """Traces, sorted."""
     return tuple(sorted(traces, key=lambda trace: trace.rank))
 
 
 @cache
 def mean(traces: tuple[Trace, ...]) -> Fraction:
-    """Mean of a product of traces; the groups of different indices are independent."""
+    """The mean of a product of traces; the groups of different indices are independent."""
     result = Fraction(1)
     for index in {trace.index for trace in traces}:
         result *= mean_of_set(tuple(trace for trace in traces if trace.index == index))
@@ -99,11 +129,11 @@ def mean(traces: tuple[Trace, ...]) -> Fraction:
 
 
 def mean_of_set(traces: tuple[Trace, ...]) -> Fraction:
-    """Mean over one symmetric group, and what acts on its elements and within them, of a product of traces.
+    """The mean of a product of traces of one index, over its symmetric group and the groups below its elements.
 
-    Each trace is Σ_{e fixed} X(e), X(e) being what e is multiplied with times the traces nested in it. With P =
+    Each trace is Σ_{e fixed} X(e), where X(e) is the factor of element e times the traces nested in it. With P =
     Σ_S t^S/S! E[Π_S X(e)] for one element, the mean is the coefficient of t^all in Σ_m Pr(m fixed) P^m, times
-    factorials, and P^m = Σ_j C(m, j) (P - 1)^j is a finite sum there.
+    factorials; there P^m = Σ_j C(m, j) (P - 1)^j is a finite sum.
     """
     size = traces[0].index.size
     sorts = Counter(traces)
@@ -119,7 +149,7 @@ def mean_of_set(traces: tuple[Trace, ...]) -> Fraction:
 
 
 def one_element(sorts: tuple[Trace, ...], whole: tuple[int, ...]) -> Polynomial:
-    """P - 1: for each choice of traces the mean of their product at one fixed element, over factorials."""
+    """P - 1: for each choice of traces, the mean of their product at one fixed element, divided by factorials."""
     found: Polynomial = {}
     for number in range(1, math.prod(n + 1 for n in whole)):
         exponents = []
@@ -134,7 +164,7 @@ def one_element(sorts: tuple[Trace, ...], whole: tuple[int, ...]) -> Polynomial:
 
 
 def times(left: Polynomial, right: Polynomial, most: tuple[int, ...]) -> Polynomial:
-    """The product of two polynomials, exponents above `most` dropped."""
+    """The product of two polynomials, without the exponents above `most`."""
     found: Polynomial = {}
     for a, x in left.items():
         for b, y in right.items():
@@ -146,7 +176,7 @@ def times(left: Polynomial, right: Polynomial, most: tuple[int, ...]) -> Polynom
 
 @cache
 def mean_choices(size: int, chosen: int) -> Fraction:
-    """Mean over S_size of the number of ways to choose `chosen` of an element's fixed points."""
+    """The mean, over S_size, of the number of ways to choose `chosen` of an element's fixed points."""
     total = sum(
         math.comb(size, fixed) * derangements(size - fixed) * math.comb(fixed, chosen)
         for fixed in range(chosen, size + 1)
@@ -156,7 +186,7 @@ def mean_choices(size: int, chosen: int) -> Fraction:
 
 @cache
 def derangement_numbers(most: int) -> tuple[int, ...]:
-    """Permutations without fixed points of 0, 1, …, most elements.
+    """The numbers of permutations without fixed points of 0, 1, …, most elements.
 
     >>> derangement_numbers(5)
     (1, 0, 1, 2, 9, 44)
@@ -168,4 +198,5 @@ def derangement_numbers(most: int) -> tuple[int, ...]:
 
 
 def derangements(n: int) -> int:
+    """The number of permutations of n elements without fixed points."""
     return derangement_numbers(MOST)[n]

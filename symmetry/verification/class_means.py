@@ -1,7 +1,12 @@
-"""Means over finite and compact groups of products of characters, by conjugacy: one element for each class.
+"""Means of products of characters over a finite or compact group, for the character average.
 
-A finite group is summed over all its elements. A rotation of the plane has its angle, one of space its angle with the
-weight 1 - cos (Weyl); a trigonometric polynomial's mean is its mean over enough equal angles.
+A finite group is summed over all its elements. A compact group is summed over one element of each conjugacy class: a
+rotation of the plane is given by its angle, one of space by its angle with the weight 1 − cos (Weyl's integration
+formula). Characters are trigonometric polynomials in the angle, so the mean over enough equal angles is exact.
+
+References
+----------
+Bröcker and tom Dieck, "Representations of compact Lie groups", 1985, chapter IV (Weyl's integration formula).
 """
 
 from __future__ import annotations
@@ -17,12 +22,12 @@ from symmetry.groups.representations import Representation
 __all__ = ["mean_of_characters"]
 
 ANGLES = 128
-"""Twice more than the highest frequency that a product of characters may have."""
+"""The number of angles; means are exact for products of characters of frequencies below twice that number."""
 ROUNDING = 1e-6
 
 
 def classes(name: str) -> Iterator[tuple[Element, float]]:
-    """Elements with weights, such that weighted sums of characters are means over the group."""
+    """Elements with weights: the weighted sum of a character over them is its mean over the group."""
     group = find_group(name)
     if group.finite:
         yield from ((g, 1 / len(group.elements)) for g in group.elements)
@@ -45,18 +50,21 @@ def classes(name: str) -> Iterator[tuple[Element, float]]:
 
 @cache
 def characters(acting: Representation) -> tuple[float, ...]:
-    """The character of a representation, class by class."""
+    """The character of a representation at each element of `classes`."""
     return tuple(float(np.trace(acting.matrix(g))) for g, _ in classes(acting.group.name))
 
 
 @cache
 def weights(group: str) -> tuple[float, ...]:
-    """The weight of each class."""
+    """The weight of each element of `classes`."""
     return tuple(weight for _, weight in classes(group))
 
 
 def mean_of_characters(factors: tuple[Representation, ...]) -> int:
-    """The mean of the product of some representations' characters: the dimension of their product's invariants."""
+    """The mean of a product of characters: the dimension of the invariants in the tensor product of `factors`.
+
+    Raises `ArithmeticError` if the mean is not close to an integer.
+    """
     product = np.prod([characters(one) for one in factors], axis=0)
     value = float(np.dot(weights(factors[0].group.name), product))
     if abs(value - round(value)) > ROUNDING:

@@ -1,8 +1,13 @@
-"""Multiplicities of irreducible representations (Schur): dim Hom_G(V, U) = Σ_ψ m_U(ψ) m_V(ψ) dim End(ψ).
+"""The dimension by irreducible representations ψ: dim Hom_G(V, U) = Σ_ψ m_U(ψ) m_V(ψ) dim End(ψ), m the multiplicity.
 
-S_2, S_3 and S_4 are the groups C2, D3 and the octahedral group, whose irreducible representations escnn has: the
-permutations of two, three and four elements are those of a regular representation, of the corners of a triangle, of
-the diagonals of a cube. An irreducible representation of a product of groups has one of each.
+S_2, S_3 and S_4 are isomorphic to the groups C2, D3 and octahedral, whose irreducible representations escnn has. Their
+permutations of two, three and four elements are the regular representation, the corners of a triangle, and the
+diagonals of a cube. An irreducible representation of a product of groups is a product of one of each group.
+
+References
+----------
+Serre, "Linear representations of finite groups", 1977, sections 2.2 and 2.3 (Schur's lemma, characters) and 3.2
+(products of groups).
 """
 
 from __future__ import annotations
@@ -21,23 +26,23 @@ from symmetry.space.layout import Piece
 __all__ = ["LARGEST", "irreducible_dimension", "multiplicities"]
 
 LARGEST = 4
-"""The largest set whose symmetric group is one of escnn's."""
+"""The largest size of a set: escnn has irreducible representations of S_2, S_3 and S_4."""
 ROUNDING = 1e-6
 ISOMORPHIC = {2: "C2", 3: "D3", 4: "octahedral"}
 
 Name = tuple[tuple[str, str], ...]
-"""An irreducible representation of a product: for each factor that it is not trivial on, its name."""
+"""The name of an irreducible representation of a product: (group, label) of each factor that is not trivial."""
 
 
 def natural(size: int) -> Representation:
-    """The permutation representation of S_2, S_3 or S_4 on as many elements."""
+    """The permutation representation of S_2, S_3 or S_4, on as many elements."""
     given = {2: "regular", 3: "quotient(0, 1)"}.get(size) or diagonals()
     return representation(ISOMORPHIC[size], given)
 
 
 @cache
 def diagonals() -> Given:
-    """How the generators of the octahedral group permute the four diagonals of a cube."""
+    """The matrices by which the generators of the octahedral group permute the four diagonals of a cube."""
     group = find_group("octahedral")
     corners = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (1, -1, -1)]
     matrices = []
@@ -52,9 +57,22 @@ def diagonals() -> Given:
 
 
 def irreducible_dimension(target: Sequence[Piece], source: Sequence[Piece]) -> int:
-    """The dimension of the maps from the pieces of one tensor to those of another, sets of at most four elements.
+    """The dimension of the maps from one tensor to another, whose sets have at most four elements.
 
-    Raises `SpecificationError` where escnn is not installed.
+    Parameters
+    ----------
+    target, source
+        All pieces of the two tensors.
+
+    Returns
+    -------
+    int
+        Σ over irreducible representations of multiplicity × multiplicity × dimension of the commuting matrices.
+
+    Raises
+    ------
+    SpecificationError
+        If escnn is not installed.
     """
     written, read = contents(tuple(target)), contents(tuple(source))
     return sum(count * read[name][0] * commuting for name, (count, commuting) in written.items() if name in read)
@@ -62,7 +80,7 @@ def irreducible_dimension(target: Sequence[Piece], source: Sequence[Piece]) -> i
 
 @cache
 def contents(pieces: tuple[Piece, ...]) -> dict[Name, tuple[int, int]]:
-    """How often each irreducible representation of the whole group is in some pieces, and its commuting maps."""
+    """The irreducible representations in some pieces: multiplicity and dimension of commuting matrices, by name."""
     found: dict[Name, tuple[int, int]] = {}
     for piece in pieces:
         for name, (count, commuting) in piece_contents(piece).items():
@@ -71,7 +89,7 @@ def contents(pieces: tuple[Piece, ...]) -> dict[Name, tuple[int, int]]:
 
 
 def piece_contents(piece: Piece) -> dict[Name, tuple[int, int]]:
-    """The same for one piece: products of what each group has on its positions."""
+    """The irreducible representations in one piece: products of the irreducible representations of each group."""
     turned: dict[str, list[Representation]] = {}
     for index in (position.index for position in piece.positions):
         if (acting := index.acting) is not None:
@@ -89,10 +107,11 @@ def piece_contents(piece: Piece) -> dict[Name, tuple[int, int]]:
 
 @cache
 def multiplicities(factors: tuple[Representation, ...]) -> dict[str, tuple[int, int]]:
-    """How often each irreducible representation is in a tensor product, and how many maps commute with it.
+    """The irreducible representations in a tensor product: multiplicity and dimension of commuting matrices, by label.
 
-    The product's character is a combination of theirs, which are independent functions: their coefficients are found at
-    elements drawn at random, of a finite group at all of them. No mean over the group is taken.
+    The product's character is a linear combination of theirs, which are independent functions. Least squares find the
+    coefficients, at all elements of a finite group or at random elements of a compact one; no mean over the group is
+    taken. Raises `ArithmeticError` if the coefficients are not close to integers that give the character.
     """
     group = factors[0].group
     irreps = group.irreps(sum(one.frequency for one in factors))
@@ -112,7 +131,7 @@ def multiplicities(factors: tuple[Representation, ...]) -> dict[str, tuple[int, 
 
 
 def commutant_dimension(irrep: Irrep, group: Group) -> int:
-    """How many maps commute with an irreducible representation: the null space of M ρ(g) = ρ(g) M for generators g."""
+    """The dimension of the matrices M with M ρ(g) = ρ(g) M for the generators g of a group."""
     one = np.eye(irrep.size)
     turns = [irrep.matrix(g) for g in group.generators]
     rows = [np.kron(turn, one) - np.kron(one, turn.T) for turn in turns]

@@ -1,4 +1,4 @@
-"""Orbits of the group on (target index, source index) pairs, counted by listing them: for small sizes."""
+"""The orbits of the group on pairs of a target entry and a source entry, counted by listing the pairs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,34 @@ PAIRS = 1_000_000
 
 
 def orbit_count(maps: EquivariantMaps, target: str, source: str) -> int:
-    """The number of orbits of index pairs of a block: its dimension, found by listing.
+    """The number of orbits of index pairs, which is the dimension of a block on which groups only permute.
 
-    Raises `SpecificationError` if there are more than a million pairs, or representation indices.
+    The pairs of a target entry and a source entry are nodes of a graph, joined where a generator of the group (of the
+    positional indices' too) takes one to the other; orbits are its connected components.
 
+    Parameters
+    ----------
+    maps
+        Maps between the spaces that have the two tensors; the option `terms` plays no role.
+    target, source
+        Names of a tensor of the target space and of a tensor of the source space.
+
+    Returns
+    -------
+    int
+        The number of orbits, equal to `maps.block(target=target, source=source).dimension`.
+
+    Raises
+    ------
+    SpecificationError
+        If there is no tensor of that name, if one is over a representation index, or if there are more than a million
+        index pairs.
+
+    Examples
+    --------
     >>> from symmetry import WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 2}))
-    >>> orbit_count(maps, "w", "w")
+    >>> orbit_count(maps, target="w", source="w")
     8
     """
     if not (permutes_entries(maps.target[target]) and permutes_entries(maps.source[source])):

@@ -1,8 +1,14 @@
-"""The null space of the generators' constraints: ρ_U(g) M = M ρ_V(g) for every generator g (Finzi et al. 2021).
+"""The dimension of the matrices that commute with the generators g of the group: ρ_U(g) M = M ρ_V(g).
 
-Solved numerically, generator by generator, on the positions of a pair of pieces that a group acts on (free positions
-only multiply the dimension). Where the sets are too large, they are cut down to a size at which the equations fit,
-and the formula is held to that size.
+The equations are solved numerically, generator by generator, on the positions of a pair of pieces on which a group acts
+(free positions only multiply the dimension). Sets that are too large are cut down to a size at which the unknowns fit,
+and the formula is compared at that size.
+
+References
+----------
+Finzi, Welling and Wilson, "A practical method for constructing equivariant multilayer perceptrons for arbitrary matrix
+groups", ICML 2021, theorem 1 (constraints for generators suffice). Here the generators of a compact group are random
+elements that generate a dense subgroup, instead of a basis of the Lie algebra.
 """
 
 from __future__ import annotations
@@ -23,18 +29,18 @@ __all__ = ["UNKNOWNS", "null_space_dimension", "small_sizes"]
 UNKNOWNS = 260
 """The largest number of unknowns for which the equations are solved."""
 TOLERANCE = 1e-9
-"""Singular values below this count as zero; those of a difference of permutations restricted to an invariant
-subspace are either zero or of order one, those of generators of a compact group seldom below a hundredth."""
+"""Singular values below this count as zero. The others are of order one for permutations, and seldom below a hundredth
+for generators of a compact group."""
 
 
 def null_space_dimension(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> int:
-    """Dimension of the maps between two pieces, their sets cut down to `sizes`."""
+    """The dimension of the maps between two pieces, target and source, whose sets are cut down to `sizes`."""
     free = math.prod(piece.free_size for piece in pieces)
     return free * solve(joint_tensor(pieces, sizes))
 
 
 def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
-    """The sets' sizes, cut down evenly until the unknowns fit; None if not even pairs fit."""
+    """Sizes of the sets, cut down evenly until the unknowns fit; None if not even sets of two elements fit."""
     acted = [p.index for piece in pieces for p in piece.positions if p.index.action is not None]
     joined = [index for index in acted if index.joined]
     others = math.prod(index.size for index in acted if not index.joined)
@@ -46,10 +52,10 @@ def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
 
 
 def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
-    """The specification of one tensor over the acted positions of target and source: a map's entries are its own.
+    """The specification of one tensor over the positions of target and source on which groups act: a map's entries.
 
-    Each parent comes right before what is nested in it. Indices are renamed in the order in which they occur, so that
-    blocks of the same form are solved once.
+    Each parent comes right before the positions nested in it. Indices are renamed in the order of their occurrence, so
+    that blocks of the same form are solved only once.
     """
     words: list[str] = []
     names: dict[str, str] = {}
@@ -79,7 +85,7 @@ def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
 
 @cache
 def solve(specification: str) -> int:
-    """The dimension of the arrays, over the one tensor of a specification, that every generator leaves as they are."""
+    """The dimension of the arrays, over the one tensor of a specification, that no generator changes."""
     space = parse(specification)
     shape = space["map"].shape
     basis: NDArray[np.float64] = np.eye(math.prod(shape))

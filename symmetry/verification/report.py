@@ -1,4 +1,4 @@
-"""Every proof that applies, block by block; an error when two disagree."""
+"""`verify`: every proof of every block's dimension, compared with the formula."""
 
 from __future__ import annotations
 
@@ -31,14 +31,37 @@ __all__ = [
 
 
 class VerificationError(ArithmeticError):
-    """Two proofs of a dimension disagree: a fault in this library, never in a specification."""
+    """Two proofs of a dimension disagree: a fault in this library, never in a specification.
+
+    Examples
+    --------
+    >>> from symmetry import WeightSpace
+    >>> maps = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3}))
+    >>> def wrong(maps, blocks):
+    ...     return [Finding("guessing", block, 7, block.dimension) for block in blocks]
+    >>> verify(maps, proofs=[wrong])
+    Traceback (most recent call last):
+        ...
+    symmetry.verification.report.VerificationError: the block b[h] <- b[h] has dimension 7 by guessing, 2 by the formula
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one proof says of one block: the dimension it found and the one it should find.
+    """The result of one proof for one block.
 
-    `found` is None where the proof does not apply; `note` then says why, or at which sizes it was run.
+    Parameters
+    ----------
+    proof
+        Name of the proof.
+    block
+        The block.
+    found
+        The dimension by the proof; None where the proof does not apply.
+    expected
+        The dimension by the formula, at the sizes at which the proof ran.
+    note
+        The reason why the proof does not apply, or the sizes at which it ran if sets were cut down.
     """
 
     proof: str
@@ -49,16 +72,35 @@ class Finding:
 
     @property
     def agrees(self) -> bool:
+        """Whether the proof does not contradict the formula; true also where the proof does not apply."""
         return self.found is None or self.found == self.expected
 
 
 Proof = Callable[[EquivariantMaps, Sequence[Block]], list[Finding]]
-"""A proof takes the maps and their blocks (biases included) and gives a finding for each block."""
+"""A function of maps and their blocks, biases included, that returns a finding for each block."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Report:
-    """The findings of all proofs that ran."""
+    """The findings of all proofs that ran, without a contradiction; `verify` returns it.
+
+    Parameters
+    ----------
+    maps
+        The maps that were verified.
+    findings
+        One finding for each proof and each block, biases included.
+
+    Examples
+    --------
+    >>> from symmetry import WeightSpace
+    >>> maps = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3}))
+    >>> report = verify(maps, proofs=PROOFS[:2])
+    >>> report
+    Report(EquivariantMaps(1 tensors to 1, dimension 2): blocks proved: 2 by characters, 2 by null space)
+    >>> report.of(maps.block(target="b", source="b"))["characters"].found
+    2
+    """
 
     maps: EquivariantMaps
     findings: tuple[Finding, ...]
@@ -75,23 +117,35 @@ class Report:
         return tuple(dict.fromkeys(finding.proof for finding in self.findings))
 
     def of(self, block: Block) -> dict[str, Finding]:
-        """The findings on one block by proof."""
+        """The findings for one block.
+
+        Parameters
+        ----------
+        block
+            A block of the maps.
+
+        Returns
+        -------
+        dict[str, Finding]
+            One finding for each proof, by the proof's name.
+        """
         return {finding.proof: finding for finding in self.findings if finding.block == block}
 
 
 def by_characters(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
-    """The character average at the declared sizes; nested sets included."""
+    """The proof by character averages, at the declared sizes."""
     found = [(block, character_average(block.target, block.source)) for block in blocks]
     note = "a set too large for exact characters"
     return [Finding("characters", b, n, b.dimension, "" if n is not None else note) for b, n in found]
 
 
 def by_null_space(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
-    """The null space of the generators' constraints, at the declared sizes where they are small, else cut down."""
+    """The proof by null spaces, at the declared sizes where they are small, else with sets cut down."""
     return [null_space_finding(block) for block in blocks]
 
 
 def null_space_finding(block: Block) -> Finding:
+    """The dimension of one block by null spaces."""
     found = expected = 0
     cut: dict[str, int] = {}
     for pair in product(block.target.pieces, block.source.pieces):
@@ -105,11 +159,12 @@ def null_space_finding(block: Block) -> Finding:
 
 
 def by_irreducibles(maps: EquivariantMaps, blocks: Sequence[Block]) -> list[Finding]:
-    """Multiplicities of irreducible representations, larger sets cut down to four elements; not for nested sets."""
+    """The proof by irreducible representations, with sets cut down to four elements; not for nested sets."""
     return [irreducible_finding(block) for block in blocks]
 
 
 def irreducible_finding(block: Block) -> Finding:
+    """The dimension of one block by irreducible representations."""
     pieces = (*block.target.pieces, *block.source.pieces)
     indices = [position.index for piece in pieces for position in piece.positions if position.index.joined]
     if any(index.parent is not None for index in indices):
@@ -129,7 +184,7 @@ def irreducible_finding(block: Block) -> Finding:
 
 
 def dimension_at(pair: Sequence[Piece], sizes: dict[str, int]) -> int:
-    """The formula for two pieces, target and source, their sets cut down."""
+    """The formula for two pieces, target and source, whose sets are cut down."""
     written, read = (
         [leaf for one in decomposed((resized(piece, sizes),), reading=reading) for leaf in leaves(one.layout)]
         for piece, reading in zip(pair, (False, True), strict=True)
@@ -138,13 +193,13 @@ def dimension_at(pair: Sequence[Piece], sizes: dict[str, int]) -> int:
 
 
 def shrunk(pieces: Sequence[Piece], sizes: dict[str, int]) -> dict[str, int]:
-    """The sets of some pieces that are cut down."""
+    """The sets of some pieces that are cut down, with their new sizes."""
     indices = [position.index for piece in pieces for position in piece.positions if position.index.joined]
     return {index.name: sizes[index.name] for index in indices if sizes[index.name] < index.size}
 
 
 def at_sizes(cut: dict[str, int]) -> str:
-    """The sizes at which a proof was run."""
+    """The sizes at which a proof ran, in words."""
     return f"at {', '.join(f'{name}={size}' for name, size in cut.items())}" if cut else ""
 
 
@@ -160,13 +215,35 @@ def resized(piece: Piece, sizes: dict[str, int]) -> Piece:
 
 
 PROOFS: tuple[Proof, ...] = (by_characters, by_null_space, by_irreducibles)
+"""The proofs that `verify` runs: character averages, null spaces, multiplicities of irreducible representations."""
 
 
 def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report:
-    """Prove every block's dimension, and every bias's, by each of `proofs`; raise when one disagrees.
+    """Prove every block's dimension, and every bias's, by each proof that applies.
 
-    Raises `VerificationError` naming the block, the proof and both numbers.
+    Parameters
+    ----------
+    maps
+        The maps to verify: the blocks that their option `terms` keeps.
+    proofs
+        The proofs to run, by default all three.
 
+    Returns
+    -------
+    Report
+        The findings, all in agreement with the formula.
+
+    Raises
+    ------
+    VerificationError
+        If a proof disagrees with the formula; the message names the block, the proof and both numbers.
+
+    References ---------- Serre, "Linear representations of finite groups", 1977, chapter 2 (characters and Schur's
+    lemma); Finzi, Welling and Wilson, "A practical method for constructing equivariant multilayer perceptrons for
+    arbitrary matrix groups", ICML 2021 (null spaces).
+
+    Examples
+    --------
     >>> from symmetry import WeightSpace
     >>> report = verify(EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 3})))
     >>> report.proofs, sum(finding.found for finding in report.findings if finding.proof == "characters")
