@@ -130,12 +130,23 @@ class MLPToNeuronsLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
-        _initialise(self.mix, [(3 * n, 32), (n, 1024), (2 * n, 32), (n, 1)], [(c, 11 * n), (c, 10 * n)])
-        _initialise(self.mix_h1, [(3 * n, 1), (n, 32)], [(c, 11 * n)])
-        _initialise(self.mix_h2, [(n, 32), (2 * n, 1)], [(c, 10 * n)])
+        h1, h2 = 32, 32
+        fan_in = {
+            "neurons1": (7 + 4) * n,
+            "neurons2": (7 + 3) * n,
+        }
+        _initialise(
+            self.mix,
+            [(3 * n, h1), (n, h2 * h1), (2 * n, h2), (n, 1)],
+            [(c, fan_in["neurons1"]), (c, fan_in["neurons2"])],
+        )
+        _initialise(self.mix_h1, [(3 * n, 1), (n, h2)], [(c, fan_in["neurons1"])])
+        _initialise(self.mix_h2, [(n, h1), (2 * n, 1)], [(c, fan_in["neurons2"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["OWN", "RESERVED", "Namer", "identifier"]
 
-OWN = {"x": "features", "batch": "batch_size", "n": "in_channels", "c": "out_channels"}
-"""Names of ours in `forward`, and what they become where a set has such a name."""
+OWN = {"x": "features", "fan_in": "fan_ins", "batch": "batch_size", "n": "in_channels", "c": "out_channels"}
+"""Names of ours in emitted methods, and what they become where a set has such a name."""
 RESERVED = frozenset({"self", "torch", "nn", "Tensor", "ClassVar", "annotations"} | set(dir(builtins)))
 """Names with a meaning in emitted code, and Python's own."""
 

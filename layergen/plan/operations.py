@@ -241,11 +241,10 @@ class ReadSize(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What `count` rows or columns of a parameter have in common: a number, times a size, divided by another number."""
+    """What `count` rows or columns of a parameter have in common: a size, perhaps divided, or a target's fan-in."""
 
     count: Size
-    number: Fraction | None
-    factor: Size | None = None
+    value: Size | str
     divisor: int | None = None
 
 
@@ -273,6 +272,8 @@ class Program:
     """A layer, ready to be printed. Where it maps to the scalar, `results` has the one value that it returns.
 
     `features` names the features that are given, `counts` the sizes of the batch, the input and the output channels.
+    Initial values are made from the `declared` sizes of sets and the `fan_ins` of targets, a dictionary named `fan_in`:
+    the rows of each mix that reaches a target, and how often it reaches an entry.
     """
 
     plan: Plan
@@ -283,6 +284,9 @@ class Program:
     bases: tuple[Basis, ...]
     parameters: tuple[Parameter, ...]
     bias: Size
+    declared: tuple[tuple[Atom, int], ...]
+    fan_in: str
+    fan_ins: tuple[tuple[str, tuple[tuple[int, Fraction], ...]], ...]
     statements: tuple[Statement, ...]
     results: tuple[tuple[str, Value], ...]
 

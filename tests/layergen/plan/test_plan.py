@@ -95,7 +95,7 @@ def test_small_sets_split_a_core_instead_of_wasting_parameters():
 
 def test_limit_is_checked_before_a_start():
     space = WeightSpace({"w": "h h h h h h"}, sets={"h": 20})
-    with pytest.raises(SpecificationError, match=r"4,213,800 diagrams|4,213,\d+ diagrams"):
+    with pytest.raises(SpecificationError, match=r"has 4,213,800 diagrams, more than"):
         generate(space)
     with pytest.raises(SpecificationError, match="more than the limit of 16"):
         generate(WeightSpace({"w": "h h"}, sets={"h": 20}), limit=16)
