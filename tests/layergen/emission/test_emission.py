@@ -18,7 +18,6 @@ from layergen.plan.names import RESERVED, Namer, identifier
 from symmetry import SCALAR, SpecificationError, WeightSpace
 from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features, mean_squares, standard_deviations
-from tests.symmetry.groups.random_representations import acted_spaces
 
 HOSTILE = [
     'a"b',
@@ -132,7 +131,7 @@ SPACES = {
 }
 
 
-@given(weight_spaces(max_diagrams=800) | acted_spaces(max_dimension=150), st.sampled_from(["all", "local"]))
+@given(weight_spaces(max_diagrams=800), st.sampled_from(["all", "local"]))
 def test_initial_variances_are_such_that_outputs_have_unit_variance(space, terms):
     layer = standard_deviations(lambda: EquivariantLinear(space, 2, 3, terms=terms))
     for target, square in mean_squares(layer.maps, layer).items():
