@@ -69,6 +69,9 @@ def constructor(program: ops.Program) -> Iterator[str]:
     yield "        super().__init__()"
     yield "        self.in_channels, self.out_channels = in_channels, out_channels"
     yield '        options = {"device": device, "dtype": dtype}'
+    for rank in program.ranks:
+        most = ", ".join((str(rank.most), *map(size_code, rank.shape)))
+        yield f"        {rank.variable.name} = min({most})"
     for one in program.parameters:
         shape = ", ".join(map(size_code, one.shape))
         yield f"        self.{one.name} = nn.Parameter(torch.empty({shape}, **options))"
@@ -94,6 +97,7 @@ def reset(program: ops.Program) -> Iterator[str]:
     sizes = [(atom.name, str(size)) for atom, size in program.declared if atom.name in read]
     yield from RESET.splitlines()
     yield f"{INDENT}{program.counts[1].name}, {program.counts[2].name} = self.in_channels, self.out_channels"
+    yield from (f"{INDENT}{rank.variable.name} = self.{rank.factor}.shape[1]" for rank in program.ranks)
     line = f"{INDENT}{', '.join(name for name, _ in sizes)} = {', '.join(size for _, size in sizes)}"
     yield from [line] if sizes and len(line) <= WIDTH else [f"{INDENT}{name} = {size}" for name, size in sizes]
     yield f"{INDENT}{program.fan_in} = {{"
@@ -128,4 +132,4 @@ def fan_in_code(terms: Sequence[tuple[int, Fraction]], channels: str) -> str:
 def scale_code(scale: ops.Scale, fan_in: str) -> str:
     """What rows or columns have in common, as a pair."""
     value = f"{fan_in}[{literal(scale.value)}]" if isinstance(scale.value, str) else size_code(scale.value)
-    return f"({size_code(scale.count)}, {value}{f' / {scale.divisor}' if scale.divisor else ''})"
+    return f"({size_code(scale.count)}, {value}{f' / {size_code(scale.divisor)}' if scale.divisor else ''})"

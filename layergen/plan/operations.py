@@ -220,11 +220,12 @@ class Heading(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Fixed(Statement):
-    """A set that stays at its declared size."""
+    """A set that stays at its declared size, and why."""
 
     name: str
     variable: Atom
     size: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +246,7 @@ class Scale:
 
     count: Size
     value: Size | str
-    divisor: int | None = None
+    divisor: Size | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +257,19 @@ class Parameter:
     shape: tuple[Size, Size]
     averaged: tuple[Scale, ...]
     fan_in: tuple[Scale, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The rank of a parameter that is the product of two: a bound, or what the channels allow where that is less.
+
+    `shape` is that of the product, `factor` the name of the first of the two.
+    """
+
+    variable: Atom
+    most: int
+    shape: tuple[Size, Size]
+    factor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +296,7 @@ class Program:
     sizes: tuple[Fixed | ReadSize, ...]
     shapes: tuple[tuple[str, tuple[Size, ...]], ...]
     bases: tuple[Basis, ...]
+    ranks: tuple[Rank, ...]
     parameters: tuple[Parameter, ...]
     bias: Size
     declared: tuple[tuple[Atom, int], ...]

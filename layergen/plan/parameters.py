@@ -15,7 +15,7 @@ from symmetry.maps.isotypic import targets
 from symmetry.maps.sides import Side
 from symmetry.space.layout import Piece
 
-__all__ = ["OUT_CHANNELS", "Weights", "name_weights", "parameters", "target_labels"]
+__all__ = ["OUT_CHANNELS", "Weights", "bounded_ranks", "name_weights", "parameters", "target_labels"]
 
 IN_CHANNELS, OUT_CHANNELS = Atom("in_channels"), Atom("out_channels")
 """The constructor's arguments."""
@@ -52,8 +52,20 @@ def name_weights(mixes: Sequence[Mix]) -> list[Weights]:
     return found
 
 
-def parameters(draft: Draft, weights: Sequence[Weights], labels: Mapping[Piece, str]) -> Iterator[ops.Parameter]:
+def bounded_ranks(draft: Draft, weights: Sequence[Weights]) -> Iterator[ops.Rank]:
+    """The ranks that are bounded, each with a variable."""
+    for weight in weights:
+        if weight.mix.rank is not None and weight.factors:
+            variable = Atom(draft.namer.fresh("_".join(("rank", weight.label)).strip("_")))
+            shape = times(weight.mix.rows, IN_CHANNELS), times(weight.mix.columns, OUT_CHANNELS)
+            yield ops.Rank(variable, weight.mix.rank, shape, weight.factors[0])
+
+
+def parameters(
+    draft: Draft, weights: Sequence[Weights], ranks: Sequence[ops.Rank], labels: Mapping[Piece, str]
+) -> Iterator[ops.Parameter]:
     """The matrices with the scales of their initial values, as `layergen.plan.scaling` has them."""
+    variables = {rank.factor: rank.variable for rank in ranks}
     for weight in weights:
         mix = weight.mix
         means = [product(list(draft.block_sizes(side, side.dropped))) for side in mix.pools]
@@ -64,9 +76,9 @@ def parameters(draft: Draft, weights: Sequence[Weights], labels: Mapping[Piece, 
             case [name]:
                 yield ops.Parameter(name, (height, width), rows, columns)
             case [first, second]:
-                every, inner = times(mix.rows, draft.incoming), Atom("", mix.rank or 0)
+                every, inner = times(mix.rows, draft.incoming), variables[first]
                 yield ops.Parameter(first, (height, inner), rows, (ops.Scale(inner, every),))
-                yield ops.Parameter(second, (inner, width), (ops.Scale(inner, every, mix.rank),), columns)
+                yield ops.Parameter(second, (inner, width), (ops.Scale(inner, every, inner),), columns)
 
 
 def scales(sides: Sequence[Side], values: Sequence[ops.Size | str], channels: Atom) -> tuple[ops.Scale, ...]:

@@ -7,12 +7,12 @@ from collections.abc import Collection, Iterator
 from layergen.plan import operations as ops
 from layergen.plan.draft import Draft, times
 from layergen.plan.mixing import mix_pools
-from layergen.plan.parameters import OUT_CHANNELS, name_weights, parameters, target_labels
+from layergen.plan.parameters import OUT_CHANNELS, bounded_ranks, name_weights, parameters, target_labels
 from layergen.plan.reading import read_pools
 from layergen.plan.scaling import fan_in
 from layergen.plan.steps import Plan
-from layergen.plan.widths import readings
 from layergen.plan.writing import write_tensors
+from symmetry.space.reading import readings
 
 __all__ = ["schedule"]
 
@@ -33,6 +33,7 @@ def schedule(plan: Plan, reserved: Collection[str] = ()) -> ops.Program:
         for tensor in plan.maps.source
     )
     labels, fans = target_labels(plan), fan_in(plan)
+    ranks = tuple(bounded_ranks(draft, weights))
     return ops.Program(
         plan=plan,
         features=draft.features,
@@ -40,7 +41,8 @@ def schedule(plan: Plan, reserved: Collection[str] = ()) -> ops.Program:
         sizes=tuple(set_sizes(draft)),
         shapes=shapes,
         bases=tuple(draft.bases),
-        parameters=tuple(parameters(draft, weights, labels)),
+        ranks=ranks,
+        parameters=tuple(parameters(draft, weights, ranks, labels)),
         bias=times(plan.bias_dimension, OUT_CHANNELS),
         declared=tuple((draft.sizes[name], size) for name, size in draft.declared.items()),
         fan_in=draft.fan_in,
@@ -52,9 +54,9 @@ def schedule(plan: Plan, reserved: Collection[str] = ()) -> ops.Program:
 
 def set_sizes(draft: Draft) -> Iterator[ops.Fixed | ops.ReadSize]:
     """The variables of the sets, those first that stay at their declared sizes."""
-    found, fixed = readings(draft.plan.maps)
-    for name in fixed:
-        yield ops.Fixed(name, draft.sizes[name], draft.declared[name])
+    found, stay = readings(draft.plan.maps.source, draft.plan.maps.target)
+    for name, why in stay.items():
+        yield ops.Fixed(name, draft.sizes[name], draft.declared[name], why)
     for reading in found:
         variable, feature = draft.sizes[reading.name], draft.feature(reading.tensor)
         factor, rest = draft.size(reading.factor), tuple(draft.size(term) for term in reading.rest)

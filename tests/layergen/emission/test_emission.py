@@ -201,3 +201,23 @@ def test_long_names_keep_one_slice_one_tensor():
     layer = EquivariantLinear(space, 1, 2, terms="local")
     assert layer(features(space, 2, 1, torch.float32)).keys() == set(space.names)
     compile(layergen.generate(space), "long", "exec")
+
+
+def test_wrong_widths_say_which_sets_stay_and_why():
+    layer = EquivariantLinear(WeightSpace({"w": "h h"}, sets={"h": 2}), 1, 1)
+    with pytest.raises(
+        ValueError, match=r"expected \(1, 2, 2, 1\); h stays 2: its declared size is below its order, 4"
+    ):
+        layer({"w": torch.zeros(1, 3, 3, 1)})
+    layer = EquivariantLinear(WeightSpace({"w": "h", "b": "h"}, sets={"h": 8}), 1, 1)
+    with pytest.raises(ValueError, match=r"the sizes read from the other tensors are \{'h': 3\}$"):
+        layer({"w": torch.zeros(1, 3, 1), "b": torch.zeros(1, 2, 1)})
+
+
+def test_a_layer_without_biases_has_no_empty_parameter():
+    """Nothing is left alone by every turn of the plane but nought."""
+    pytest.importorskip("escnn.group", exc_type=ImportError)
+    turned = {"r": {"group": "C4", "representation": "standard"}}
+    layer = EquivariantLinear(WeightSpace({"w": "r"}, representations=turned), 1, 1)
+    assert layer.BIAS_DIMENSION == 0
+    assert all(parameter.numel() for parameter in layer.parameters())

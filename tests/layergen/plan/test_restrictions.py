@@ -109,3 +109,12 @@ def test_restricted_layers_pickle():
 def test_restrictions_that_make_no_sense(options):
     with pytest.raises(SpecificationError):
         EquivariantMaps(perceptron(2), **options)
+
+
+def test_a_rank_beyond_the_matrix_does_not_inflate_the_layer():
+    """The bound is held to what the channels allow: two square factors at most."""
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
+    layer = EquivariantLinear(space, 2, 3, rank=10**6)
+    rows, columns = 3 * 2, 3 * 3
+    assert (layer.mix_in.shape, layer.mix_out.shape) == ((rows, min(rows, columns)), (min(rows, columns), columns))
+    assert EquivariantLinear(space, 2, 3, rank=2).mix_in.shape == (rows, 2)
