@@ -22,7 +22,7 @@ def print_module(program: ops.Program, name: str) -> str:
     functions = "\n".join(functions_of(program)).splitlines()
     constants = [line for basis in program.bases for line in print_basis(basis)]
     lines = [
-        *print_header(program, name),
+        print_header(program, name),
         *constants,
         *functions,
         "",
@@ -93,22 +93,28 @@ RESET = '''    def reset_parameters(self) -> None:
 
 def reset(program: ops.Program) -> Iterator[str]:
     """`reset_parameters`: the variances of `layergen.plan.scaling`."""
-    read = {one.name for one in ops.parts(program.parameters) if isinstance(one, Atom)}
-    sizes = [(atom.name, str(size)) for atom, size in program.declared if atom.name in read]
     yield from RESET.splitlines()
-    yield f"{INDENT}{program.counts[1].name}, {program.counts[2].name} = self.in_channels, self.out_channels"
-    yield from (f"{INDENT}{rank.variable.name} = self.{rank.factor}.shape[1]" for rank in program.ranks)
-    line = f"{INDENT}{', '.join(name for name, _ in sizes)} = {', '.join(size for _, size in sizes)}"
-    yield from [line] if sizes and len(line) <= WIDTH else [f"{INDENT}{name} = {size}" for name, size in sizes]
-    yield f"{INDENT}{program.fan_in} = {{"
-    for label, terms in program.fan_ins:
-        yield f"{INDENT}    {literal(label)}: {fan_in_code(terms, program.counts[1].name)},"
-    yield f"{INDENT}}}"
+    if program.parameters:
+        yield from scale_names(program)
     for one in program.parameters:
         yield from initialise_call(one, program.fan_in)
     if program.plan.bias_dimension:
         yield "        if self.bias is not None:"
         yield "            nn.init.zeros_(self.bias)"
+
+
+def scale_names(program: ops.Program) -> Iterator[str]:
+    """Names for what initial values are made from: the channels, declared sizes, the targets' fan-ins."""
+    read = {one.name for one in ops.parts(program.parameters) if isinstance(one, Atom)}
+    sizes = [(atom.name, str(size)) for atom, size in program.declared if atom.name in read]
+    incoming, outgoing = (atom.name for atom in program.counts[1:])
+    yield f"{INDENT}{incoming}, {outgoing} = self.in_channels, self.out_channels"
+    yield from (f"{INDENT}{rank.variable.name} = self.{rank.factor}.shape[1]" for rank in program.ranks)
+    line = f"{INDENT}{', '.join(name for name, _ in sizes)} = {', '.join(size for _, size in sizes)}"
+    yield from [line] if sizes and len(line) <= WIDTH else [f"{INDENT}{name} = {size}" for name, size in sizes]
+    yield f"{INDENT}{program.fan_in} = {{"
+    yield from (f"{INDENT}    {literal(label)}: {fan_in_code(terms, incoming)}," for label, terms in program.fan_ins)
+    yield f"{INDENT}}}"
 
 
 def initialise_call(one: ops.Parameter, fan_in: str) -> list[str]:
@@ -124,7 +130,8 @@ def initialise_call(one: ops.Parameter, fan_in: str) -> list[str]:
 
 def fan_in_code(terms: Sequence[tuple[int, Fraction]], channels: str) -> str:
     """Rows times how often they reach an entry, summed, an input channel."""
-    codes = [str(rows) if reach == 1 else f"{rows} * {reach}".replace("/", " / ") for rows, reach in terms]
+    ratios = [(rows, *reach.as_integer_ratio()) for rows, reach in terms]
+    codes = [f"{n}{f' * {p}' if p > 1 else ''}{f' / {q}' if q > 1 else ''}" for n, p, q in ratios]
     total = codes[0] if len(codes) == 1 else f"({' + '.join(codes)})"
     return f"{total} * {channels}"
 

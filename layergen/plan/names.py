@@ -7,6 +7,8 @@ import keyword
 import re
 from dataclasses import dataclass, field
 
+from symmetry.language.names import fresh_name
+
 __all__ = ["OWN", "RESERVED", "Namer", "identifier"]
 
 OWN = {"x": "features", "fan_in": "fan_ins", "batch": "batch_size", "n": "in_channels", "c": "out_channels"}
@@ -38,9 +40,6 @@ class Namer:
 
     def fresh(self, wish: str, other: str = "") -> str:
         """`wish`, or where it is taken `other`, if given, or `wish_2`, `wish_3`, …"""
-        name, number = wish, 1
-        while name in self.taken or keyword.iskeyword(name):
-            number += 1
-            name = other if other and number == 2 else f"{wish}_{number}"
+        name = fresh_name(other if other and wish in self.taken and other not in self.taken else wish, self.taken)
         self.taken.add(name)
         return name

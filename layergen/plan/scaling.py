@@ -40,7 +40,7 @@ def fan_in(plan: Plan) -> dict[Piece, list[tuple[int, Fraction]]]:
     The sum of their products is the mean number of weights, an input channel, that feed one of the piece's entries.
     """
     found: dict[Piece, list[tuple[int, Fraction]]] = {}
-    for mix in plan.mixes:
+    for mix in (mix for mix in plan.mixes if mix.pools):
         times: dict[Piece, Fraction] = {}
         for side in mix.spreads:
             times[side.piece] = times.get(side.piece, Fraction(0)) + reach(side)

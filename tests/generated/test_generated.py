@@ -10,9 +10,9 @@ import torch
 
 import symmetry
 from generated.regenerate import HERE, LAYERS
-from layergen.plan.widths import readings
 from symmetry import EquivariantMaps
 from symmetry.language.axes import print_axes
+from symmetry.space.reading import readings
 from tests.compiler import CAN_BUILD
 from tests.generated.layers import (
     as_dict,
@@ -44,7 +44,7 @@ def test_the_parameters_are_exactly_the_dimension(layer):
 def test_the_header_says_for_which_widths_it_is_everything(layer):
     text, maps = " ".join((HERE / f"{layer.name}.py").read_text(encoding="utf-8").split("\n# ")), maps_of(layer)
     least = {name: int(width) for name, width in re.findall(r"(\w+) >= (\d+)", text)}
-    _, fixed = readings(maps)
+    _, fixed = readings(maps.source, maps.target)
     assert set(least) == {index.name for index in maps.source.indices if index.joined} - set(fixed)
     assert dimension_at(maps, least) == (maps.dimension, maps.bias_dimension)
     for name, width in least.items():
