@@ -8,7 +8,6 @@ equivariant linear maps lead there from any other representation of the group, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 
 from torch import nn
 
@@ -18,6 +17,7 @@ from symmetry.groups.groups import find_group
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.representation import RepresentationIndex
 from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes
+from symmetry.language.names import fresh_name
 from symmetry.space.weight_space import WeightSpace, resized
 
 __all__ = ["Companions", "with_companions"]
@@ -77,8 +77,7 @@ def turning_groups(space: WeightSpace) -> dict[str, str]:
 
 def regular_name(group: str, space: WeightSpace) -> str:
     """A name that no index of a space has, for the regular representation of a group."""
-    taken = {index.name for index in space.indices}
-    return next(name for more in count() if (name := f"{group}_regular{'_' * more}") not in taken)
+    return fresh_name(f"{group}_regular", {index.name for index in space.indices})
 
 
 def replaced(
