@@ -33,18 +33,19 @@ def members(cls):
             method = isinstance(value, (property, classmethod, staticmethod)) or inspect.isfunction(value)
             inherited = value.__doc__ is None and any(hasattr(base, name) for base in home.__mro__[1:])
             if method and not name.startswith("_") and not inherited:
-                yield f"{home.__name__}.{name}", value if isinstance(value, property) else getattr(home, name)
+                member = value if isinstance(value, property) else getattr(home, name)
+                yield f"{home.__module__}.{home.__name__}.{name}", member
 
 
 def public():
-    """Public functions and classes of the packages, and the members of the classes, by name."""
+    """Public functions and classes of the packages, and the members of the classes, by module and name."""
     found = {}
     for package in PACKAGES:
         module = import_module(package)
         for name in module.__all__:
             value = getattr(module, name)
             if inspect.isclass(value) or inspect.isfunction(value):
-                found[name] = value
+                found[f"{value.__module__}.{name}"] = value
                 found |= members(value) if inspect.isclass(value) else {}
     return found
 

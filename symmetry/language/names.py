@@ -1,4 +1,4 @@
-"""Checks of the name and of the size of an index."""
+"""Checks of the name and of the size of an index, and names that are not taken yet."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def check_size(name: str, size: Any) -> int:
 
 
 def fresh_name(wish: str, taken: Container[str]) -> str:
-    """`wish` if it may be a name and is not taken, else the first of `wish_2`, `wish_3`, … that is not.
+    """`wish` if it can be a name and is not taken, else the first of `wish_2`, `wish_3`, … that is not taken.
 
     >>> fresh_name("h", {"h", "h_2"}), fresh_name("class", ())
     ('h_3', 'class_2')
