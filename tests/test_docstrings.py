@@ -3,6 +3,7 @@
 import ast
 import builtins
 import inspect
+import re
 import textwrap
 from importlib import import_module
 from pathlib import Path
@@ -57,7 +58,8 @@ def faults(value, *, example):
     """What numpydoc, and the check of errors below, find wrong with a docstring."""
     checks = CHECKS if example else CHECKS - {"EX01"}
     found = [f"{code}: {message}" for code, message in validate(get_doc_object(value))["errors"] if code in checks]
-    return found + [f"it raises {error} and does not say so" for error in undocumented_errors(value)]
+    found += [f"it raises {error} and does not say so" for error in undocumented_errors(value)]
+    return found + ["a heading runs into its text"] * bool(re.search(r"\S -{3,}", value.__doc__ or ""))
 
 
 def undocumented_errors(value):
@@ -146,6 +148,13 @@ def lacks_an_error(width):
     raise ValueError(width)
 
 
+def loses_a_heading():
+    """Nothing at all.
+
+    References ---------- None.
+    """
+
+
 def has_no_summary():
     pass
 
@@ -176,6 +185,7 @@ class Deep:
         (invents_a_parameter, "PR02: Unknown parameters {'height'}"),
         (lacks_a_return, "RT01: No Returns section found"),
         (lacks_an_error, "it raises ValueError and does not say so"),
+        (loses_a_heading, "a heading runs into its text"),
         (has_no_summary, "GL08: The object does not have a docstring"),
         (Deep, "it raises ValueError and does not say so"),
         (Deep.level, "it raises LookupError and does not say so"),

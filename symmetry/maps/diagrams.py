@@ -34,7 +34,7 @@ __all__ = ["Diagram", "block_diagrams", "joint_positions"]
 
 @dataclass(frozen=True, slots=True)
 class Diagram:
-    """A basis map of a block: it reads the source where indices are equal, sums, and writes the target likewise.
+    """A basis map of a block: a sum of source entries with equal indices, written to target entries with equal indices.
 
     `EquivariantMaps.block` makes diagrams; `str` prints one in index notation.
 

@@ -147,13 +147,14 @@ class EquivariantMaps:
     Raises
     ------
     SpecificationError
-        If an index of one name is declared differently in the two spaces; if `terms` is no such option; if a rank is no
-        positive integer, or bounds a core that no diagram has (the message lists the cores).
+        If an index of one name is declared differently in the two spaces; if `terms` is none of the options; if a rank
+        is no positive integer, or bounds a core that no diagram has (the message lists the cores).
 
-    References ---------- Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019,
-    theorem 1 (dimensions for one set); Zhou et al., "Permutation equivariant neural functionals", NeurIPS 2023, and
-    Navon et al., "Equivariant architectures for learning in deep weight spaces", ICML 2023 (the maps of perceptrons,
-    block by block).
+    References
+    ----------
+    Maron, Ben-Hamu, Shamir and Lipman, "Invariant and equivariant graph networks", ICLR 2019, theorem 1 (dimensions for
+    one set); Zhou et al., "Permutation equivariant neural functionals", NeurIPS 2023, and Navon et al., "Equivariant
+    architectures for learning in deep weight spaces", ICML 2023 (the maps of perceptrons, block by block).
 
     Examples
     --------

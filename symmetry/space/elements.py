@@ -190,7 +190,7 @@ class GroupElement:
         Raises
         ------
         SpecificationError
-            If the space has no such tensor.
+            If the space has no tensor of that name.
         """
         tensor = self.space[name]
         flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)

@@ -238,9 +238,11 @@ def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report
     VerificationError
         If a proof disagrees with the formula; the message names the block, the proof and both numbers.
 
-    References ---------- Serre, "Linear representations of finite groups", 1977, chapter 2 (characters and Schur's
-    lemma); Finzi, Welling and Wilson, "A practical method for constructing equivariant multilayer perceptrons for
-    arbitrary matrix groups", ICML 2021 (null spaces).
+    References
+    ----------
+    Serre, "Linear representations of finite groups", 1977, chapter 2 (characters and Schur's lemma); Finzi, Welling and
+    Wilson, "A practical method for constructing equivariant multilayer perceptrons for arbitrary matrix groups", ICML
+    2021 (null spaces).
 
     Examples
     --------
