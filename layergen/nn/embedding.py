@@ -65,16 +65,16 @@ class FourierFeatures(nn.Module):
     space
         The weight space of the features; without it no tensor has vectors.
 
+    References
+    ----------
+    Tancik et al. (2020), "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
+    NeurIPS: the Gaussian mapping.
+
     Examples
     --------
     >>> module = FourierFeatures(1, count=8)
     >>> module({"b": torch.randn(5, 4, 1)})["b"].shape, module.out_channels
     (torch.Size([5, 4, 17]), 17)
-
-    References
-    ----------
-    Tancik et al. (2020), "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
-    NeurIPS: the Gaussian mapping.
     """
 
     frequencies: Tensor

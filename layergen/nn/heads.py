@@ -31,15 +31,15 @@ class SetMax(nn.Module):
     channels
         The number of channels of the features.
 
+    References
+    ----------
+    Zaheer et al. (2017), "Deep Sets", NeurIPS: sums and maxima over sets as invariant pools.
+
     Examples
     --------
     >>> module = SetMax(WeightSpace({"w": "x h"}, sets={"h": 3}, free={"x": 2}), channels=1)
     >>> module({"w": torch.arange(6.0).reshape(1, 2, 3, 1)}), module.out_features
     (tensor([[2., 5.]]), 2)
-
-    References
-    ----------
-    Zaheer et al. (2017), "Deep Sets", NeurIPS: sums and maxima over sets as invariant pools.
     """
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
@@ -91,17 +91,17 @@ class InvariantHead(nn.Module):
     SpecificationError
         If `terms` or `rank` say nothing that can be read, or the maps have more diagrams than `limit`.
 
+    References
+    ----------
+    Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
+    NeurIPS: invariant layers of weight spaces.
+
     Examples
     --------
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
     >>> head = InvariantHead(space, channels=8, out_features=3)
     >>> head({"w": torch.randn(5, 4, 2, 8), "b": torch.randn(5, 4, 8)}).shape
     torch.Size([5, 3])
-
-    References
-    ----------
-    Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
-    NeurIPS: invariant layers of weight spaces.
     """
 
     def __init__(

@@ -87,6 +87,14 @@ class Metanet(nn.Module):
         If options contradict each other or are out of range; and when called, if the features are of other tensors
         than those of `space` or have other than `in_channels` channels.
 
+    References
+    ----------
+    Zhou et al. (2023), "Permutation Equivariant Neural Functionals", NeurIPS; Navon et al. (2023), "Equivariant
+    Architectures for Learning in Deep Weight Spaces", ICML: metanetworks of equivariant layers and an invariant head.
+    Zaheer et al. (2017), "Deep Sets", NeurIPS: pools over sets. Tancik et al. (2020), "Fourier Features Let Networks
+    Learn High Frequency Functions in Low Dimensional Domains", NeurIPS. Weiler et al. (2018), "3D Steerable CNNs",
+    NeurIPS: gates.
+
     Examples
     --------
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 8}, free={"x": 2})
@@ -95,14 +103,6 @@ class Metanet(nn.Module):
     torch.Size([5, 10])
     >>> Metanet(space, out_channels=1, hidden=16)(x)["w"].shape
     torch.Size([5, 8, 2, 1])
-
-    References
-    ----------
-    Zhou et al. (2023), "Permutation Equivariant Neural Functionals", NeurIPS; Navon et al. (2023), "Equivariant
-    Architectures for Learning in Deep Weight Spaces", ICML: metanetworks of equivariant layers and an invariant head.
-    Zaheer et al. (2017), "Deep Sets", NeurIPS: pools over sets. Tancik et al. (2020), "Fourier Features Let Networks
-    Learn High Frequency Functions in Low Dimensional Domains", NeurIPS. Weiler et al. (2018), "3D Steerable CNNs",
-    NeurIPS: gates.
     """
 
     def __init__(

@@ -28,16 +28,16 @@ class ChannelNorm(nn.Module):
     eps
         Added to variances and mean squares, which keeps the quotients finite.
 
+    References
+    ----------
+    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450.
+
     Examples
     --------
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> out = ChannelNorm(space, channels=16)({"b": 5 + 3 * torch.randn(10, 4, 16)})["b"]
     >>> bool((out.mean(-1).abs() < 1e-4).all())
     True
-
-    References
-    ----------
-    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450.
     """
 
     def __init__(self, space: WeightSpace, channels: int, eps: float = 1e-5) -> None:

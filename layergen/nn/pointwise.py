@@ -114,17 +114,17 @@ class NormPointwise(Scaling):
     function
         An elementwise function.
 
+    References
+    ----------
+    Worrall, Garbin, Turmukhambetov and Brostow (2017), "Harmonic Networks: Deep Translation and Rotation
+    Equivariance", CVPR.
+
     Examples
     --------
     >>> xy = {"group": "C4", "representation": "standard"}
     >>> space = WeightSpace({"w": "h xy"}, sets={"h": 3}, representations={"xy": xy})
     >>> NormPointwise(space, 2, torch.tanh)({"w": torch.randn(5, 3, 2, 2)})["w"].shape
     torch.Size([5, 3, 2, 2])
-
-    References
-    ----------
-    Worrall, Garbin, Turmukhambetov and Brostow (2017), "Harmonic Networks: Deep Translation and Rotation
-    Equivariance", CVPR.
     """
 
     def __init__(self, space: WeightSpace, channels: int, function: Function) -> None:
@@ -156,6 +156,11 @@ class Gated(Scaling):
     hears
         Whether companions take up the lengths. Without it `function` of the companion alone is given.
 
+    References
+    ----------
+    Weiler, Geiger, Welling, Boomsma and Cohen (2018), "3D Steerable CNNs: Learning Rotationally Equivariant Features
+    in Volumetric Data", NeurIPS.
+
     Examples
     --------
     >>> xy = {"group": "C4", "representation": "standard"}
@@ -164,11 +169,6 @@ class Gated(Scaling):
     >>> out = Gated(space, 2, torch.relu)(x)
     >>> bool((out["w"] / x["w"] < 1).all()), bool((out["b"] >= 0).all())
     (True, True)
-
-    References
-    ----------
-    Weiler, Geiger, Welling, Boomsma and Cohen (2018), "3D Steerable CNNs: Learning Rotationally Equivariant Features
-    in Volumetric Data", NeurIPS.
     """
 
     def forward(self, x: Features) -> Features:
