@@ -21,7 +21,7 @@ __all__ = ["Compiled", "compiled"]
 class Compiled:
     """An emitted module, which stays in memory for as long as this object does.
 
-    A copy is the object itself. A pickle holds the maps, from which the module is made again where the pickle is loaded.
+    A copy is the object itself. A pickle holds the maps, from which loading makes the module again.
     """
 
     maps: EquivariantMaps
@@ -61,7 +61,7 @@ def fresh(maps: EquivariantMaps, limit: int) -> Compiled:
     """The emitted module of some maps, made anew.
 
     `torch.compile` looks a function's module up by its name, so the module stands in `sys.modules`; tracebacks and
-    `inspect` take its lines from `linecache`. Both entries are removed when the last layer that uses the module is gone.
+    `inspect` take its lines from `linecache`. Both entries go with the last layer that uses the module.
     """
     name = "InvariantLinear" if maps.target == SCALAR else "EquivariantLinear"
     code = generate(maps.source, name, target=maps.target, terms=maps.terms, rank=dict(maps.ranks), limit=limit)

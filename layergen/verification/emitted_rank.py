@@ -83,7 +83,7 @@ def by_emitted_rank(maps: EquivariantMaps, blocks: Sequence[Block], *, limit: in
 def ranks(
     layer: nn.Module, source: WeightSpace, target: WeightSpace, name: str, group: Sequence[Block]
 ) -> list[int | None]:
-    """The rank of each block from source tensor `name`, or of the biases where that is empty; None if it is too large."""
+    """The rank of each block from source tensor `name`, or of the biases where that is empty; None if too large."""
     x = probe(source, name, torch.eye(1, dtype=torch.float64), range(math.prod(source[name].shape) if name else 1))
     probes = next(iter(x.values())).shape[0]
     draws = max(block.dimension for block in group) + SPARE
