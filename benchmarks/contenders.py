@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from benchmarks.floors import FreeMixing, SwiftFloor
 from benchmarks.nfn_layers import LAYERS, NfnLayer, channels_first, is_chain
 from benchmarks.term_by_term import TermByTerm
-from layergen import EquivariantLinear
+from layergen import EquivariantLinear, Features
 from layergen.nn import PerTensorLinear
 from layergen.plan.lowering import lower
 from symmetry import WeightSpace
@@ -33,7 +33,6 @@ __all__ = [
     "why_not_compiled",
 ]
 
-Features = dict[str, Tensor]
 FLOOR, FREE_FLOOR, SWIFT_FLOOR = "floor", "free floor", "floor as ours"
 OURS, COMPILED, LOCAL = "layergen", "layergen compiled", "layergen local"
 LITERAL, HNP, NP = "term by term", *LAYERS

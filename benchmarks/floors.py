@@ -9,13 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from layergen import Features
 from layergen.nn import PerTensorLinear
 from symmetry import WeightSpace
 from symmetry.space.weight_space import Tensor as Declared
 
 __all__ = ["FreeMixing", "SwiftFloor"]
-
-Features = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)

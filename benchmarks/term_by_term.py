@@ -13,7 +13,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from layergen import EquivariantLinear
+from layergen import EquivariantLinear, Features
 from layergen.plan.lowering import lower
 from layergen.plan.passes import optimised
 from layergen.plan.steps import Plan
@@ -21,8 +21,6 @@ from symmetry.maps.sides import Side
 from symmetry.space.layout import Layout, Leaf, Piece, Unflatten, take_apart
 
 __all__ = ["TermByTerm"]
-
-Features = dict[str, Tensor]
 
 
 class TermByTerm(nn.Module):

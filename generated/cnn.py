@@ -56,12 +56,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -136,30 +139,81 @@ class CNNLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        c1, c2, c3 = 16, 32, 64
+        fan_in = {
+            "conv1.weight": (77 + 40) * n,
+            "bn1.weight": (77 + 40) * n,
+            "bn1.bias": (77 + 40) * n,
+            "bn1.running_mean": (77 + 40) * n,
+            "bn1.running_var": (77 + 40) * n,
+            "conv2.weight": (77 + 40 + 22 + 9) * n,
+            "bn2.weight": (77 + 22) * n,
+            "bn2.bias": (77 + 22) * n,
+            "bn2.running_mean": (77 + 22) * n,
+            "bn2.running_var": (77 + 22) * n,
+            "conv3.weight": (77 + 22 + 23 + 9) * n,
+            "bn3.weight": (77 + 23) * n,
+            "bn3.bias": (77 + 23) * n,
+            "bn3.running_mean": (77 + 23) * n,
+            "bn3.running_var": (77 + 23) * n,
+            "fc.weight": (77 + 23) * n,
+            "fc.bias": 77 * n,
+        }
         _initialise(
             self.mix,
-            [(9 * n, 512), (31 * n, 16), (9 * n, 2048), (4 * n, 32), (14 * n, 64), (10 * n, 1)],
+            [(9 * n, c2 * c1), (31 * n, c1), (9 * n, c3 * c2), (4 * n, c2), (14 * n, c3), (10 * n, 1)],
             [
-                (9 * c, 148 * n),
-                (31 * c, 117 * n),
-                (9 * c, 131 * n),
-                (4 * c, 99 * n),
-                (14 * c, 100 * n),
-                (10 * c, 77 * n),
+                (9 * c, fan_in["conv2.weight"]), (27 * c, fan_in["conv1.weight"]), (c, fan_in["bn1.weight"]),
+                (c, fan_in["bn1.bias"]), (c, fan_in["bn1.running_mean"]), (c, fan_in["bn1.running_var"]),
+                (9 * c, fan_in["conv3.weight"]), (c, fan_in["bn2.weight"]), (c, fan_in["bn2.bias"]),
+                (c, fan_in["bn2.running_mean"]), (c, fan_in["bn2.running_var"]), (c, fan_in["bn3.weight"]),
+                (c, fan_in["bn3.bias"]), (c, fan_in["bn3.running_mean"]), (c, fan_in["bn3.running_var"]),
+                (10 * c, fan_in["fc.weight"]), (10 * c, fan_in["fc.bias"]),
             ],
         )
-        _initialise(self.mix_c1, [(9 * n, 32), (31 * n, 1)], [(9 * c, 148 * n), (31 * c, 117 * n)])
+        _initialise(
+            self.mix_c1,
+            [(9 * n, c2), (31 * n, 1)],
+            [
+                (9 * c, fan_in["conv2.weight"]),
+                (27 * c, fan_in["conv1.weight"]),
+                (c, fan_in["bn1.weight"]),
+                (c, fan_in["bn1.bias"]),
+                (c, fan_in["bn1.running_mean"]),
+                (c, fan_in["bn1.running_var"]),
+            ],
+        )
         _initialise(
             self.mix_c2,
-            [(9 * n, 16), (9 * n, 64), (4 * n, 1)],
-            [(9 * c, 148 * n), (9 * c, 131 * n), (4 * c, 99 * n)],
+            [(9 * n, c1), (9 * n, c3), (4 * n, 1)],
+            [
+                (9 * c, fan_in["conv2.weight"]),
+                (9 * c, fan_in["conv3.weight"]),
+                (c, fan_in["bn2.weight"]),
+                (c, fan_in["bn2.bias"]),
+                (c, fan_in["bn2.running_mean"]),
+                (c, fan_in["bn2.running_var"]),
+            ],
         )
-        _initialise(self.mix_c3, [(9 * n, 32), (14 * n, 1)], [(9 * c, 131 * n), (14 * c, 100 * n)])
-        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 148 * n)])
-        _initialise(self.mix_c3_c2, [(9 * n, 1)], [(9 * c, 131 * n)])
+        _initialise(
+            self.mix_c3,
+            [(9 * n, c2), (14 * n, 1)],
+            [
+                (9 * c, fan_in["conv3.weight"]),
+                (c, fan_in["bn3.weight"]),
+                (c, fan_in["bn3.bias"]),
+                (c, fan_in["bn3.running_mean"]),
+                (c, fan_in["bn3.running_var"]),
+                (10 * c, fan_in["fc.weight"]),
+            ],
+        )
+        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, fan_in["conv2.weight"])])
+        _initialise(self.mix_c3_c2, [(9 * n, 1)], [(9 * c, fan_in["conv3.weight"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

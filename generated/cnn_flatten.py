@@ -48,12 +48,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -131,30 +134,53 @@ class CNNFlattenLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        c1, c2, h = 8, 16, 64
+        fan_in = {
+            "conv1.weight": (90 + 19) * n,
+            "conv1.bias": (90 + 19) * n,
+            "conv2.weight": (90 + 19 + 59 + 9) * n,
+            "conv2.bias": (90 + 59) * n,
+            "fc1.weight": (90 + 59 + 60 + 49) * n,
+            "fc1.bias": (90 + 60) * n,
+            "fc2.weight": (90 + 60) * n,
+            "fc2.bias": 90 * n,
+        }
         _initialise(
             self.mix,
-            [(9 * n, 128), (10 * n, 8), (49 * n, 1024), (n, 16), (11 * n, 64), (10 * n, 1)],
+            [(9 * n, c2 * c1), (10 * n, c1), (49 * n, h * c2), (n, c2), (11 * n, h), (10 * n, 1)],
             [
-                (9 * c, 177 * n),
-                (10 * c, 109 * n),
-                (49 * c, 258 * n),
-                (c, 149 * n),
-                (11 * c, 150 * n),
-                (10 * c, 90 * n),
+                (9 * c, fan_in["conv2.weight"]),
+                (9 * c, fan_in["conv1.weight"]),
+                (c, fan_in["conv1.bias"]),
+                (49 * c, fan_in["fc1.weight"]),
+                (c, fan_in["conv2.bias"]),
+                (c, fan_in["fc1.bias"]),
+                (10 * c, fan_in["fc2.weight"]),
+                (10 * c, fan_in["fc2.bias"]),
             ],
         )
-        _initialise(self.mix_c1, [(9 * n, 16), (10 * n, 1)], [(9 * c, 177 * n), (10 * c, 109 * n)])
+        _initialise(
+            self.mix_c1,
+            [(9 * n, c2), (10 * n, 1)],
+            [(9 * c, fan_in["conv2.weight"]), (9 * c, fan_in["conv1.weight"]), (c, fan_in["conv1.bias"])],
+        )
         _initialise(
             self.mix_c2,
-            [(9 * n, 8), (49 * n, 64), (n, 1)],
-            [(9 * c, 177 * n), (49 * c, 258 * n), (c, 149 * n)],
+            [(9 * n, c1), (49 * n, h), (n, 1)],
+            [(9 * c, fan_in["conv2.weight"]), (49 * c, fan_in["fc1.weight"]), (c, fan_in["conv2.bias"])],
         )
-        _initialise(self.mix_h, [(49 * n, 16), (11 * n, 1)], [(49 * c, 258 * n), (11 * c, 150 * n)])
-        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, 177 * n)])
-        _initialise(self.mix_h_c2, [(49 * n, 1)], [(49 * c, 258 * n)])
+        _initialise(
+            self.mix_h,
+            [(49 * n, c2), (11 * n, 1)],
+            [(49 * c, fan_in["fc1.weight"]), (c, fan_in["fc1.bias"]), (10 * c, fan_in["fc2.weight"])],
+        )
+        _initialise(self.mix_c2_c1, [(9 * n, 1)], [(9 * c, fan_in["conv2.weight"])])
+        _initialise(self.mix_h_c2, [(49 * n, 1)], [(49 * c, fan_in["fc1.weight"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

@@ -64,12 +64,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -156,38 +159,97 @@ class DeepMLPLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        h1, h2, h3, h4, h5, h6, h7, h8, pixel = 64, 64, 64, 64, 64, 64, 64, 64, 784
+        fan_in = {
+            "0.weight": (36 + 3 + 1 + 1) * n,
+            "0.bias": (36 + 3) * n,
+            "2.weight": (36 + 3 + 3 + 1) * n,
+            "2.bias": (36 + 3) * n,
+            "4.weight": (36 + 3 + 3 + 1) * n,
+            "4.bias": (36 + 3) * n,
+            "6.weight": (36 + 3 + 3 + 1) * n,
+            "6.bias": (36 + 3) * n,
+            "8.weight": (36 + 3 + 3 + 1) * n,
+            "8.bias": (36 + 3) * n,
+            "10.weight": (36 + 3 + 3 + 1) * n,
+            "10.bias": (36 + 3) * n,
+            "12.weight": (36 + 3 + 3 + 1) * n,
+            "12.bias": (36 + 3) * n,
+            "14.weight": (36 + 3 + 12 + 1) * n,
+            "14.bias": (36 + 12) * n,
+            "16.weight": (36 + 12) * n,
+            "16.bias": 36 * n,
+        }
         _initialise(
             self.mix,
             [
-                (n, 50176), (n, 64), (n, 4096), (n, 64), (n, 4096), (n, 64), (n, 4096), (n, 64), (n, 4096),
-                (n, 64), (n, 4096), (n, 64), (n, 4096), (n, 64), (n, 4096), (11 * n, 64), (10 * n, 1),
+                (n, h1 * pixel), (n, h1), (n, h2 * h1), (n, h2), (n, h3 * h2), (n, h3), (n, h4 * h3), (n, h4),
+                (n, h5 * h4), (n, h5), (n, h6 * h5), (n, h6), (n, h7 * h6), (n, h7), (n, h8 * h7),
+                (11 * n, h8), (10 * n, 1),
             ],
             [
-                (c, 41 * n), (c, 39 * n), (c, 43 * n), (c, 39 * n), (c, 43 * n), (c, 39 * n), (c, 43 * n),
-                (c, 39 * n), (c, 43 * n), (c, 39 * n), (c, 43 * n), (c, 39 * n), (c, 43 * n), (c, 39 * n),
-                (c, 52 * n), (11 * c, 48 * n), (10 * c, 36 * n),
+                (c, fan_in["0.weight"]), (c, fan_in["0.bias"]), (c, fan_in["2.weight"]),
+                (c, fan_in["2.bias"]), (c, fan_in["4.weight"]), (c, fan_in["4.bias"]),
+                (c, fan_in["6.weight"]), (c, fan_in["6.bias"]), (c, fan_in["8.weight"]),
+                (c, fan_in["8.bias"]), (c, fan_in["10.weight"]), (c, fan_in["10.bias"]),
+                (c, fan_in["12.weight"]), (c, fan_in["12.bias"]), (c, fan_in["14.weight"]),
+                (c, fan_in["14.bias"]), (10 * c, fan_in["16.weight"]), (10 * c, fan_in["16.bias"]),
             ],
         )
-        _initialise(self.mix_h1, [(n, 64), (n, 784), (n, 1)], [(c, 43 * n), (c, 41 * n), (c, 39 * n)])
-        _initialise(self.mix_h2, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
-        _initialise(self.mix_h3, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
-        _initialise(self.mix_h4, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
-        _initialise(self.mix_h5, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
-        _initialise(self.mix_h6, [(2 * n, 64), (n, 1)], [(2 * c, 43 * n), (c, 39 * n)])
-        _initialise(self.mix_h7, [(2 * n, 64), (n, 1)], [(c, 43 * n), (c, 52 * n), (c, 39 * n)])
-        _initialise(self.mix_h8, [(n, 64), (11 * n, 1)], [(c, 52 * n), (11 * c, 48 * n)])
-        _initialise(self.mix_pixel, [(n, 64)], [(c, 41 * n)])
-        _initialise(self.mix_h2_h1, [(n, 1)], [(c, 43 * n)])
-        _initialise(self.mix_h1_pixel, [(n, 1)], [(c, 41 * n)])
-        _initialise(self.mix_h3_h2, [(n, 1)], [(c, 43 * n)])
-        _initialise(self.mix_h4_h3, [(n, 1)], [(c, 43 * n)])
-        _initialise(self.mix_h5_h4, [(n, 1)], [(c, 43 * n)])
-        _initialise(self.mix_h6_h5, [(n, 1)], [(c, 43 * n)])
-        _initialise(self.mix_h7_h6, [(n, 1)], [(c, 43 * n)])
-        _initialise(self.mix_h8_h7, [(n, 1)], [(c, 52 * n)])
+        _initialise(
+            self.mix_h1,
+            [(n, h2), (n, pixel), (n, 1)],
+            [(c, fan_in["2.weight"]), (c, fan_in["0.weight"]), (c, fan_in["0.bias"])],
+        )
+        _initialise(
+            self.mix_h2,
+            [(n, h1), (n, h3), (n, 1)],
+            [(c, fan_in["2.weight"]), (c, fan_in["4.weight"]), (c, fan_in["2.bias"])],
+        )
+        _initialise(
+            self.mix_h3,
+            [(n, h2), (n, h4), (n, 1)],
+            [(c, fan_in["4.weight"]), (c, fan_in["6.weight"]), (c, fan_in["4.bias"])],
+        )
+        _initialise(
+            self.mix_h4,
+            [(n, h3), (n, h5), (n, 1)],
+            [(c, fan_in["6.weight"]), (c, fan_in["8.weight"]), (c, fan_in["6.bias"])],
+        )
+        _initialise(
+            self.mix_h5,
+            [(n, h4), (n, h6), (n, 1)],
+            [(c, fan_in["8.weight"]), (c, fan_in["10.weight"]), (c, fan_in["8.bias"])],
+        )
+        _initialise(
+            self.mix_h6,
+            [(n, h5), (n, h7), (n, 1)],
+            [(c, fan_in["10.weight"]), (c, fan_in["12.weight"]), (c, fan_in["10.bias"])],
+        )
+        _initialise(
+            self.mix_h7,
+            [(n, h6), (n, h8), (n, 1)],
+            [(c, fan_in["12.weight"]), (c, fan_in["14.weight"]), (c, fan_in["12.bias"])],
+        )
+        _initialise(
+            self.mix_h8,
+            [(n, h7), (11 * n, 1)],
+            [(c, fan_in["14.weight"]), (c, fan_in["14.bias"]), (10 * c, fan_in["16.weight"])],
+        )
+        _initialise(self.mix_pixel, [(n, h1)], [(c, fan_in["0.weight"])])
+        _initialise(self.mix_h2_h1, [(n, 1)], [(c, fan_in["2.weight"])])
+        _initialise(self.mix_h1_pixel, [(n, 1)], [(c, fan_in["0.weight"])])
+        _initialise(self.mix_h3_h2, [(n, 1)], [(c, fan_in["4.weight"])])
+        _initialise(self.mix_h4_h3, [(n, 1)], [(c, fan_in["6.weight"])])
+        _initialise(self.mix_h5_h4, [(n, 1)], [(c, fan_in["8.weight"])])
+        _initialise(self.mix_h6_h5, [(n, 1)], [(c, fan_in["10.weight"])])
+        _initialise(self.mix_h7_h6, [(n, 1)], [(c, fan_in["12.weight"])])
+        _initialise(self.mix_h8_h7, [(n, 1)], [(c, fan_in["14.weight"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

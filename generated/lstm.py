@@ -51,12 +51,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
@@ -159,58 +162,93 @@ class LSTMLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        e, h1, h2, token = 32, 64, 64, 96
+        fan_in = {
+            "embedding.weight": (43 + 5 + 3 + 1) * n,
+            "lstm.weight_ih_l0": (43 + 5 + 28 + 4) * n,
+            "lstm.weight_hh_l0": (43 * 65 / 64 + 28 * 129 / 64 + 8) * n,
+            "lstm.bias_ih_l0": (43 + 28) * n,
+            "lstm.bias_hh_l0": (43 + 28) * n,
+            "lstm.weight_ih_l1": (43 + 28 + 25 + 4) * n,
+            "lstm.weight_hh_l1": (43 * 65 / 64 + 25 * 129 / 64 + 8) * n,
+            "lstm.bias_ih_l1": (43 + 25) * n,
+            "lstm.bias_hh_l1": (43 + 25) * n,
+            "readout.weight": (43 + 25 + 3 + 1) * n,
+            "readout.bias": (43 + 3) * n,
+        }
         _initialise(
             self.mix,
             [
-                (4 * n, 2048),
-                (n, 3072),
-                (4 * n, 4096),
-                (12 * n, 64),
-                (8 * n, 4096),
-                (n, 6144),
-                (12 * n, 64),
-                (n, 96),
+                (4 * n, h1 * e),
+                (n, token * e),
+                (4 * n, h1 * h1),
+                (12 * n, h1),
+                (4 * n, h2 * h1),
+                (4 * n, h2 * h2),
+                (n, token * h2),
+                (12 * n, h2),
+                (n, token),
             ],
             [
-                (4 * c, 80 * n),
-                (c, 52 * n),
-                (8 * c, 108.109375 * n),
-                (8 * c, 71 * n),
-                (4 * c, 100 * n),
-                (4 * c, 102.0625 * n),
-                (c, 72 * n),
-                (4 * c, 102.0625 * n),
-                (8 * c, 68 * n),
-                (c, 46 * n),
+                (4 * c, fan_in["lstm.weight_ih_l0"]),
+                (c, fan_in["embedding.weight"]),
+                (8 * c, fan_in["lstm.weight_hh_l0"]),
+                (4 * c, fan_in["lstm.bias_ih_l0"]),
+                (4 * c, fan_in["lstm.bias_hh_l0"]),
+                (4 * c, fan_in["lstm.weight_ih_l1"]),
+                (4 * c, fan_in["lstm.weight_hh_l1"]),
+                (c, fan_in["readout.weight"]),
+                (4 * c, fan_in["lstm.weight_hh_l1"]),
+                (4 * c, fan_in["lstm.bias_ih_l1"]),
+                (4 * c, fan_in["lstm.bias_hh_l1"]),
+                (c, fan_in["readout.bias"]),
             ],
         )
-        _initialise(self.mix_e, [(4 * n, 64), (n, 96)], [(4 * c, 80 * n), (c, 52 * n)])
+        _initialise(
+            self.mix_e,
+            [(4 * n, h1), (n, token)],
+            [(4 * c, fan_in["lstm.weight_ih_l0"]), (c, fan_in["embedding.weight"])],
+        )
         _initialise(
             self.mix_h1,
-            [(4 * n, 32), (12 * n, 64), (12 * n, 1)],
+            [(4 * n, e), (8 * n, h1), (4 * n, h2), (12 * n, 1)],
             [
-                (4 * c, 80 * n),
-                (8 * c, 108.109375 * n),
-                (4 * c, 100 * n),
-                (4 * c, 108.109375 * n),
-                (8 * c, 71 * n),
+                (4 * c, fan_in["lstm.weight_ih_l0"]),
+                (8 * c, fan_in["lstm.weight_hh_l0"]),
+                (4 * c, fan_in["lstm.weight_ih_l1"]),
+                (4 * c, fan_in["lstm.weight_hh_l0"]),
+                (4 * c, fan_in["lstm.bias_ih_l0"]),
+                (4 * c, fan_in["lstm.bias_hh_l0"]),
             ],
         )
         _initialise(
             self.mix_h2,
-            [(12 * n, 64), (n, 96), (12 * n, 1)],
-            [(4 * c, 100 * n), (8 * c, 102.0625 * n), (c, 72 * n), (4 * c, 102.0625 * n), (8 * c, 68 * n)],
+            [(4 * n, h1), (8 * n, h2), (n, token), (12 * n, 1)],
+            [
+                (4 * c, fan_in["lstm.weight_ih_l1"]),
+                (8 * c, fan_in["lstm.weight_hh_l1"]),
+                (c, fan_in["readout.weight"]),
+                (4 * c, fan_in["lstm.weight_hh_l1"]),
+                (4 * c, fan_in["lstm.bias_ih_l1"]),
+                (4 * c, fan_in["lstm.bias_hh_l1"]),
+            ],
         )
-        _initialise(self.mix_token, [(n, 32), (n, 64), (n, 1)], [(c, 52 * n), (c, 72 * n), (c, 46 * n)])
-        _initialise(self.mix_h1_e, [(4 * n, 1)], [(4 * c, 80 * n)])
-        _initialise(self.mix_token_e, [(n, 1)], [(c, 52 * n)])
-        _initialise(self.mix_h1_h1, [(8 * n, 1)], [(4 * c, 108.109375 * n)])
-        _initialise(self.mix_h2_h1, [(4 * n, 1)], [(4 * c, 100 * n)])
-        _initialise(self.mix_h2_h2, [(8 * n, 1)], [(4 * c, 102.0625 * n)])
-        _initialise(self.mix_token_h2, [(n, 1)], [(c, 72 * n)])
+        _initialise(
+            self.mix_token,
+            [(n, e), (n, h2), (n, 1)],
+            [(c, fan_in["embedding.weight"]), (c, fan_in["readout.weight"]), (c, fan_in["readout.bias"])],
+        )
+        _initialise(self.mix_h1_e, [(4 * n, 1)], [(4 * c, fan_in["lstm.weight_ih_l0"])])
+        _initialise(self.mix_token_e, [(n, 1)], [(c, fan_in["embedding.weight"])])
+        _initialise(self.mix_h1_h1, [(8 * n, 1)], [(4 * c, fan_in["lstm.weight_hh_l0"])])
+        _initialise(self.mix_h2_h1, [(4 * n, 1)], [(4 * c, fan_in["lstm.weight_ih_l1"])])
+        _initialise(self.mix_h2_h2, [(8 * n, 1)], [(4 * c, fan_in["lstm.weight_hh_l1"])])
+        _initialise(self.mix_token_h2, [(n, 1)], [(c, fan_in["readout.weight"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

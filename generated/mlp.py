@@ -44,12 +44,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -123,17 +126,43 @@ class MLPLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        h1, h2 = 32, 32
+        fan_in = {
+            "0.weight": (7 + 4) * n,
+            "0.bias": (7 + 4) * n,
+            "2.weight": (7 + 4 + 3 + 1) * n,
+            "2.bias": (7 + 3) * n,
+            "4.weight": (7 + 3) * n,
+            "4.bias": 7 * n,
+        }
         _initialise(
             self.mix,
-            [(3 * n, 32), (n, 1024), (2 * n, 32), (n, 1)],
-            [(3 * c, 11 * n), (c, 15 * n), (2 * c, 10 * n), (c, 7 * n)],
+            [(3 * n, h1), (n, h2 * h1), (2 * n, h2), (n, 1)],
+            [
+                (2 * c, fan_in["0.weight"]),
+                (c, fan_in["0.bias"]),
+                (c, fan_in["2.weight"]),
+                (c, fan_in["2.bias"]),
+                (c, fan_in["4.weight"]),
+                (c, fan_in["4.bias"]),
+            ],
         )
-        _initialise(self.mix_h1, [(n, 32), (3 * n, 1)], [(c, 15 * n), (3 * c, 11 * n)])
-        _initialise(self.mix_h2, [(n, 32), (2 * n, 1)], [(c, 15 * n), (2 * c, 10 * n)])
-        _initialise(self.mix_h2_h1, [(n, 1)], [(c, 15 * n)])
+        _initialise(
+            self.mix_h1,
+            [(n, h2), (3 * n, 1)],
+            [(c, fan_in["2.weight"]), (2 * c, fan_in["0.weight"]), (c, fan_in["0.bias"])],
+        )
+        _initialise(
+            self.mix_h2,
+            [(n, h1), (2 * n, 1)],
+            [(c, fan_in["2.weight"]), (c, fan_in["2.bias"]), (c, fan_in["4.weight"])],
+        )
+        _initialise(self.mix_h2_h1, [(n, 1)], [(c, fan_in["2.weight"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

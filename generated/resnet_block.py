@@ -72,12 +72,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -164,54 +167,140 @@ class ResNetBlockLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        s1, m1, s2, m2 = 16, 16, 32, 32
+        fan_in = {
+            "conv1.weight": (108 + 63) * n,
+            "bn1.weight": (108 + 63) * n,
+            "bn1.bias": (108 + 63) * n,
+            "bn1.running_mean": (108 + 63) * n,
+            "bn1.running_var": (108 + 63) * n,
+            "layer1.0.conv1.weight": (108 + 22 + 63 + 18) * n,
+            "layer1.0.bn1.weight": (108 + 22) * n,
+            "layer1.0.bn1.bias": (108 + 22) * n,
+            "layer1.0.bn1.running_mean": (108 + 22) * n,
+            "layer1.0.bn1.running_var": (108 + 22) * n,
+            "layer1.0.conv2.weight": (108 + 22 + 63 + 18) * n,
+            "layer1.0.bn2.weight": (108 + 63) * n,
+            "layer1.0.bn2.bias": (108 + 63) * n,
+            "layer1.0.bn2.running_mean": (108 + 63) * n,
+            "layer1.0.bn2.running_var": (108 + 63) * n,
+            "layer2.0.conv1.weight": (108 + 22 + 63 + 9) * n,
+            "layer2.0.bn1.weight": (108 + 22) * n,
+            "layer2.0.bn1.bias": (108 + 22) * n,
+            "layer2.0.bn1.running_mean": (108 + 22) * n,
+            "layer2.0.bn1.running_var": (108 + 22) * n,
+            "layer2.0.conv2.weight": (108 + 22 + 28 + 9) * n,
+            "layer2.0.bn2.weight": (108 + 28) * n,
+            "layer2.0.bn2.bias": (108 + 28) * n,
+            "layer2.0.bn2.running_mean": (108 + 28) * n,
+            "layer2.0.bn2.running_var": (108 + 28) * n,
+            "layer2.0.downsample.0.weight": (108 + 63 + 28 + 1) * n,
+            "layer2.0.downsample.1.weight": (108 + 28) * n,
+            "layer2.0.downsample.1.bias": (108 + 28) * n,
+            "layer2.0.downsample.1.running_mean": (108 + 28) * n,
+            "layer2.0.downsample.1.running_var": (108 + 28) * n,
+            "fc.weight": (108 + 28) * n,
+            "fc.bias": 108 * n,
+        }
         _initialise(
             self.mix,
             [
-                (9 * n, 256),
-                (4 * n, 16),
-                (4 * n, 32),
-                (9 * n, 256),
-                (10 * n, 512),
-                (35 * n, 16),
-                (9 * n, 1024),
-                (18 * n, 32),
+                (9 * n, m1 * s1),
+                (4 * n, m1),
+                (4 * n, m2),
+                (9 * n, s1 * m1),
+                (9 * n, m2 * s1),
+                (n, s2 * s1),
+                (35 * n, s1),
+                (9 * n, s2 * m2),
+                (18 * n, s2),
                 (10 * n, 1),
             ],
             [
-                (9 * c, 211 * n),
-                (8 * c, 130 * n),
-                (9 * c, 211 * n),
-                (9 * c, 202 * n),
-                (c, 200 * n),
-                (35 * c, 171 * n),
-                (9 * c, 167 * n),
-                (18 * c, 136 * n),
-                (10 * c, 108 * n),
+                (9 * c, fan_in["layer1.0.conv1.weight"]), (c, fan_in["layer1.0.bn1.weight"]),
+                (c, fan_in["layer1.0.bn1.bias"]), (c, fan_in["layer1.0.bn1.running_mean"]),
+                (c, fan_in["layer1.0.bn1.running_var"]), (c, fan_in["layer2.0.bn1.weight"]),
+                (c, fan_in["layer2.0.bn1.bias"]), (c, fan_in["layer2.0.bn1.running_mean"]),
+                (c, fan_in["layer2.0.bn1.running_var"]), (9 * c, fan_in["layer1.0.conv2.weight"]),
+                (9 * c, fan_in["layer2.0.conv1.weight"]), (c, fan_in["layer2.0.downsample.0.weight"]),
+                (27 * c, fan_in["conv1.weight"]), (c, fan_in["bn1.weight"]), (c, fan_in["bn1.bias"]),
+                (c, fan_in["bn1.running_mean"]), (c, fan_in["bn1.running_var"]),
+                (c, fan_in["layer1.0.bn2.weight"]), (c, fan_in["layer1.0.bn2.bias"]),
+                (c, fan_in["layer1.0.bn2.running_mean"]), (c, fan_in["layer1.0.bn2.running_var"]),
+                (9 * c, fan_in["layer2.0.conv2.weight"]), (c, fan_in["layer2.0.bn2.weight"]),
+                (c, fan_in["layer2.0.bn2.bias"]), (c, fan_in["layer2.0.bn2.running_mean"]),
+                (c, fan_in["layer2.0.bn2.running_var"]), (c, fan_in["layer2.0.downsample.1.weight"]),
+                (c, fan_in["layer2.0.downsample.1.bias"]), (c, fan_in["layer2.0.downsample.1.running_mean"]),
+                (c, fan_in["layer2.0.downsample.1.running_var"]), (10 * c, fan_in["fc.weight"]),
+                (10 * c, fan_in["fc.bias"]),
             ],
         )
-        _initialise(self.mix_m1, [(18 * n, 16), (4 * n, 1)], [(18 * c, 211 * n), (4 * c, 130 * n)])
+        _initialise(
+            self.mix_m1,
+            [(18 * n, s1), (4 * n, 1)],
+            [
+                (9 * c, fan_in["layer1.0.conv1.weight"]),
+                (9 * c, fan_in["layer1.0.conv2.weight"]),
+                (c, fan_in["layer1.0.bn1.weight"]),
+                (c, fan_in["layer1.0.bn1.bias"]),
+                (c, fan_in["layer1.0.bn1.running_mean"]),
+                (c, fan_in["layer1.0.bn1.running_var"]),
+            ],
+        )
         _initialise(
             self.mix_m2,
-            [(9 * n, 16), (9 * n, 32), (4 * n, 1)],
-            [(9 * c, 202 * n), (9 * c, 167 * n), (4 * c, 130 * n)],
+            [(9 * n, s1), (9 * n, s2), (4 * n, 1)],
+            [
+                (9 * c, fan_in["layer2.0.conv1.weight"]),
+                (9 * c, fan_in["layer2.0.conv2.weight"]),
+                (c, fan_in["layer2.0.bn1.weight"]),
+                (c, fan_in["layer2.0.bn1.bias"]),
+                (c, fan_in["layer2.0.bn1.running_mean"]),
+                (c, fan_in["layer2.0.bn1.running_var"]),
+            ],
         )
         _initialise(
             self.mix_s1,
-            [(18 * n, 16), (10 * n, 32), (35 * n, 1)],
-            [(18 * c, 211 * n), (9 * c, 202 * n), (c, 200 * n), (35 * c, 171 * n)],
+            [(18 * n, m1), (9 * n, m2), (n, s2), (35 * n, 1)],
+            [
+                (9 * c, fan_in["layer1.0.conv1.weight"]), (9 * c, fan_in["layer1.0.conv2.weight"]),
+                (9 * c, fan_in["layer2.0.conv1.weight"]), (c, fan_in["layer2.0.downsample.0.weight"]),
+                (27 * c, fan_in["conv1.weight"]), (c, fan_in["bn1.weight"]), (c, fan_in["bn1.bias"]),
+                (c, fan_in["bn1.running_mean"]), (c, fan_in["bn1.running_var"]),
+                (c, fan_in["layer1.0.bn2.weight"]), (c, fan_in["layer1.0.bn2.bias"]),
+                (c, fan_in["layer1.0.bn2.running_mean"]), (c, fan_in["layer1.0.bn2.running_var"]),
+            ],
         )
         _initialise(
             self.mix_s2,
-            [(9 * n, 32), (n, 16), (18 * n, 1)],
-            [(9 * c, 167 * n), (c, 200 * n), (18 * c, 136 * n)],
+            [(9 * n, m2), (n, s1), (18 * n, 1)],
+            [
+                (9 * c, fan_in["layer2.0.conv2.weight"]),
+                (c, fan_in["layer2.0.downsample.0.weight"]),
+                (c, fan_in["layer2.0.bn2.weight"]),
+                (c, fan_in["layer2.0.bn2.bias"]),
+                (c, fan_in["layer2.0.bn2.running_mean"]),
+                (c, fan_in["layer2.0.bn2.running_var"]),
+                (c, fan_in["layer2.0.downsample.1.weight"]),
+                (c, fan_in["layer2.0.downsample.1.bias"]),
+                (c, fan_in["layer2.0.downsample.1.running_mean"]),
+                (c, fan_in["layer2.0.downsample.1.running_var"]),
+                (10 * c, fan_in["fc.weight"]),
+            ],
         )
-        _initialise(self.mix_m1_s1, [(18 * n, 1)], [(18 * c, 211 * n)])
-        _initialise(self.mix_m2_s1, [(9 * n, 1)], [(9 * c, 202 * n)])
-        _initialise(self.mix_s2_m2, [(9 * n, 1)], [(9 * c, 167 * n)])
-        _initialise(self.mix_s2_s1, [(n, 1)], [(c, 200 * n)])
+        _initialise(
+            self.mix_m1_s1,
+            [(18 * n, 1)],
+            [(9 * c, fan_in["layer1.0.conv1.weight"]), (9 * c, fan_in["layer1.0.conv2.weight"])],
+        )
+        _initialise(self.mix_m2_s1, [(9 * n, 1)], [(9 * c, fan_in["layer2.0.conv1.weight"])])
+        _initialise(self.mix_s2_m2, [(9 * n, 1)], [(9 * c, fan_in["layer2.0.conv2.weight"])])
+        _initialise(self.mix_s2_s1, [(n, 1)], [(c, fan_in["layer2.0.downsample.0.weight"])])
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 

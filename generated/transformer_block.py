@@ -50,12 +50,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
             raise ValueError(f"{name!r} has shape {tuple(x[name].shape)}, expected ({expected})")
 
 
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
 def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
@@ -141,39 +144,134 @@ class TransformerBlockLayer(nn.Module):
     def reset_parameters(self) -> None:
         """Weights with which independent inputs of unit variance give outputs of unit variance; no bias.
 
-        Pools are means, so a pool of p entries has variance 1/p and its weights have variance p / fan_in.
+        A pool is a mean, over p entries at the declared sizes: it has variance 1/p, its weights have variance
+        p / fan_in. The fan-in of a target is the number of weights that feed one of its entries: the rows of
+        each core that reaches it, times how often it does (65 / 64: each entry once, and one in 64 again).
         """
         n, c = self.in_channels, self.out_channels
+        d, head, dk, dv, h = 64, 4, 16, 16, 256
+        fan_in = {
+            "self_attn.in_proj_weight#0": (16 + 12 + 7 + 4 + 4 + 2) * n,
+            "self_attn.in_proj_weight#1": (16 + 12 + 7 + 4 + 4 + 2) * n,
+            "self_attn.in_proj_weight#2": (16 + 12 + 7 + 4 + 3 + 2) * n,
+            "self_attn.in_proj_bias#0": (16 + 7 + 4) * n,
+            "self_attn.in_proj_bias#1": (16 + 7 + 4) * n,
+            "self_attn.in_proj_bias#2": (16 + 7 + 3) * n,
+            "self_attn.out_proj.weight": (16 + 12 + 7 + 4 + 3 + 2) * n,
+            "self_attn.out_proj.bias": (16 + 12) * n,
+            "linear1.weight": (16 + 12 + 3 + 2) * n,
+            "linear1.bias": (16 + 3) * n,
+            "linear2.weight": (16 + 12 + 3 + 2) * n,
+            "linear2.bias": (16 + 12) * n,
+            "norm1.weight": (16 + 12) * n,
+            "norm1.bias": (16 + 12) * n,
+            "norm2.weight": (16 + 12) * n,
+            "norm2.bias": (16 + 12) * n,
+        }
         _initialise(
             self.mix,
-            [(2 * n, 16384), (6 * n, 64), (n, 256), (2 * n, 4096), (2 * n, 64), (2 * n, 4096), (n, 64)],
             [
-                (2 * c, 33 * n),
-                (6 * c, 28 * n),
-                (c, 19 * n),
-                (2 * c, 45 * n),
-                (2 * c, 27 * n),
-                (2 * c, 44 * n),
-                (c, 26 * n),
+                (n, h * d),
+                (n, d * h),
+                (6 * n, d),
+                (n, h),
+                (2 * n, head * dk * d),
+                (2 * n, head * dk),
+                (n, head * dv * d),
+                (n, d * head * dv),
+                (n, head * dv),
+            ],
+            [
+                (c, fan_in["linear1.weight"]), (c, fan_in["linear2.weight"]),
+                (c, fan_in["self_attn.out_proj.bias"]), (c, fan_in["linear2.bias"]),
+                (c, fan_in["norm1.weight"]), (c, fan_in["norm1.bias"]), (c, fan_in["norm2.weight"]),
+                (c, fan_in["norm2.bias"]), (c, fan_in["linear1.bias"]),
+                (c, fan_in["self_attn.in_proj_weight#0"]), (c, fan_in["self_attn.in_proj_weight#1"]),
+                (c, fan_in["self_attn.in_proj_bias#0"]), (c, fan_in["self_attn.in_proj_bias#1"]),
+                (c, fan_in["self_attn.in_proj_weight#2"]), (c, fan_in["self_attn.out_proj.weight"]),
+                (c, fan_in["self_attn.in_proj_bias#2"]),
             ],
         )
         _initialise(
             self.mix_d,
-            [(2 * n, 256), (4 * n, 64), (6 * n, 1)],
-            [(2 * c, 33 * n), (2 * c, 45 * n), (2 * c, 44 * n), (6 * c, 28 * n)],
+            [(2 * n, h), (2 * n, head * dk), (2 * n, head * dv), (6 * n, 1)],
+            [
+                (c, fan_in["linear1.weight"]),
+                (c, fan_in["linear2.weight"]),
+                (c, fan_in["self_attn.in_proj_weight#0"]),
+                (c, fan_in["self_attn.in_proj_weight#1"]),
+                (c, fan_in["self_attn.in_proj_weight#2"]),
+                (c, fan_in["self_attn.out_proj.weight"]),
+                (c, fan_in["self_attn.out_proj.bias"]),
+                (c, fan_in["linear2.bias"]),
+                (c, fan_in["norm1.weight"]),
+                (c, fan_in["norm1.bias"]),
+                (c, fan_in["norm2.weight"]),
+                (c, fan_in["norm2.bias"]),
+            ],
         )
-        _initialise(self.mix_h, [(2 * n, 64), (n, 1)], [(2 * c, 33 * n), (c, 19 * n)])
+        _initialise(
+            self.mix_h,
+            [(2 * n, d), (n, 1)],
+            [(c, fan_in["linear1.weight"]), (c, fan_in["linear2.weight"]), (c, fan_in["linear1.bias"])],
+        )
         _initialise(
             self.mix_head,
-            [(2 * n, 1024), (2 * n, 16), (2 * n, 1024), (n, 16)],
-            [(2 * c, 45 * n), (2 * c, 27 * n), (2 * c, 44 * n), (c, 26 * n)],
+            [(2 * n, dk * d), (2 * n, dk), (n, dv * d), (n, d * dv), (n, dv)],
+            [
+                (c, fan_in["self_attn.in_proj_weight#0"]),
+                (c, fan_in["self_attn.in_proj_weight#1"]),
+                (c, fan_in["self_attn.in_proj_bias#0"]),
+                (c, fan_in["self_attn.in_proj_bias#1"]),
+                (c, fan_in["self_attn.in_proj_weight#2"]),
+                (c, fan_in["self_attn.out_proj.weight"]),
+                (c, fan_in["self_attn.in_proj_bias#2"]),
+            ],
         )
-        _initialise(self.mix_d_h, [(2 * n, 1)], [(2 * c, 33 * n)])
-        _initialise(self.mix_head_d, [(4 * n, 16)], [(2 * c, 45 * n), (2 * c, 44 * n)])
-        _initialise(self.mix_head_dk, [(2 * n, 64), (2 * n, 1)], [(2 * c, 45 * n), (2 * c, 27 * n)])
-        _initialise(self.mix_head_dv, [(2 * n, 64), (n, 1)], [(2 * c, 44 * n), (c, 26 * n)])
-        _initialise(self.mix_head_dk_d, [(2 * n, 1)], [(2 * c, 45 * n)])
-        _initialise(self.mix_d_head_dv, [(2 * n, 1)], [(2 * c, 44 * n)])
+        _initialise(
+            self.mix_d_h,
+            [(2 * n, 1)],
+            [(c, fan_in["linear1.weight"]), (c, fan_in["linear2.weight"])],
+        )
+        _initialise(
+            self.mix_head_d,
+            [(2 * n, dk), (2 * n, dv)],
+            [
+                (c, fan_in["self_attn.in_proj_weight#0"]),
+                (c, fan_in["self_attn.in_proj_weight#1"]),
+                (c, fan_in["self_attn.in_proj_weight#2"]),
+                (c, fan_in["self_attn.out_proj.weight"]),
+            ],
+        )
+        _initialise(
+            self.mix_head_dk,
+            [(2 * n, d), (2 * n, 1)],
+            [
+                (c, fan_in["self_attn.in_proj_weight#0"]),
+                (c, fan_in["self_attn.in_proj_weight#1"]),
+                (c, fan_in["self_attn.in_proj_bias#0"]),
+                (c, fan_in["self_attn.in_proj_bias#1"]),
+            ],
+        )
+        _initialise(
+            self.mix_head_dv,
+            [(2 * n, d), (n, 1)],
+            [
+                (c, fan_in["self_attn.in_proj_weight#2"]),
+                (c, fan_in["self_attn.out_proj.weight"]),
+                (c, fan_in["self_attn.in_proj_bias#2"]),
+            ],
+        )
+        _initialise(
+            self.mix_head_dk_d,
+            [(2 * n, 1)],
+            [(c, fan_in["self_attn.in_proj_weight#0"]), (c, fan_in["self_attn.in_proj_weight#1"])],
+        )
+        _initialise(
+            self.mix_d_head_dv,
+            [(2 * n, 1)],
+            [(c, fan_in["self_attn.in_proj_weight#2"]), (c, fan_in["self_attn.out_proj.weight"])],
+        )
         if self.bias is not None:
             nn.init.zeros_(self.bias)
 
@@ -205,6 +303,9 @@ class TransformerBlockLayer(nn.Module):
                 "norm2.bias": (batch, d, n),
             },
             {"d": d, "h": h, "head": head, "dk": dk},
+            (
+                "dv stays 16: left open by the axes over it",
+            ),
         )
 
         # The source tensors, free values merged with the channels.

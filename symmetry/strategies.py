@@ -79,7 +79,8 @@ def draw_declarations(draw: st.DrawFn, kinds: Collection[str]) -> dict[str, tupl
         return {}
     section = draw(st.sampled_from(list(rows)))
     row = draw(st.sampled_from(rows[section]))
-    return {name: (section, draw(st.sampled_from(row))) for name in ("r", "s")}
+    other = draw(st.sampled_from([row, row, *rows[section]]))
+    return {"r": (section, draw(st.sampled_from(row))), "s": (section, draw(st.sampled_from(other)))}
 
 
 def draw_axes(draw: st.DrawFn, pool: Sequence[str], parents: dict[str, str | None], max_order: int) -> str:

@@ -120,3 +120,9 @@ def test_importing_a_package_is_light(package, heavy):
     code = f"import sys, {package}; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert not heavy & set(loaded.stdout.split())
+
+
+def test_the_mathematics_is_tested_without_torch():
+    """Tests of `symmetry` may import from `layergen` what loads no torch."""
+    for path in (ROOT / "tests" / "symmetry").rglob("*.py"):
+        assert not any(name.split(".")[0] == "torch" for name in imports(path)), path

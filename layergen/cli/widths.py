@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from layergen.plan.widths import orders, readings
 from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.reading import orders, readings
 
 __all__ = ["fixed_sizes"]
 
@@ -13,8 +13,8 @@ def fixed_sizes(maps: EquivariantMaps) -> dict[str, str]:
 
     Of another set a layer takes every size that is no less than the set's order.
     """
-    order, (_, fixed) = orders(maps), readings(maps)
-    sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
+    order, (_, fixed) = orders(maps.source, maps.target), readings(maps.source, maps.target)
+    sizes = maps.sizes
     reasons = {name: f"below its order, {order[name]}" for name in fixed if sizes[name] < order[name]}
     texts = [f"{name} = {sizes[name]} ({reasons.get(name, 'its axes do not show it')})" for name in fixed]
     return {"fixed": ", ".join(texts)} if texts else {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from layergen.plan.widths import orders
 from symmetry.kinds.index import Index
 from symmetry.language.axes import Atom, print_axes, substitute
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.reading import orders
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["ANONYMOUS", "MOST", "drawn_maps", "index_sizes"]
@@ -27,7 +27,7 @@ def drawn_maps(maps: EquivariantMaps) -> EquivariantMaps:
 
     Raises `SpecificationError` if there are too many entries even with a single value of every index.
     """
-    order = orders(maps)
+    order = orders(maps.source, maps.target)
     first = {ANONYMOUS: 3}
     comfortable = {ANONYMOUS: 2}
     for index in indices(maps):

@@ -20,12 +20,15 @@ def _check_names(x: dict[str, Tensor], axes: dict[str, tuple[str, ...]]) -> None
 '''
 
 CHECK_SHAPES = '''
-def _check_shapes(x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], sizes: dict[str, int]) -> None:
-    """Raise a ValueError that lists every tensor whose shape is not the one that follows from the sizes read."""
+def _check_shapes(
+    x: dict[str, Tensor], shapes: dict[str, tuple[int, ...]], read: dict[str, int], fixed: tuple[str, ...] = ()
+) -> None:
+    """Raise a ValueError that lists every tensor whose shape does not follow from the sizes read and those fixed."""
     wrong = [name for name, shape in shapes.items() if x[name].shape != shape or 0 in shape[1:]]
     if wrong:
         faults = [f"{name!r} has shape {tuple(x[name].shape)}, expected {shapes[name]}" for name in wrong]
-        raise ValueError(f"{'; '.join(faults)} (with the sizes read from the other tensors: {sizes})")
+        notes = [f"the sizes read from the other tensors are {read}"] if read else []
+        raise ValueError("; ".join([*faults, *notes, *fixed]))
 '''
 
 DIAGONAL = '''

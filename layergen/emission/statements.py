@@ -47,6 +47,9 @@ def check_shapes(program: ops.Program) -> Iterator[str]:
     yield from (f"{INDENT}_check_shapes(", f"{inner}{program.features},")
     yield from bracketed("{", shapes, "},", inner)
     yield from bracketed("{", [f"{literal(one.name)}: {one.variable.name}" for one in read], "},", inner)
+    if fixed := [one for one in program.sizes if isinstance(one, ops.Fixed)]:
+        notes = [literal(f"{one.name} stays {one.size}: {one.why}") for one in fixed]
+        yield from (f"{inner}(", *(f"{inner}    {note}," for note in notes), f"{inner}),")
     yield f"{INDENT})"
 
 

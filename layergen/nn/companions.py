@@ -9,7 +9,6 @@ the group, and back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import count
 
 from torch import nn
 
@@ -19,6 +18,7 @@ from symmetry.groups.groups import find_group
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.representation import RepresentationIndex
 from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes
+from symmetry.language.names import fresh_name
 from symmetry.space.weight_space import WeightSpace, resized
 
 __all__ = ["Companions", "with_companions"]
@@ -79,8 +79,7 @@ def acting_groups(space: WeightSpace) -> dict[str, str]:
 
 def regular_name(group: str, space: WeightSpace) -> str:
     """A name for a group's regular representation that no index of a space has."""
-    taken = {index.name for index in space.indices}
-    return next(name for more in count() if (name := f"{group}_regular{'_' * more}") not in taken)
+    return fresh_name(f"{group}_regular", {index.name for index in space.indices})
 
 
 def replaced(axes: Sequence[Expression], acted: Mapping[str, str], stands: Mapping[str, str]) -> tuple[Expression, ...]:

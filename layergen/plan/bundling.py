@@ -7,6 +7,7 @@ they stand in a row in both, one operation does it for all of them: columns are 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from layergen.plan.steps import Mix, Plan, Run, unordered
@@ -19,48 +20,7 @@ Link = tuple[int, int, tuple[int, ...], tuple[int, ...]]
 
 
 def bundle_pools(plan: Plan) -> Plan:
-    """Average a larger core's concatenated pools in one operation, instead of each by itself."""
-    links = pool_links(plan)
-    mixes = list(plan.mixes)
-    places: dict[Side, tuple[int, int]] = {}
-    runs: list[Run] = []
-    for number in reversed(range(len(mixes))):
-        found = {
-            side: link(side, places[links[unordered(side)]], mixes, "pools")
-            for side in mixes[number].pools
-            if unordered(side) in links
-        }
-        pools = in_rows(mixes[number].pools, found)
-        mixes[number] = replace(mixes[number], pools=pools)
-        places |= places_of(number, pools)
-        runs += rows(number, pools, found)
-    kept = tuple(pool for pool in plan.pools if pool.side not in links)
-    return replace(plan, mixes=tuple(mixes), pools=kept, reductions=tuple(runs))
-
-
-def bundle_spreads(plan: Plan) -> Plan:
-    """Add a smaller core's product into a larger core's in one operation, before either is taken apart."""
-    mixed = {unordered(side) for mix in plan.mixes for side in mix.spreads}
-    links = {step.side: step.into for step in plan.spreads if step.into in mixed and step.into is not None}
-    mixes = list(plan.mixes)
-    places: dict[Side, tuple[int, int]] = {}
-    runs: list[Run] = []
-    for number in reversed(range(len(mixes))):
-        found = {
-            side: link(side, places[links[unordered(side)]], mixes, "spreads")
-            for side in mixes[number].spreads
-            if unordered(side) in links
-        }
-        spreads = in_rows(mixes[number].spreads, found)
-        mixes[number] = replace(mixes[number], spreads=spreads)
-        places |= places_of(number, spreads)
-        runs += rows(number, spreads, found)
-    kept = tuple(step for step in plan.spreads if step.side not in links)
-    return replace(plan, mixes=tuple(mixes), spreads=kept, additions=tuple(runs))
-
-
-def pool_links(plan: Plan) -> dict[Side, Side]:
-    """For each pool that can be part of a row, the larger pool that it is a mean of.
+    """Average a larger core's concatenated pools in one operation, instead of each by itself.
 
     A pool that several mixes read, or one mix in several orders, is computed once by itself; so is a pool that such a
     one is made from.
@@ -73,12 +33,35 @@ def pool_links(plan: Plan) -> dict[Side, Side]:
     }
     while alone := {pool.origin for pool in plan.pools if pool.side not in links and pool.origin in links}:
         links = {side: origin for side, origin in links.items() if side not in alone}
-    return links
+    mixes, runs = bundled(plan.mixes, "pools", links)
+    kept = tuple(pool for pool in plan.pools if pool.side not in links)
+    return replace(plan, mixes=mixes, pools=kept, reductions=runs)
 
 
-def places_of(number: int, sides: tuple[Side, ...]) -> dict[Side, tuple[int, int]]:
-    """Where each side, whatever the order of what it keeps, first stands in a mix."""
-    return {unordered(side): (number, place) for place, side in reversed(list(enumerate(sides)))}
+def bundle_spreads(plan: Plan) -> Plan:
+    """Add a smaller core's product into a larger core's in one operation, before either is taken apart."""
+    mixed = {unordered(side) for mix in plan.mixes for side in mix.spreads}
+    links = {step.side: step.into for step in plan.spreads if step.into in mixed and step.into is not None}
+    mixes, runs = bundled(plan.mixes, "spreads", links)
+    kept = tuple(step for step in plan.spreads if step.side not in links)
+    return replace(plan, mixes=mixes, spreads=kept, additions=runs)
+
+
+def bundled(before: tuple[Mix, ...], part: str, links: Mapping[Side, Side]) -> tuple[tuple[Mix, ...], tuple[Run, ...]]:
+    """The mixes with the linked ones of their pools, or spreads, in the order of what they are linked to; the runs."""
+    mixes = list(before)
+    places: dict[Side, tuple[int, int]] = {}
+    runs: list[Run] = []
+    for number in reversed(range(len(mixes))):
+        sides: tuple[Side, ...] = getattr(mixes[number], part)
+        found = {
+            side: link(side, places[links[unordered(side)]], mixes, part) for side in sides if unordered(side) in links
+        }
+        sides = tuple(sorted(sides, key=lambda side: (0, *found[side]) if side in found else (1,)))
+        mixes[number] = replace(mixes[number], **{part: sides})  # type: ignore[arg-type]
+        places |= {unordered(side): (number, place) for place, side in reversed(list(enumerate(sides)))}
+        runs += rows(number, sides, found)
+    return tuple(mixes), tuple(runs)
 
 
 def link(side: Side, at: tuple[int, int], mixes: list[Mix], part: str) -> Link:
@@ -90,12 +73,7 @@ def link(side: Side, at: tuple[int, int], mixes: list[Mix], part: str) -> Link:
     return number, place, dropped, tuple(stays.index(block) for block in side.kept)
 
 
-def in_rows(sides: tuple[Side, ...], links: dict[Side, Link]) -> tuple[Side, ...]:
-    """The sides with a link first, in the order of the places linked to."""
-    return tuple(sorted(sides, key=lambda side: (0, *links[side]) if side in links else (1,)))
-
-
-def rows(number: int, sides: tuple[Side, ...], links: dict[Side, Link]) -> list[Run]:
+def rows(number: int, sides: tuple[Side, ...], links: Mapping[Side, Link]) -> list[Run]:
     """The longest runs of sides whose links stand in a row too."""
     found: list[Run] = []
     for start, side in enumerate(sides):

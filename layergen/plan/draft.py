@@ -22,11 +22,13 @@ class Draft:
 
     plan: Plan
     namer: Namer
+    declared: dict[str, int]
+    sizes: dict[str, Atom]
     features: str
+    fan_in: str
     batch: Atom
     incoming: Atom
     outgoing: Atom
-    sizes: dict[str, Atom]
     statements: list[ops.Statement] = field(default_factory=list)
     bases: list[ops.Basis] = field(default_factory=list)
     slices: dict[tuple[ops.Variable, ops.Slice], str] = field(default_factory=dict)
@@ -36,12 +38,14 @@ class Draft:
         """A draft in which every set has a variable, every free index its number; our own names give way to theirs."""
         namer = Namer()
         namer.taken |= set(reserved)
-        sizes: dict[str, Atom] = {}
-        for index in (*plan.maps.source.indices, *plan.maps.target.indices):
-            if index.name not in sizes:
-                sizes[index.name] = Atom(namer.fresh(index.name)) if index.joined else Atom("", index.size)
-        features, batch, incoming, outgoing = (namer.fresh(*wishes) for wishes in OWN.items())
-        return cls(plan, namer, features, Atom(batch), Atom(incoming), Atom(outgoing), sizes)
+        indices = {index.name: index for space in (plan.maps.source, plan.maps.target) for index in space.indices}
+        declared = {name: index.size for name, index in indices.items() if index.joined}
+        sizes = {
+            name: Atom(namer.fresh(name)) if name in declared else Atom("", index.size)
+            for name, index in indices.items()
+        }
+        features, fan_in, batch, incoming, outgoing = (namer.fresh(*wishes) for wishes in OWN.items())
+        return cls(plan, namer, declared, sizes, features, fan_in, Atom(batch), Atom(incoming), Atom(outgoing))
 
     def feature(self, tensor: str = "") -> ops.Feature:
         """The features of a source tensor, by default of the first."""

@@ -7,10 +7,12 @@ import keyword
 import re
 from dataclasses import dataclass, field
 
+from symmetry.language.names import fresh_name
+
 __all__ = ["OWN", "RESERVED", "Namer", "identifier"]
 
-OWN = {"x": "features", "batch": "batch_size", "n": "in_channels", "c": "out_channels"}
-"""Names of ours in `forward`, and what they become where a set has such a name."""
+OWN = {"x": "features", "fan_in": "fan_ins", "batch": "batch_size", "n": "in_channels", "c": "out_channels"}
+"""Names of ours in emitted methods, and what they become where a set has such a name."""
 RESERVED = frozenset({"self", "torch", "nn", "Tensor", "ClassVar", "annotations"} | set(dir(builtins)))
 """Names with a meaning in emitted code, and Python's own."""
 
@@ -38,9 +40,6 @@ class Namer:
 
     def fresh(self, wish: str, other: str = "") -> str:
         """`wish`, or where it is taken `other`, if given, or `wish_2`, `wish_3`, …"""
-        name, number = wish, 1
-        while name in self.taken or keyword.iskeyword(name):
-            number += 1
-            name = other if other and number == 2 else f"{wish}_{number}"
+        name = fresh_name(other if other and wish in self.taken and other not in self.taken else wish, self.taken)
         self.taken.add(name)
         return name

@@ -220,11 +220,12 @@ class Heading(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Fixed(Statement):
-    """A set that stays at its declared size."""
+    """A set that stays at its declared size, and why."""
 
     name: str
     variable: Atom
     size: int
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,12 +242,11 @@ class ReadSize(Statement):
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What `count` rows or columns of a parameter have in common: a number, times a size, divided by another number."""
+    """What `count` rows or columns of a parameter have in common: a size, perhaps divided, or a target's fan-in."""
 
     count: Size
-    number: Fraction | None
-    factor: Size | None = None
-    divisor: int | None = None
+    value: Size | str
+    divisor: Size | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,6 +257,19 @@ class Parameter:
     shape: tuple[Size, Size]
     averaged: tuple[Scale, ...]
     fan_in: tuple[Scale, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """The rank of a parameter that is the product of two: a bound, or what the channels allow where that is less.
+
+    `shape` is that of the product, `factor` the name of the first of the two.
+    """
+
+    variable: Atom
+    most: int
+    shape: tuple[Size, Size]
+    factor: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +286,8 @@ class Program:
     """A layer, ready to be printed. Where it maps to the scalar, `results` has the one value that it returns.
 
     `features` names the features that are given, `counts` the sizes of the batch, the input and the output channels.
+    Initial values are made from the `declared` sizes of sets and the `fan_ins` of targets, a dictionary named `fan_in`:
+    the rows of each mix that reaches a target, and how often it reaches an entry.
     """
 
     plan: Plan
@@ -281,8 +296,12 @@ class Program:
     sizes: tuple[Fixed | ReadSize, ...]
     shapes: tuple[tuple[str, tuple[Size, ...]], ...]
     bases: tuple[Basis, ...]
+    ranks: tuple[Rank, ...]
     parameters: tuple[Parameter, ...]
     bias: Size
+    declared: tuple[tuple[Atom, int], ...]
+    fan_in: str
+    fan_ins: tuple[tuple[str, tuple[tuple[int, Fraction], ...]], ...]
     statements: tuple[Statement, ...]
     results: tuple[tuple[str, Value], ...]
 

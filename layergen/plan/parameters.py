@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from itertools import groupby
 
 from layergen.plan import operations as ops
-from layergen.plan.draft import times
+from layergen.plan.draft import Draft, times
 from layergen.plan.names import Namer
-from layergen.plan.scaling import averaged, fan_in
 from layergen.plan.steps import Mix, Plan
-from symmetry.language.axes import Atom
+from symmetry.language.axes import Atom, product
+from symmetry.maps.isotypic import targets
+from symmetry.maps.sides import Side
+from symmetry.space.layout import Piece
 
-__all__ = ["OUT_CHANNELS", "Weights", "name_weights", "parameters"]
+__all__ = ["OUT_CHANNELS", "Weights", "bounded_ranks", "name_weights", "parameters", "target_labels"]
 
 IN_CHANNELS, OUT_CHANNELS = Atom("in_channels"), Atom("out_channels")
 """The constructor's arguments."""
@@ -51,30 +52,47 @@ def name_weights(mixes: Sequence[Mix]) -> list[Weights]:
     return found
 
 
-def parameters(plan: Plan, weights: Sequence[Weights], incoming: Atom, outgoing: Atom) -> Iterator[ops.Parameter]:
-    """The matrices with their initial values, as `layergen.plan.scaling` has them; sizes in channels."""
-    fan = fan_in(plan)
+def bounded_ranks(draft: Draft, weights: Sequence[Weights]) -> Iterator[ops.Rank]:
+    """The ranks that are bounded, each with a variable."""
+    for weight in weights:
+        if weight.mix.rank is not None and weight.factors:
+            variable = Atom(draft.namer.fresh("_".join(("rank", weight.label)).strip("_")))
+            shape = times(weight.mix.rows, IN_CHANNELS), times(weight.mix.columns, OUT_CHANNELS)
+            yield ops.Rank(variable, weight.mix.rank, shape, weight.factors[0])
+
+
+def parameters(
+    draft: Draft, weights: Sequence[Weights], ranks: Sequence[ops.Rank], labels: Mapping[Piece, str]
+) -> Iterator[ops.Parameter]:
+    """The matrices with the scales of their initial values, as `layergen.plan.scaling` has them."""
+    variables = {rank.factor: rank.variable for rank in ranks}
     for weight in weights:
         mix = weight.mix
-        rows = scales([(side.piece.free_size, Fraction(averaged(side))) for side in mix.pools], incoming)
-        columns = scales([(side.piece.free_size, fan[side.piece]) for side in mix.spreads], outgoing, incoming)
-        shape, every = (times(mix.rows, IN_CHANNELS), times(mix.columns, OUT_CHANNELS)), times(mix.rows, incoming)
-        if not mix.pools:
-            continue
-        if mix.rank is None:
-            yield ops.Parameter(weight.name, shape, rows, columns)
-            continue
-        inner = Atom("", mix.rank)
-        first, second = weight.factors
-        yield ops.Parameter(first, (shape[0], inner), rows, (ops.Scale(inner, None, every),))
-        yield ops.Parameter(second, (inner, shape[1]), (ops.Scale(inner, None, every, mix.rank),), columns)
+        means = [product(list(draft.block_sizes(side, side.dropped))) for side in mix.pools]
+        rows = scales(mix.pools, means, draft.incoming)
+        columns = scales(mix.spreads, [labels[side.piece] for side in mix.spreads], draft.outgoing)
+        height, width = times(mix.rows, IN_CHANNELS), times(mix.columns, OUT_CHANNELS)
+        match weight.factors:
+            case [name]:
+                yield ops.Parameter(name, (height, width), rows, columns)
+            case [first, second]:
+                every, inner = times(mix.rows, draft.incoming), variables[first]
+                yield ops.Parameter(first, (height, inner), rows, (ops.Scale(inner, every),))
+                yield ops.Parameter(second, (inner, width), (ops.Scale(inner, every, inner),), columns)
 
 
-def scales(
-    runs: Sequence[tuple[int, Fraction]], channels: Atom, factor: ops.Size | None = None
-) -> tuple[ops.Scale, ...]:
-    """Numbers of rows or columns with their values; neighbours with the same value together."""
+def scales(sides: Sequence[Side], values: Sequence[ops.Size | str], channels: Atom) -> tuple[ops.Scale, ...]:
+    """The columns of some sides with their values; neighbours with the same value together."""
+    pairs = groupby(zip(sides, values, strict=True), key=lambda pair: pair[1])
     return tuple(
-        ops.Scale(times(sum(count for count, _ in group), channels), value, factor)
-        for value, group in groupby(runs, key=lambda run: run[1])
+        ops.Scale(times(sum(side.piece.free_size for side, _ in group), channels), value) for value, group in pairs
     )
+
+
+def target_labels(plan: Plan) -> dict[Piece, str]:
+    """A name for each target piece: that of its tensor, with a number where the tensor has several pieces."""
+    namer, found = Namer(set()), dict[Piece, str]()
+    for tensor in plan.maps.target:
+        pieces = targets(tensor)
+        found |= {p: namer.fresh(f"{tensor.name}#{p.number}" if len(pieces) > 1 else tensor.name) for p in pieces}
+    return found

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from layergen.plan.bundling import bundle_pools, bundle_spreads
-from layergen.plan.steps import Mix, Plan, Pool
+from layergen.plan.steps import Mix, Plan
 from symmetry.maps.sides import Side
 
 __all__ = ["PASSES", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
@@ -20,33 +20,29 @@ def entries(side: Side) -> int:
     return math.prod(kept) * side.piece.free_size
 
 
-def smallest_above(side: Side, others: Iterable[Side]) -> Side | None:
-    """Among sides of the same blocks that keep more of them, one with the fewest entries."""
-    above = [
-        other
-        for other in others
-        if other.piece == side.piece and other.blocks == side.blocks and set(other.kept) > set(side.kept)
-    ]
-    return min(above, key=lambda other: (entries(other), other.kept), default=None)
-
-
 def share_pools(plan: Plan) -> Plan:
     """Pool smaller cores from larger cores' pools: each large tensor is read as seldom as possible."""
-    by_piece = grouped(pool.side for pool in plan.pools)
-    return replace(
-        plan, pools=tuple(Pool(pool.side, smallest_above(pool.side, by_piece[key(pool.side)])) for pool in plan.pools)
-    )
+    above = smallest_above([pool.side for pool in plan.pools])
+    return replace(plan, pools=tuple(replace(pool, origin=above[pool.side]) for pool in plan.pools))
 
 
 def share_spreads(plan: Plan) -> Plan:
     """Add spreads up where they are smallest, so that each large tensor is written as seldom as possible."""
-    by_piece = grouped(spread.side for spread in plan.spreads)
-    return replace(
-        plan,
-        spreads=tuple(
-            replace(spread, into=smallest_above(spread.side, by_piece[key(spread.side)])) for spread in plan.spreads
-        ),
-    )
+    above = smallest_above([spread.side for spread in plan.spreads])
+    return replace(plan, spreads=tuple(replace(spread, into=above[spread.side]) for spread in plan.spreads))
+
+
+def smallest_above(sides: Iterable[Side]) -> dict[Side, Side | None]:
+    """For each side, of those with the same blocks of which they keep more, one with the fewest entries."""
+    alike: defaultdict[tuple[object, ...], list[Side]] = defaultdict(list)
+    for side in sides:
+        alike[side.piece, side.blocks].append(side)
+    found: dict[Side, Side | None] = {}
+    for group in alike.values():
+        for side in group:
+            above = [other for other in group if set(other.kept) > set(side.kept)]
+            found[side] = min(above, key=lambda other: (entries(other), other.kept), default=None)
+    return found
 
 
 def orient_cores(plan: Plan) -> Plan:
@@ -69,18 +65,6 @@ def oriented(mix: Mix) -> Mix:
 def natural_order(side: Side) -> tuple[int, ...]:
     """The order of the core's places in which the side's blocks stand as in its piece."""
     return tuple(sorted(range(len(side.kept)), key=lambda place: side.kept[place]))
-
-
-def key(side: Side) -> tuple[object, ...]:
-    return side.piece, side.blocks
-
-
-def grouped(sides: Iterable[Side]) -> dict[tuple[object, ...], list[Side]]:
-    """Sides by piece and blocks."""
-    found: dict[tuple[object, ...], list[Side]] = {}
-    for side in sides:
-        found.setdefault(key(side), []).append(side)
-    return found
 
 
 PASSES: tuple[Callable[[Plan], Plan], ...] = (

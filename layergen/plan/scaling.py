@@ -1,8 +1,8 @@
 """How large the initial weights are, so that outputs have unit variance for independent unit-variance inputs.
 
 A pool that averages `p` entries has variance 1/p, so its rows are scaled up by √p. A spread that reaches the
-fraction `c` of its piece's entries adds its variance to that fraction. If every weight that feeds a piece has
-variance p / (channels · Σ c · rows), the sum over its spreads, the piece's mean variance is one at every width.
+fraction `r` of its piece's entries adds its variance to that fraction. If every weight that feeds a piece has
+variance p / (channels · Σ r · rows), the sum over its spreads, the piece's mean variance is one at every width.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from layergen.plan.steps import Plan
 from symmetry.maps.sides import Side
 from symmetry.space.layout import Piece
 
-__all__ = ["averaged", "coverage", "fan_in"]
+__all__ = ["averaged", "fan_in"]
 
 
 def block_sizes(side: Side) -> list[int]:
@@ -28,16 +28,22 @@ def averaged(side: Side) -> int:
     return math.prod(sizes[number] for number in side.dropped)
 
 
-def coverage(side: Side) -> Fraction:
+def reach(side: Side) -> Fraction:
     """The fraction of a piece's entries that a spread reaches: the diagonals that its blocks identify."""
     every = math.prod(side.piece.positions[place].index.size for place in side.piece.joined)
     return Fraction(math.prod(block_sizes(side)), every)
 
 
-def fan_in(plan: Plan) -> dict[Piece, Fraction]:
-    """For each target piece the mean number of weights, an input channel, that feed one of its entries."""
-    total: dict[Piece, Fraction] = {}
-    for mix in plan.mixes:
+def fan_in(plan: Plan) -> dict[Piece, list[tuple[int, Fraction]]]:
+    """For each target piece and each mix that reaches it the rows of the mix, and how often it reaches an entry.
+
+    The sum of their products is the mean number of weights, an input channel, that feed one of the piece's entries.
+    """
+    found: dict[Piece, list[tuple[int, Fraction]]] = {}
+    for mix in (mix for mix in plan.mixes if mix.pools):
+        times: dict[Piece, Fraction] = {}
         for side in mix.spreads:
-            total[side.piece] = total.get(side.piece, Fraction(0)) + coverage(side) * mix.rows
-    return total
+            times[side.piece] = times.get(side.piece, Fraction(0)) + reach(side)
+        for piece, count in times.items():
+            found.setdefault(piece, []).append((mix.rows, count))
+    return found

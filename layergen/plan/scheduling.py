@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterator
 from layergen.plan import operations as ops
 from layergen.plan.draft import Draft, times
 from layergen.plan.mixing import mix_pools
-from layergen.plan.parameters import OUT_CHANNELS, name_weights, parameters
+from layergen.plan.parameters import OUT_CHANNELS, bounded_ranks, name_weights, parameters, target_labels
 from layergen.plan.reading import read_pools
+from layergen.plan.scaling import fan_in
 from layergen.plan.steps import Plan
-from layergen.plan.widths import readings
 from layergen.plan.writing import write_tensors
+from symmetry.space.reading import readings
 
 __all__ = ["schedule"]
 
@@ -31,26 +32,31 @@ def schedule(plan: Plan, reserved: Collection[str] = ()) -> ops.Program:
         (tensor.name, (draft.batch, *(draft.size(axis) for axis in tensor.axes), draft.incoming))
         for tensor in plan.maps.source
     )
+    labels, fans = target_labels(plan), fan_in(plan)
+    ranks = tuple(bounded_ranks(draft, weights))
     return ops.Program(
-        plan,
-        draft.features,
-        (draft.batch, draft.incoming, draft.outgoing),
-        tuple(set_sizes(draft)),
-        shapes,
-        tuple(draft.bases),
-        tuple(parameters(plan, weights, draft.incoming, draft.outgoing)),
-        times(plan.bias_dimension, OUT_CHANNELS),
-        tuple(draft.statements),
-        results,
+        plan=plan,
+        features=draft.features,
+        counts=(draft.batch, draft.incoming, draft.outgoing),
+        sizes=tuple(set_sizes(draft)),
+        shapes=shapes,
+        bases=tuple(draft.bases),
+        ranks=ranks,
+        parameters=tuple(parameters(draft, weights, ranks, labels)),
+        bias=times(plan.bias_dimension, OUT_CHANNELS),
+        declared=tuple((draft.sizes[name], size) for name, size in draft.declared.items()),
+        fan_in=draft.fan_in,
+        fan_ins=tuple((labels[piece], tuple(fans[piece])) for piece in labels if piece in fans),
+        statements=tuple(draft.statements),
+        results=results,
     )
 
 
 def set_sizes(draft: Draft) -> Iterator[ops.Fixed | ops.ReadSize]:
     """The variables of the sets, those first that stay at their declared sizes."""
-    found, fixed = readings(draft.plan.maps)
-    declared = {i.name: i.size for space in (draft.plan.maps.source, draft.plan.maps.target) for i in space.indices}
-    for name in fixed:
-        yield ops.Fixed(name, draft.sizes[name], declared[name])
+    found, stay = readings(draft.plan.maps.source, draft.plan.maps.target)
+    for name, why in stay.items():
+        yield ops.Fixed(name, draft.sizes[name], draft.declared[name], why)
     for reading in found:
         variable, feature = draft.sizes[reading.name], draft.feature(reading.tensor)
         factor, rest = draft.size(reading.factor), tuple(draft.size(term) for term in reading.rest)

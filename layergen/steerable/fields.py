@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import count
 from typing import Any
 
 from layergen.steerable.modules import GATED, LAYERS, Module, is_a
+from symmetry.language.names import fresh_name
 
 __all__ = ["Field", "free_fields", "gating", "hidden_fields", "passed", "role"]
 
@@ -49,21 +49,20 @@ def hidden_fields(path: str, layer: Any, following: Iterable[Module], sets: dict
         alike.setdefault(kind, []).append(members)
     fields: dict[int, Field] = {}
     for kind, elements in alike.items():
-        name = fresh_name(f"h_{path}_{kind[0]}", sets)
+        name = fresh_name(identifier(f"h_{path}_{kind[0]}"), sets)
         sets[name] = len(elements)
         for element, members in enumerate(elements):
             fields |= {number: Field(names[number], name, element, roles[number]) for number in members}
     return tuple(fields[number] for number in range(len(names)))
 
 
-def fresh_name(text: str, taken: Collection[str]) -> str:
-    """An identifier that is not taken yet.
+def identifier(text: str) -> str:
+    """The letters, digits and underscores of a text; what is between them as one underscore.
 
-    >>> fresh_name("h_0_quotient[(None, 2)]", ["h_0_regular"])
+    >>> identifier("h_0_quotient[(None, 2)]")
     'h_0_quotient_None_2'
     """
-    name = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
-    return name if name not in taken else next(one for n in count(2) if (one := f"{name}_{n}") not in taken)
+    return re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
 
 
 def gate_ties(numbers: Sequence[int], following: Iterable[Module]) -> dict[int, tuple[int, str]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from layergen.plan.widths import orders, readings
 from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.space.reading import orders, readings
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["probe", "smallest"]
@@ -17,7 +17,7 @@ def smallest(maps: EquivariantMaps) -> tuple[WeightSpace, WeightSpace, str]:
 
     A set is cut down to its order where the layer reads its size from the input; the other sets stay as declared.
     """
-    order, (_, fixed) = orders(maps), readings(maps)
+    order, (_, fixed) = orders(maps.source, maps.target), readings(maps.source, maps.target)
     sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     cut = {name: max(1, least) for name, least in order.items() if name not in fixed and least < sizes[name]}
     cut = {name: size for name, size in cut.items() if name in {index.name for index in maps.source.indices}}

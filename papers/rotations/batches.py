@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 import layergen
+from layergen import Features
 from layergen.nn import Metanet
 from symmetry import WeightSpace
 
 __all__ = ["Features", "Weights", "chosen", "run", "train", "weights_of"]
 
-Features = dict[str, Tensor]
 Weights = dict[str, Tensor]
 """A network's tensors by name, those of many networks stacked: `(network, *shape)`."""
 

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 import symmetry
+from layergen import Features
 from symmetry import WeightSpace
 
 __all__ = ["MIRRORS", "ROTATIONS", "Averaged", "largest_change", "outputs", "turned", "turned_image"]
 
-Features = dict[str, Tensor]
 
 ROTATIONS, MIRRORS = (1, 2, 3), (4, 5, 6, 7)
 """The numbers of the elements of D4 but the identity, 0; those of C4 are 0 and the rotations."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,12 +19,19 @@ __all__ = ["RepresentationIndex"]
 
 
 EXAMPLES = {
-    "C4": ("regular", "irrep(1)", "irrep(2)", "grid(2)", "trivial", "irrep(1) + trivial"),
+    "C1": ("trivial", "standard"),
+    "C2": ("regular", "standard", "irrep(1)"),
+    "C3": ("regular", "standard"),
+    "C4": ("regular", "irrep(1)", "irrep(2)", "quotient(2)", "grid(2)", "irrep(1) + trivial"),
     "D3": ("standard", "quotient(0, 1)", "irrep(1, 0)"),
-    "D4": ("standard", "irrep(1, 2)", "quotient(None, 2)", "grid(2)"),
+    "D4": ("standard", "irrep(1, 2)", "quotient(None, 2)", "quotient(0, 1)", "grid(2)"),
     "SO(2)": ("standard", "irrep(2)", "irrep(0) + irrep(1)"),
+    "O(2)": ("standard", "irrep(1, 2)", "irrep(1, 0) + standard"),
+    "SO(3)": ("standard", "irrep(1)", "trivial"),
     "O(3)": ("standard", "irrep(0, 1)", "irrep(1, 0)"),
+    "octahedral": ("standard", "irrep(2)", "irrep(3)"),
 }
+"""Groups, finite and compact ones, with representations that property tests draw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,9 @@ class RepresentationIndex(Index):
     @classmethod
     def examples(cls) -> Sequence[Sequence[Any]]:
         """Finite and compact groups, irreducible representations of each type, sums; none where escnn is missing."""
-        if importlib.util.find_spec("escnn") is None:
+        try:
+            find_group("C1")
+        except SpecificationError:
             return ()
         return [[{"group": group, "representation": one} for one in row] for group, row in EXAMPLES.items()]
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import keyword
 import unicodedata
+from collections.abc import Container
+from itertools import count
 from typing import Any
 
 from symmetry.language.errors import SpecificationError
 
-__all__ = ["check_name", "check_size"]
+__all__ = ["check_name", "check_size", "fresh_name"]
 
 
 def check_name(name: Any) -> str:
@@ -60,3 +62,13 @@ def check_size(name: str, size: Any) -> int:
     if size < 1:
         raise SpecificationError(f"the size of {name!r} is {size}", remedy="sizes are integers of at least 1")
     return size
+
+
+def fresh_name(wish: str, taken: Container[str]) -> str:
+    """`wish` if it may be a name and is not taken, else the first of `wish_2`, `wish_3`, … that is not.
+
+    >>> fresh_name("h", {"h", "h_2"}), fresh_name("class", ())
+    ('h_3', 'class_2')
+    """
+    names = (wish if number == 1 else f"{wish}_{number}" for number in count(1))
+    return next(name for name in names if name not in taken and not keyword.iskeyword(name))

@@ -63,7 +63,8 @@ class GroupElement:
         return all(action.equal(self.parts[name], other.parts[name]) for name, action in actions(self.space).items())
 
     def __hash__(self) -> int:
-        return hash((self.space, self.moved))
+        whole = (part for part in self.parts.values() if isinstance(part, np.ndarray) and part.dtype.kind == "i")
+        return hash((self.space, *(part.tobytes() for part in whole)))
 
     def __repr__(self) -> str:
         return f"element(space, {self.described})"

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from generated.regenerate import LAYERS
-from layergen.plan.widths import readings
 from symmetry import SCALAR, EquivariantMaps
+from symmetry.space.reading import readings
 
 every_layer = pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
 
@@ -23,7 +23,7 @@ def maps_of(layer):
 def small_maps(layer):
     """The maps at widths of 2, 3 and 4 for every set whose size the layer reads from its input."""
     maps = maps_of(layer)
-    _, fixed = readings(maps)
+    _, fixed = readings(maps.source, maps.target)
     sizes = {
         index.name: 2 + number % 3
         for number, index in enumerate(maps.source.indices)

@@ -1,6 +1,10 @@
-"""The slow oracle: a layer's output as the sum over its parameters of dense diagram matrices."""
+"""The slow oracle: a layer's output as the sum over its parameters of dense diagram matrices, and its variance."""
+
+import math
+from collections import Counter
 
 import numpy as np
+import pytest
 import torch
 
 from layergen.plan.lowering import lower
@@ -51,3 +55,34 @@ def oracle(layer, x, passes=None):
         bias = layer.bias.detach().numpy()[number * c : (number + 1) * c]
         out[target.name] += diagram.matrix()[None, :, :] * bias
     return {t.name: out[t.name].reshape(batch, *t.shape, c) for t in plan.maps.target}
+
+
+def standard_deviations(make):
+    """The layer that `make` returns, each random parameter replaced by its standard deviation."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.Tensor, "normal_", lambda tensor: tensor.fill_(1))
+        return make()
+
+
+def mean_squares(maps, deviations):
+    """The mean square of an output entry, for every target piece and free value that a diagram reaches.
+
+    Inputs are independent and have unit variance, and so are the weights but for their standard deviations, which are
+    given as the parameters of a layer: then every weight adds its variance times the squares of its diagram's matrix.
+    """
+    plan, n, c = optimised(lower(maps)), deviations.in_channels, deviations.out_channels
+    variances = []
+    for weights in name_weights(plan.mixes):
+        factors = [getattr(deviations, name).detach().double().square().numpy() for name in weights.factors]
+        variances.append(np.linalg.multi_dot(factors) if len(factors) > 1 else sum(factors))
+    found = Counter()
+    for term in terms(plan):
+        diagram, written = term.diagram, len(term.diagram.target_piece.positions)
+        block = variances[term.mix][term.row * n : (term.row + 1) * n, term.column * c : (term.column + 1) * c]
+        sizes = {places: diagram.positions[places[0]].index.size for places in diagram.blocks}
+        averaged = math.prod(size for places, size in sizes.items() if min(places) >= written)
+        entries = math.prod(diagram.target_piece.positions[place].index.size for place in diagram.target_piece.permuted)
+        squares = math.prod(sizes.values()) / averaged**2 / entries
+        values = diagram.values[: len(diagram.target_piece.free)]
+        found[diagram.target.name, diagram.target_piece.number, values] += squares * block.sum(0).mean()
+    return found

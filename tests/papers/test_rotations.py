@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("escnn", exc_type=ImportError)
+pytest.importorskip("escnn.group", exc_type=ImportError)
 pytest.importorskip("sklearn")
 
 import torch

@@ -1,4 +1,4 @@
-"""How a group element acts on one tensor, as a dense matrix."""
+"""What group elements act on, and how they act on one tensor as a dense matrix."""
 
 import math
 
@@ -10,3 +10,8 @@ def matrix_of(g, name):
     shape = g.space[name].shape
     basis = np.eye(math.prod(shape)).reshape(*shape, -1)[None]
     return g.act({name: basis}, channels=True)[name].reshape(math.prod(shape), -1)
+
+
+def arrays(space, seed=0):
+    rng = np.random.default_rng(seed)
+    return {tensor.name: rng.normal(size=tensor.shape) for tensor in space}

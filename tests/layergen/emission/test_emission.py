@@ -1,8 +1,10 @@
 """Emitted text: safe whatever the names, the same whatever the hash seed, sized so that variance is kept."""
 
 import ast
+import io
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -13,8 +15,9 @@ from hypothesis import strategies as st
 import layergen
 from layergen.linear import EquivariantLinear
 from layergen.plan.names import RESERVED, Namer, identifier
-from symmetry import SpecificationError, WeightSpace
-from tests.layergen.oracle import features
+from symmetry import SCALAR, SpecificationError, WeightSpace
+from symmetry.strategies import weight_spaces
+from tests.layergen.oracle import features, mean_squares, standard_deviations
 
 HOSTILE = [
     'a"b',
@@ -40,6 +43,7 @@ HOSTILE = [
     "${HOME}",
     "a'#\"",
     "__import__('os').system('true')",
+    "a).b" * 30,
 ]
 printable = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter(str.isprintable)
 
@@ -55,15 +59,13 @@ def test_hostile_tensor_names_stay_data(names):
     assert [ast.unparse(node) for node in constants] == ["_CONVOLVED = 2 ** 22"]
     assert all(isinstance(node, allowed) for node in tree.body if node not in constants)
     assert {node.module for node in tree.body if isinstance(node, ast.ImportFrom)} == {"__future__", "typing", "torch"}
-    assert source.isascii() or all(line.lstrip().startswith("#") or "#" in line for line in non_ascii(source))
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    beyond = {(token.type, letter) for token in tokens for letter in token.string if not letter.isascii()}
+    assert beyond <= {(tokenize.COMMENT, "·")}
     calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
     assert not calls & {"__import__", "exec", "eval", "open"}
     layer = EquivariantLinear(space, 1, 1)
     assert set(layer(features(space, 1, 1, torch.float32))) == set(names)
-
-
-def non_ascii(source):
-    return [line for line in source.splitlines() if not line.isascii()]
 
 
 @pytest.mark.parametrize("name", ["print", "len", "n", "c", "x", "batch", "pools", "mixed", "torch", "self", "match"])
@@ -122,38 +124,55 @@ def test_bytes_do_not_depend_on_the_hash_seed():
 
 
 SPACES = {
-    "perceptron": ({"0.weight": "h1 x", "0.bias": "h1", "2.weight": "h2 h1", "2.bias": "h2", "4.weight": "y h2"}, {}),
-    "shared": ({"w": "h1 h1", "v": "h2 h1 h2", "b": "h2"}, {}),
-    "concatenated": ({"w": "(h1 + h2) h1", "b": "((h1 3) + y)", "v": "h2"}, {}),
+    "perceptron": {"0.weight": "h1 x", "0.bias": "h1", "2.weight": "h2 h1", "2.bias": "h2", "4.weight": "y h2"},
+    "shared": {"w": "h1 h1", "v": "h2 h1 h2", "b": "h2"},
+    "concatenated": {"w": "(h1 + h2) h1", "b": "((h1 3) + y)", "v": "h2"},
+    "pools alone": {"w": "h1 h2"},
 }
 
 
+@given(weight_spaces(max_diagrams=800), st.sampled_from(["all", "local"]))
+def test_initial_variances_are_such_that_outputs_have_unit_variance(space, terms):
+    layer = standard_deviations(lambda: EquivariantLinear(space, 2, 3, terms=terms))
+    for target, square in mean_squares(layer.maps, layer).items():
+        assert square == pytest.approx(1, rel=1e-5), target
+
+
+@pytest.mark.parametrize("target", [None, SCALAR], ids=["to itself", "to a scalar"])
 @pytest.mark.parametrize("name", SPACES)
 @pytest.mark.parametrize("width", [8, 512])
-def test_initial_outputs_have_unit_variance(name, width):
-    """Independent inputs of unit variance, many channels so that one draw of the weights is enough."""
-    if name == "shared" and width == 512:
-        width = 64  # three axes of one tensor: 64³ entries already
-    tensors, _ = SPACES[name]
-    used = " ".join(tensors.values())
-    free = {index: size for index, size in {"x": 2, "y": 3}.items() if index in used}
-    space = WeightSpace(tensors, sets={"h1": width, "h2": width}, free=free)
+def test_initial_variances_at_every_width(name, width, target):
+    free = {index: size for index, size in {"x": 2, "y": 3}.items() if index in " ".join(SPACES[name].values())}
+    space = WeightSpace(SPACES[name], sets={"h1": width, "h2": width}, free=free)
+    layer = standard_deviations(lambda: EquivariantLinear(space, 2, 3, target=target))
+    squares = mean_squares(layer.maps, layer)
+    assert {tensor for tensor, _, _ in squares} == set(layer.maps.target.names)
+    assert all(square == pytest.approx(1, rel=1e-5) for square in squares.values())
+
+
+def test_weights_are_drawn_with_their_deviations():
+    space = WeightSpace(SPACES["perceptron"], sets={"h1": 8, "h2": 8}, free={"x": 2, "y": 3})
     torch.manual_seed(0)
-    layer = EquivariantLinear(space, 16, 16)
-    with torch.no_grad():
-        out = layer({t.name: torch.randn(4 if width > 8 else 64, *t.shape, 16) for t in space})
-    for tensor, value in out.items():
-        assert 0.7 < value.var() < 1.4, tensor
+    layer, deviations = EquivariantLinear(space, 64, 64), standard_deviations(lambda: EquivariantLinear(space, 64, 64))
+    for name, value in layer.named_parameters():
+        if name != "bias":
+            drawn = (value / getattr(deviations, name)).detach()
+            assert drawn.std() == pytest.approx(1, rel=0.03), name
+            assert abs(drawn.mean()) < 0.03, name
+    assert not layer.bias.any()
 
 
-def test_initial_variance_of_a_map_that_only_pools():
-    """The invariants of a wide tensor are means of many entries; their weights make up for it."""
-    for width in (8, 512):
-        torch.manual_seed(0)
-        head = layergen.InvariantLinear(WeightSpace({"w": "h k"}, sets={"h": width, "k": width}), 16, 256)
+def test_outputs_have_unit_variance_on_the_average_over_draws():
+    space = WeightSpace(SPACES["perceptron"], sets={"h1": 32, "h2": 32}, free={"x": 2, "y": 3})
+    torch.manual_seed(0)
+    layer, squares = EquivariantLinear(space, 16, 16), dict.fromkeys(space.names, 0.0)
+    for _ in range(100):
+        layer.reset_parameters()
         with torch.no_grad():
-            out = head({"w": torch.randn(64, width, width, 16)})
-        assert 0.7 < out.var() < 1.4
+            out = layer({t.name: torch.randn(4, *t.shape, 16) for t in space})
+        for tensor, value in out.items():
+            squares[tensor] += float(value.square().mean()) / 100
+    assert squares == pytest.approx(dict.fromkeys(space.names, 1), rel=0.05)
 
 
 def test_one_layer_serves_every_width():
@@ -182,3 +201,23 @@ def test_long_names_keep_one_slice_one_tensor():
     layer = EquivariantLinear(space, 1, 2, terms="local")
     assert layer(features(space, 2, 1, torch.float32)).keys() == set(space.names)
     compile(layergen.generate(space), "long", "exec")
+
+
+def test_wrong_widths_say_which_sets_stay_and_why():
+    layer = EquivariantLinear(WeightSpace({"w": "h h"}, sets={"h": 2}), 1, 1)
+    with pytest.raises(
+        ValueError, match=r"expected \(1, 2, 2, 1\); h stays 2: its declared size is below its order, 4"
+    ):
+        layer({"w": torch.zeros(1, 3, 3, 1)})
+    layer = EquivariantLinear(WeightSpace({"w": "h", "b": "h"}, sets={"h": 8}), 1, 1)
+    with pytest.raises(ValueError, match=r"the sizes read from the other tensors are \{'h': 3\}$"):
+        layer({"w": torch.zeros(1, 3, 1), "b": torch.zeros(1, 2, 1)})
+
+
+def test_a_layer_without_biases_has_no_empty_parameter():
+    """Nothing is left alone by every turn of the plane but nought."""
+    pytest.importorskip("escnn.group", exc_type=ImportError)
+    turned = {"r": {"group": "C4", "representation": "standard"}}
+    layer = EquivariantLinear(WeightSpace({"w": "r"}, representations=turned), 1, 1)
+    assert layer.BIAS_DIMENSION == 0
+    assert all(parameter.numel() for parameter in layer.parameters())

@@ -7,9 +7,9 @@ from torch import multiprocessing
 
 from layergen.nn import ChannelNorm, Gated, InvariantHead, Metanet, NormPointwise, PerTensorLinear, PositionalEmbedding
 from layergen.testing import random_features
+from symmetry.strategies import weight_spaces
 from tests.layergen.nn.parallel import PLAIN, ROTATED, TURNED, loss, train
 from tests.layergen.nn.test_representations import COMPACT, INR, MIXED
-from tests.symmetry.groups.random_representations import acted_spaces
 
 SPACES = {"plain": PLAIN, "C4 and positions": MIXED, "C4": TURNED, "compact": COMPACT, "SO(3)": ROTATED, "D4": INR}
 OPTIONS = {
@@ -38,7 +38,7 @@ def test_every_parameter_gets_a_gradient(space, options):
     assert idle(Metanet(space, hidden=4, **options), random_features(space, 1)) == []
 
 
-@given(acted_spaces(max_entries=24, max_dimension=60))
+@given(weight_spaces(kinds=("free", "representations"), max_tensors=3, max_order=2, max_entries=24, max_diagrams=60))
 @settings(max_examples=10)
 def test_every_parameter_gets_a_gradient_in_any_space(space):
     for options in ({"out_features": 2}, {"out_features": 2, "maximum": False}, {"out_channels": 2}):

@@ -28,7 +28,7 @@ from symmetry.space.layout import take_apart
 from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
-pytest.importorskip("escnn", exc_type=ImportError)
+pytest.importorskip("escnn.group", exc_type=ImportError)
 
 SIGNS = torch.tensor([1.0, -1.0, -1.0], dtype=torch.float64)
 SIGNED = WeightSpace(

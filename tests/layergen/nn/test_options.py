@@ -36,7 +36,7 @@ def test_ranks_of_other_cores_say_nothing_about_the_head():
 
 def test_ranks_of_cores_that_only_blocks_have():
     """Companions have a core (h) and one of another irreducible part; no map leads from there to `w`."""
-    pytest.importorskip("escnn", exc_type=ImportError)
+    pytest.importorskip("escnn.group", exc_type=ImportError)
     xy = {"group": "C4", "representation": "standard"}
     space = WeightSpace({"w": "h xy", "b": "k"}, sets={"h": 3, "k": 3}, representations={"xy": xy})
     network = Metanet(space, out_channels=2, hidden=8, rank={"h": 2, "k": 1})
@@ -56,7 +56,7 @@ def test_local_terms_keep_the_means_of_every_tensor():
 
 def test_heads_that_read_some_tensors():
     """With means alone, what leads to no invariant is not computed; outputs still depend on it through the others."""
-    pytest.importorskip("escnn", exc_type=ImportError)
+    pytest.importorskip("escnn.group", exc_type=ImportError)
     xy = {"group": "C4", "representation": "standard"}
     space = WeightSpace({"w": "h xy", "b": "h"}, sets={"h": 3}, representations={"xy": xy})
     network = Metanet(space, out_features=2, hidden=8, maximum=False, dtype=torch.float64)

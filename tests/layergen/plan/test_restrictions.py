@@ -15,7 +15,7 @@ from layergen.testing import assert_equivariant
 from layergen.verification import by_emitted_rank
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.strategies import weight_spaces
-from tests.layergen.oracle import features, oracle
+from tests.layergen.oracle import features, mean_squares, oracle, standard_deviations
 
 SMALL = {"max_entries": 60, "max_diagrams": 400, "max_size": 3}
 
@@ -71,14 +71,10 @@ def test_a_bounded_rank_bounds_the_rank():
     assert sum(p.numel() for p in layer.parameters()) < EquivariantMaps(space).dimension * 16
 
 
-@pytest.mark.parametrize("options", [{"terms": "local"}, {"rank": 6}, {"terms": "local", "rank": 6}])
+@pytest.mark.parametrize("options", [{"terms": "local"}, {"rank": 6}, {"terms": "local", "rank": {"": 1, "h2 h1": 2}}])
 def test_initial_variance_of_restricted_layers(options):
-    torch.manual_seed(0)
-    space = perceptron(6)
-    layer = EquivariantLinear(space, 32, 32, **options)
-    with torch.no_grad():
-        out = layer({t.name: torch.randn(64, *t.shape, 32) for t in space})
-    assert all(0.6 < value.var() < 1.6 for value in out.values())
+    layer = standard_deviations(lambda: EquivariantLinear(perceptron(6), 2, 3, **options))
+    assert all(square == pytest.approx(1, rel=1e-5) for square in mean_squares(layer.maps, layer).values())
 
 
 def test_every_report_says_which_restriction_is_on():
@@ -113,3 +109,12 @@ def test_restricted_layers_pickle():
 def test_restrictions_that_make_no_sense(options):
     with pytest.raises(SpecificationError):
         EquivariantMaps(perceptron(2), **options)
+
+
+def test_a_rank_beyond_the_matrix_does_not_inflate_the_layer():
+    """The bound is held to what the channels allow: two square factors at most."""
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
+    layer = EquivariantLinear(space, 2, 3, rank=10**6)
+    rows, columns = 3 * 2, 3 * 3
+    assert (layer.mix_in.shape, layer.mix_out.shape) == ((rows, min(rows, columns)), (min(rows, columns), columns))
+    assert EquivariantLinear(space, 2, 3, rank=2).mix_in.shape == (rows, 2)

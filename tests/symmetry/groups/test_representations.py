@@ -5,33 +5,31 @@ import os
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import symmetry
-from symmetry import EquivariantMaps, SpecificationError, WeightSpace, element, generators, identity, random_element
+from symmetry import EquivariantMaps, SpecificationError, WeightSpace, element, generators, identity
 from symmetry.groups.groups import find_group
 from symmetry.groups.representations import representation
+from symmetry.kinds.representation import EXAMPLES
 from symmetry.maps.isotypic import decomposition, echelon
 from symmetry.verification.null_space import UNKNOWNS
-from tests.symmetry.groups.random_representations import GROUPS, REPRESENTATIONS, acted_spaces
 
 ICOSAHEDRAL = ["standard", "irrep(4)", "irrep(2) + irrep(3)"]
 
-pytest.importorskip("escnn", exc_type=ImportError)
+pytest.importorskip("escnn.group", exc_type=ImportError)
 
 
 thorough = pytest.mark.skipif(
     os.environ.get("HYPOTHESIS_PROFILE") != "thorough",
     reason="slow to build the first time",
 )
-every_group = pytest.mark.parametrize("name", [*GROUPS, pytest.param("icosahedral", marks=thorough)])
+every_group = pytest.mark.parametrize("name", [*EXAMPLES, pytest.param("icosahedral", marks=thorough)])
 
 
 @every_group
 def test_matrices_multiply_and_are_orthogonal(name):
     group, rng = find_group(name), np.random.default_rng(0)
-    for text in REPRESENTATIONS.get(name, ICOSAHEDRAL):
+    for text in EXAMPLES.get(name, ICOSAHEDRAL):
         acting = representation(name, text)
         a, b = group.sample(rng), group.sample(rng)
         np.testing.assert_allclose(acting.matrix(a @ b), acting.matrix(a) @ acting.matrix(b), atol=1e-9)
@@ -43,7 +41,7 @@ def test_matrices_multiply_and_are_orthogonal(name):
 def test_decompositions_are_orthonormal_and_take_the_action_apart(name):
     """basisᵀ ρ(g) basis is block-diagonal, with each irreducible representation's own matrices."""
     group, rng = find_group(name), np.random.default_rng(0)
-    known = REPRESENTATIONS.get(name, ICOSAHEDRAL)
+    known = EXAMPLES.get(name, ICOSAHEDRAL)
     texts = [*((text,) for text in known), (known[0], "standard")]
     for factors in texts:
         acting = [representation(name, text) for text in factors]
@@ -93,44 +91,6 @@ def test_pixel_grids_turn_as_torch_turns_them(side):
         np.testing.assert_array_equal((turn @ image).reshape(side, side), np.rot90(image.reshape(side, side)))
     mirror = representation("D4", f"grid({side})").matrix(find_group("D4").generators[1])
     np.testing.assert_array_equal((mirror @ image).reshape(side, side), np.flipud(image.reshape(side, side)))
-
-
-@given(acted_spaces(), st.integers(0, 2**32 - 1))
-def test_elements_are_a_group_that_acts(space, seed):
-    rng = np.random.default_rng(seed)
-    g, h = random_element(space, rng), random_element(space, rng)
-    arrays = {tensor.name: rng.normal(size=tensor.shape) for tensor in space}
-    copies = {name: array.copy() for name, array in arrays.items()}
-    for name in arrays:
-        np.testing.assert_allclose((g @ h).act(arrays)[name], g.act(h.act(arrays))[name], atol=1e-9)
-        np.testing.assert_allclose(g.inverse().act(g.act(arrays))[name], arrays[name], atol=1e-9)
-        np.testing.assert_array_equal(arrays[name], copies[name])
-    assert element(space, g.described) == g
-    assert identity(space).moved == ()
-
-
-@given(acted_spaces(max_entries=12))
-def test_every_proof_agrees(space):
-    """The formula, characters, the null space and irreducible representations, on random direct sums and products."""
-    report = symmetry.verify(EquivariantMaps(space))
-    assert all(f.found is not None for f in report.findings if f.proof == "characters")
-    assert all(f.found is not None and not f.note for f in report.findings if f.proof == "irreducibles")
-
-
-@given(acted_spaces(), st.integers(0, 2**32 - 1))
-def test_diagrams_are_equivariant_orthogonal_and_all(space, seed):
-    rng = np.random.default_rng(seed)
-    g = random_element(space, rng)
-    for block in EquivariantMaps(space).blocks:
-        matrices = [diagram.matrix() for diagram in block]
-        assert len(matrices) == block.dimension
-        x = rng.normal(size=block.source.shape)
-        for matrix in matrices:
-            after = g.act({block.target.name: (matrix @ x.ravel()).reshape(block.target.shape)})[block.target.name]
-            before = matrix @ g.act({block.source.name: x})[block.source.name].ravel()
-            np.testing.assert_allclose(before, after.ravel(), atol=1e-8)
-        if matrices:
-            assert np.linalg.matrix_rank(np.array([m.ravel() for m in matrices])) == block.dimension
 
 
 def test_intertwiners_without_sets_are_orthogonal_of_one_length():

@@ -40,6 +40,7 @@ def test_totals_are_the_sums_over_blocks(way, space, terms):
 @pytest.mark.parametrize("terms", ["all", "local"])
 def test_totals_over_groups(way, terms, monkeypatch):
     """Irreducible parts must match, and a group in common makes two tensors local."""
+    pytest.importorskip("escnn.group", exc_type=ImportError)
     space = WeightSpace(
         {"a": "h p", "b": "p p", "c": "h", "d": "x", "e": "q x", "f": "(h + p)"},
         sets={"h": 2},

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry import SpecificationError, WeightSpace
-from symmetry.space.reading import readings
+from symmetry.space.reading import orders, readings
 from symmetry.strategies import weight_spaces
 
 
@@ -57,3 +57,25 @@ def test_shapes_that_fit_no_widths_are_refused_with_the_sets_that_stay(shapes, f
 )
 def test_why_sets_stay(source, target, reasons):
     assert readings(source, target or source)[1] == reasons
+
+
+@pytest.mark.parametrize(
+    ("tensors", "sets", "expected"),
+    [
+        ({"w": "h k"}, {"h": 9, "k": 9}, []),
+        ({"w": "(a b)"}, {"a": 9, "b": 9}, ["b"]),
+        ({"w": "(a b)", "v": "b"}, {"a": 9, "b": 9}, []),
+        ({"w": "(a + b)", "v": "(a + a + b)"}, {"a": 9, "b": 9}, ["b"]),
+        ({"w": "(a a)"}, {"a": 9}, ["a"]),
+        ({"w": "((a b) + (a b) + (a v))", "o": "(a v)"}, {"a": 9, "b": 9, "v": 9}, ["v"]),
+        ({"w": "h h"}, {"h": 3}, ["h"]),
+    ],
+)
+def test_sizes_that_cannot_be_read_stay(tensors, sets, expected):
+    space = WeightSpace(tensors, sets=sets)
+    assert list(readings(space, space)[1]) == expected
+
+
+def test_orders():
+    space = WeightSpace({"w": "h h", "v": "h k", "u": "x"}, sets={"h": 9, "k": 9}, free={"x": 2})
+    assert orders(space, space) == {"h": 4, "k": 2}
