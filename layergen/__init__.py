@@ -1,6 +1,6 @@
 """Equivariant layers for the weights of neural networks: derived, written out as PyTorch, and tested.
 
-    WeightSpace ─▶ EquivariantMaps ─▶ Plan ─▶ Python source ─▶ nn.Module ─▶ property tests
+    WeightSpace ─▶ EquivariantMaps ─▶ Plan ─▶ text of a module ─▶ nn.Module ─▶ property tests
 
 The names below are fetched at first use, so that importing this package does not wait for torch.
 """
@@ -47,10 +47,11 @@ HOMES = {
     "trace": "layergen.tracing",
     "unstack": "layergen.stacking",
 }
+"""The module that defines each public name which is not a module itself."""
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, from the module it lives in; the others are modules themselves."""
+    """A public name, fetched from the module that defines it; names without a row in `HOMES` are modules themselves."""
     if name not in __all__:
         raise AttributeError(f"module 'layergen' has no attribute {name!r}")
     return getattr(import_module(HOMES[name]), name) if name in HOMES else import_module(f"layergen.{name}")

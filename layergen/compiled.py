@@ -1,4 +1,4 @@
-"""Emitted modules in memory: made once for all the layers that share one, released with the last of these."""
+"""Emitted modules in memory: each is made once for all layers of the same maps and released with the last of them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ __all__ = ["Compiled", "compiled"]
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
 class Compiled:
-    """An emitted module that is in memory for as long as this object is.
+    """An emitted module, which stays in memory for as long as this object does.
 
-    Copies are the object itself; a pickle holds the maps, from which the module is made again where it is loaded.
+    A copy is the object itself. A pickle holds the maps, from which loading makes the module again.
     """
 
     maps: EquivariantMaps
     """The maps that the module was derived from."""
     limit: int
-    """The most diagrams that they were allowed to have."""
+    """The most diagrams that the maps may have."""
     code: str
     """The module's text."""
     layer: type[Any]
@@ -43,11 +43,11 @@ class Compiled:
 LIVE: WeakValueDictionary[tuple[EquivariantMaps, int], Compiled] = WeakValueDictionary()
 """The modules in memory, by maps and limit."""
 NUMBERS = count()
-"""A number for each module that was ever made: compiled graphs remember a module by its name, also once it is gone."""
+"""Numbers that no module made before has: `torch.compile` remembers a module by its name, also after its release."""
 
 
 def compiled(maps: EquivariantMaps, limit: int) -> Compiled:
-    """The emitted module of some maps, from memory where a layer uses it already.
+    """The emitted module of some maps, from memory where a layer uses one already.
 
     Raises `SpecificationError` if the maps have more than `limit` diagrams.
     """
@@ -60,8 +60,8 @@ def compiled(maps: EquivariantMaps, limit: int) -> Compiled:
 def fresh(maps: EquivariantMaps, limit: int) -> Compiled:
     """The emitted module of some maps, made anew.
 
-    `torch.compile` looks a function's module up by its name, so it stands in `sys.modules`; tracebacks and `inspect`
-    take its lines from `linecache`. Both forget it when nobody uses it any more.
+    `torch.compile` looks a function's module up by its name, so the module stands in `sys.modules`; tracebacks and
+    `inspect` take its lines from `linecache`. Both entries go with the last layer that uses the module.
     """
     name = "InvariantLinear" if maps.target == SCALAR else "EquivariantLinear"
     code = generate(maps.source, name, target=maps.target, terms=maps.terms, rank=dict(maps.ranks), limit=limit)
@@ -76,6 +76,6 @@ def fresh(maps: EquivariantMaps, limit: int) -> Compiled:
 
 
 def forget(module: str, filename: str) -> None:
-    """Take a module out of the interpreter's tables."""
+    """Remove a module from `sys.modules` and its lines from `linecache`."""
     sys.modules.pop(module, None)
     linecache.cache.pop(filename, None)

@@ -1,4 +1,4 @@
-"""What layers take and give: the tensors of networks, their sizes, and their pieces."""
+"""Features, which layers take and give: the tensors of some networks, the sizes they show, and their pieces."""
 
 from __future__ import annotations
 
@@ -13,25 +13,66 @@ from symmetry.space.weight_space import WeightSpace
 __all__ = ["Features", "joined", "observed"]
 
 Features = dict[str, Tensor]
-"""The tensors of some networks by name, each `(batch, *axes, channels)`: `batch` networks, `channels` an entry."""
+"""The tensors of some networks by name, each `(batch, *axes, channels)`: `channels` numbers an entry."""
 
 
 def observed(space: WeightSpace, x: Features) -> WeightSpace:
-    """The space with the sizes of some features."""
+    """A space at the sizes that some features have.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    x
+        Features, `{tensor: (batch, *axes, channels)}`.
+
+    Returns
+    -------
+    WeightSpace
+        The same declarations with the features' sizes, or `space` itself where these are the declared ones. A set
+        whose size the shapes leave open keeps its declared size.
+
+    Raises
+    ------
+    SpecificationError
+        If no sizes of the indices give the features' shapes.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"w": "h x"}, sets={"h": 8}, free={"x": 2})
+    >>> observed(space, {"w": torch.zeros(5, 3, 2, 1)}).sizes
+    {'h': 3, 'x': 2}
+    """
     return space.observed({name: value.shape[1:-1] for name, value in x.items()})
 
 
-def joined(layout: Layout, parts: Iterator[Tensor]) -> Tensor:
-    """The tensor of which `parts` are the pieces, in order, axes `(batch, *positions, channels)` each.
+def joined(layout: Layout, pieces: Iterator[Tensor]) -> Tensor:
+    """The tensor that some pieces make up; the inverse of `symmetry.space.layout.take_apart`.
 
-    The inverse of `symmetry.space.layout.take_apart`.
+    Parameters
+    ----------
+    layout
+        How the axes of the tensor are split into pieces and flattened.
+    pieces
+        The pieces in order, each `(batch, *positions, channels)`.
+
+    Returns
+    -------
+    Tensor
+        The tensor, `(batch, *axes, channels)`.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"w": "(h + 1)"}, sets={"h": 2})
+    >>> joined(space["w"].layout, iter([torch.zeros(5, 2, 4), torch.ones(5, 1, 4)])).shape
+    torch.Size([5, 3, 4])
     """
     match layout:
         case Leaf():
-            return next(parts)
+            return next(pieces)
         case Unflatten():
-            below, dim = joined(layout.below, parts), layout.dim + 1
+            below, dim = joined(layout.below, pieces), layout.dim + 1
             before, after = below.shape[:dim], below.shape[dim + len(layout.sizes) :]
             return below.reshape(*before, below.shape[dim : dim + len(layout.sizes)].numel(), *after)
         case Split():
-            return torch.cat([joined(branch, parts) for branch in layout.branches], dim=layout.dim + 1)
+            return torch.cat([joined(branch, pieces) for branch in layout.branches], dim=layout.dim + 1)

@@ -1,4 +1,4 @@
-"""Layers in memory: every equivariant, or every invariant, linear map of a weight space as an `nn.Module`."""
+"""Layers made in memory: every equivariant, or every invariant, linear map of a weight space as an `nn.Module`."""
 
 from __future__ import annotations
 
@@ -19,37 +19,51 @@ __all__ = ["EquivariantLinear", "InvariantLinear"]
 class EquivariantLinear(nn.Module):
     """Every linear map of a weight space that commutes with its symmetry, as one layer.
 
-    Its parameters are those of the class that `layergen.generate` writes, under the same names, so that either loads
-    the other's `state_dict`. There are exactly `DIMENSION · in_channels · out_channels + BIAS_DIMENSION ·
-    out_channels`, unless a `rank` is given. Layers of one specification and options share one module in memory.
+    The layer runs the module that `layergen.generate` writes (`code` is its text) and has the parameters of that
+    module's class under the same names, so that either loads the other's `state_dict`. They hold exactly
+    `DIMENSION · in_channels · out_channels + BIAS_DIMENSION · out_channels` numbers, or fewer where a `rank` is given.
+    Layers of the same maps share one module in memory.
 
     Parameters
     ----------
     space
         The weight space whose features the layer takes, `{tensor: (batch, *axes, in_channels)}`.
     in_channels, out_channels
-        Numbers of channels of each entry of a feature.
+        The numbers of channels of the features taken and given.
     bias
-        Whether to add equivariant biases.
+        Whether the layer adds equivariant biases.
     target
         The weight space whose features the layer gives, `{tensor: (batch, *axes, out_channels)}`; it may share sets
         with `space`, and is `space` by default. With `symmetry.SCALAR` the layer gives a tensor
         `(batch, out_channels)`.
-    terms, rank
-        Restrictions of the maps, as in `symmetry.EquivariantMaps`.
+    terms
+        Which blocks the layer has, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors that share a
+        set or a group, and from each tensor to itself; or a predicate on (target, source) tensors.
+    rank
+        The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
+        stands for the scalar core.
     limit
-        The most diagrams that the maps may have, free values left open.
-    device, dtype
-        Where the parameters are, and of what type.
+        The most diagrams that the maps may have; diagrams that differ in free values alone count once.
+    device
+        The device of the parameters; torch's default if None.
+    dtype
+        The type of the parameters; torch's default if None.
 
     Raises
     ------
     TypeError
         If `space` is no weight space.
     SpecificationError
-        If the two spaces declare an index differently, if a restriction makes no sense, or above the limit.
+        If the two spaces declare an index differently, if `terms` or `rank` cannot be read or name a core that the
+        maps do not have, or if the maps have more diagrams than `limit`.
     ValueError
-        When called with features of other names or shapes.
+        When called with features of other names or shapes; the message says which, and what is right.
+
+    References
+    ----------
+    Maron, Ben-Hamu, Shamir and Lipman (2019), "Invariant and Equivariant Graph Networks", ICLR: partitions of indices
+    as a basis. Navon et al. (2023), "Equivariant Architectures for Learning in Deep Weight Spaces", ICML; Zhou et al.
+    (2023), "Permutation Equivariant Neural Functionals", NeurIPS: the layers of perceptrons.
 
     Examples
     --------
@@ -94,11 +108,23 @@ class EquivariantLinear(nn.Module):
             self.register_parameter("bias", None)
 
     def forward(self, x: Features) -> Any:
-        """Features of the target, or for invariants a tensor `(batch, out_channels)`."""
+        """Apply the layer.
+
+        Parameters
+        ----------
+        x
+            Features of `space`, `{tensor: (batch, *axes, in_channels)}`.
+
+        Returns
+        -------
+        dict of Tensor, or Tensor
+            Features of `target`, `{tensor: (batch, *axes, out_channels)}`; where that is `symmetry.SCALAR`, a tensor
+            `(batch, out_channels)`.
+        """
         return self.emitted.layer.forward(self, x)
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew: independent inputs of unit variance give outputs of unit variance. Biases are zero."""
+        """Draw the weights anew, so that independent inputs of unit variance give such outputs; set biases to zero."""
         self.emitted.layer.reset_parameters(self)
 
     @property
@@ -118,7 +144,7 @@ class EquivariantLinear(nn.Module):
 
     @property
     def code(self) -> str:
-        """The text of the module that the layer runs, as `layergen.generate` writes it."""
+        """The text of the module that the layer runs, which `layergen.generate` writes to a file."""
         return self.emitted.code
 
     def extra_repr(self) -> str:
@@ -128,18 +154,45 @@ class EquivariantLinear(nn.Module):
 
 
 class InvariantLinear(EquivariantLinear):
-    """Every invariant linear map of a weight space, as one layer: features to a tensor `(batch, out_features)`.
+    """Every invariant linear map of a weight space as one layer, from features to a tensor `(batch, out_features)`.
+
+    It is an `EquivariantLinear` whose target is `symmetry.SCALAR`.
 
     Parameters
     ----------
     space
         The weight space whose features the layer takes, `{tensor: (batch, *axes, in_channels)}`.
     in_channels
-        Number of channels of each entry of a feature.
+        The number of channels of the features taken.
     out_features
-        Number of invariants, also called `out_channels`.
-    bias, terms, rank, limit, device, dtype
-        As in `EquivariantLinear`, where the errors are listed too.
+        The number of invariants given; the attribute `out_channels` has the same value.
+    bias
+        Whether the layer adds a bias to each invariant.
+    terms
+        Which tensors the invariants are made of, as in `symmetry.EquivariantMaps`: "all", or a predicate on (target,
+        source) tensors, the target being the one of `symmetry.SCALAR`. That tensor shares no set with another, so
+        "local" leaves nothing but the biases.
+    rank
+        The most that the rank of the matrix of the scalar core may be; there is no other core.
+    limit
+        The most diagrams that the maps may have; diagrams that differ in free values alone count once.
+    device
+        The device of the parameters; torch's default if None.
+    dtype
+        The type of the parameters; torch's default if None.
+
+    Raises
+    ------
+    TypeError
+        If `space` is no weight space.
+    SpecificationError
+        If `terms` or `rank` cannot be read, or if the maps have more diagrams than `limit`.
+    ValueError
+        When called with features of other names or shapes; the message says which, and what is right.
+
+    References
+    ----------
+    Zhou et al. (2023), "Permutation Equivariant Neural Functionals", NeurIPS: invariant layers of perceptrons.
 
     Examples
     --------
@@ -170,5 +223,16 @@ class InvariantLinear(EquivariantLinear):
         self.out_features = out_features
 
     def forward(self, x: Features) -> Tensor:
-        """The invariants, `(batch, out_features)`."""
+        """Apply the layer.
+
+        Parameters
+        ----------
+        x
+            Features of `space`, `{tensor: (batch, *axes, in_channels)}`.
+
+        Returns
+        -------
+        Tensor
+            The invariants, `(batch, out_features)`.
+        """
         return super().forward(x)

@@ -1,10 +1,10 @@
-"""The pytest plugin: a marker that names a weight space, and fixtures that judge layers by it.
+"""The pytest plugin: a marker that names a weight space, and fixtures that test layers against that space.
 
     @pytest.mark.weight_space("mlp.toml")
     def test_my_layer(assert_equivariant):
         assert_equivariant(MyLayer(4, 4))
 
-pytest loads it by itself where `layergen` is installed. Nothing heavy is imported before a fixture is asked for.
+pytest loads the plugin by itself where `layergen` is installed. Torch is imported when the first fixture is used.
 """
 
 from __future__ import annotations
@@ -31,13 +31,19 @@ MARKER = "weight_space(specification): the weight space of a test, a WeightSpace
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker `weight_space` with pytest.
+
+    Parameters
+    ----------
+    config
+        The configuration of the test run.
+    """
     config.addinivalue_line("markers", MARKER)
 
 
 @pytest.fixture
 def weight_space(request: pytest.FixtureRequest) -> WeightSpace:
-    """The weight space that the test's marker names. Fails where there is none."""
+    """The weight space that the test's marker names; the test fails where it names none."""
     from symmetry import SpecificationError, WeightSpace, load
 
     marker = request.node.get_closest_marker("weight_space")

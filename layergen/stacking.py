@@ -1,4 +1,4 @@
-"""Between networks and features: lists of `state_dict`s, by name, and back without loss."""
+"""From networks to features and back without loss: `state_dict`s whose tensors are stacked by name."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from symmetry.space.weight_space import WeightSpace
 __all__ = ["stack", "unstack"]
 
 EXTRA_STATE = "_extra_state"
-"""The last part of the name under which a module's `get_extra_state` stands in a `state_dict`."""
+"""How the name ends under which a `state_dict` holds what a module's `get_extra_state` returns."""
 
 
 def stack(
     state_dicts: Iterable[Mapping[str, Any]], space: WeightSpace, *, ignore: str | Iterable[str] = ()
 ) -> Features:
-    """Features of some networks, the one channel their weights.
+    """Features of some networks, with their weights as the one channel.
 
-    Undeclared values are left out where they are no weights: those that are no tensors, extra state, tensors of
-    integers or bools (`num_batches_tracked`), and a declared tensor under another name. Gradients flow back to tensors
-    that ask for them. Pixel grids, `grid(3)`, are one axis of features, in networks two. Networks of another width are
-    stacked with `space.resized({"h": 16})`.
+    Undeclared values that are no weights are left out: values that are no tensors, extra state, tensors of integers or
+    bools (`num_batches_tracked`), and declared tensors under a second name (tied weights). Gradients flow back to
+    tensors that ask for them. The rows and columns of a pixel grid, `grid(3)`, are two axes of a network's tensor and
+    one axis of features. Networks of another width are stacked with `space.resized({"h": 16})`.
 
     Parameters
     ----------
     state_dicts
-        One `state_dict` a network.
+        One `state_dict` for each network, `{tensor: (*axes)}`; several networks in a list, generator or other iterable.
     space
         The weight space of the networks.
     ignore
-        A pattern, as in `fnmatch`, of names to leave out, such as `"head.*"`; or several.
+        A pattern, as in `fnmatch`, for the names of values to leave out, such as `"head.*"`; or several patterns.
 
     Returns
     -------
     Features
-        For each tensor of the space `(network, *axes, 1)`.
+        The weights, `{tensor: (network, *axes, 1)}` for the tensors of the space.
 
     Raises
     ------
     ValueError
-        If there are no networks; or listing, for all of them, every tensor that is missing, not declared, not dense,
-        of the wrong shape, or of another dtype or on another device than in the first network.
+        If there are no networks, or if tensors are missing, undeclared, not dense, of the wrong shape, or of another
+        dtype or on another device than in the first network. The message lists all such tensors of all networks.
     TypeError
-        If `state_dicts` are no `state_dict`s.
+        If `state_dicts` is one `state_dict`, or holds anything else than `state_dict`s.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def stack(
 
 
 def listed(state_dicts: Any) -> list[Mapping[str, Any]]:
-    """Some `state_dict`s as a list; raises where they are none."""
+    """The `state_dict`s as a list. Raises `TypeError` for anything else, and `ValueError` for an empty list."""
     states = list(state_dicts) if isinstance(state_dicts, Iterable) else [state_dicts]
     if isinstance(state_dicts, Mapping) or not all(isinstance(state, Mapping) for state in states):
         raise TypeError("stack takes a list of state_dicts: [network.state_dict() for network in networks]")
@@ -91,12 +91,12 @@ def listed(state_dicts: Any) -> list[Mapping[str, Any]]:
 
 
 def declared_shape(value: Tensor, tensor: Declared) -> Tensor:
-    """A network's tensor in the shape that is declared: the rows and columns of pixel grids are one axis there."""
+    """A network's tensor in its declared shape, in which the rows and columns of a pixel grid are one axis."""
     return value.reshape(tensor.shape) if tuple(value.shape) == tensor.stored else value
 
 
 def which(numbers: Sequence[int], count: int) -> str:
-    """Some networks in words."""
+    """The words for some of `count` networks, given by their numbers."""
     if len(numbers) == count:
         return "every network" if count > 1 else "network 0"
     shown = ", ".join(map(str, numbers[:5])) + (f" and {len(numbers) - 5} more" if len(numbers) > 5 else "")
@@ -104,7 +104,7 @@ def which(numbers: Sequence[int], count: int) -> str:
 
 
 def network_faults(state: Mapping[str, Any], first: Mapping[str, Any], space: WeightSpace) -> Iterator[str]:
-    """What is wrong with one network, a line each; `first` is the network that the others are to be like."""
+    """The faults of one network, one line each; dtypes and devices are compared with those of the network `first`."""
     shapes = space.shapes
     yield from (f"{name!r} is missing" for name in shapes if name not in state)
     for name, value in state.items():
@@ -124,54 +124,55 @@ def network_faults(state: Mapping[str, Any], first: Mapping[str, Any], space: We
 
 
 def is_dense(value: Any) -> TypeGuard[Tensor]:
-    """Whether a value is a tensor whose entries lie in memory one by one."""
+    """Whether a value is an ordinary (strided) tensor, and not sparse."""
     return isinstance(value, Tensor) and value.layout == torch.strided
 
 
 def is_weight(name: str, value: Any) -> bool:
-    """Whether a value is one that training changes: a tensor of numbers that are no integers, and no extra state."""
+    """Whether a value may be a weight: a tensor of real or complex numbers that is no extra state."""
     numbers = isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
     return numbers and name.rpartition(".")[2] != EXTRA_STATE
 
 
 def is_same(value: Any, other: Any) -> bool:
-    """Whether two tensors are one by two names: the same memory, read in the same way."""
+    """Whether two values are one tensor under two names: the same memory, read in the same way."""
     if not (is_dense(value) and is_dense(other)):
         return False
     if (value.shape, value.stride(), value.dtype) != (other.shape, other.stride(), other.dtype):
         return False
     if not value.is_meta:
         return value.data_ptr() == other.data_ptr()
-    # No memory, so no addresses: the storages themselves are compared.
+    # Meta tensors have no memory, and so no addresses: their storages themselves are compared.
     storages = value.untyped_storage(), other.untyped_storage()
     return storages[0] is storages[1] and value.storage_offset() == other.storage_offset()
 
 
 def hint(name: str, space: WeightSpace) -> str:
-    """A declared name of which an undeclared one is a part, or the other way round."""
+    """The hint at a declared name that ends in the undeclared name, or that the undeclared name ends in."""
     near = [other for other in space.names if other.endswith(f".{name}") or name.endswith(f".{other}")]
     return f" (there is {near[0]!r})" if near else ""
 
 
 def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str, Tensor]]:
-    """The networks whose weights are the one channel of some features; the inverse of `stack`.
+    """The networks whose weights are the one channel of some features, the inverse of `stack`.
 
     Parameters
     ----------
     features
-        For each tensor of the space `(network, *axes, 1)`.
+        The weights, `{tensor: (network, *axes, 1)}`.
     space
         The weight space of the networks.
 
     Returns
     -------
-    list
-        One `state_dict` a network, each tensor a view of the features' where its shape allows.
+    list of dict
+        One `state_dict` for each network, `{tensor: (*axes)}`. Its tensors are views of the features wherever their
+        shapes allow that.
 
     Raises
     ------
     ValueError
-        Listing every tensor that is missing, not declared or of the wrong shape.
+        If tensors are missing, undeclared, or of the wrong shape; the message lists them all.
 
     Examples
     --------

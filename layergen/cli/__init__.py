@@ -1,4 +1,4 @@
-"""The command `layergen`. Nothing heavy is imported before the command that needs it runs."""
+"""The command `layergen`. Torch and other heavy packages are imported by the commands that need them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["main"]
 def main() -> None:
     """Run `layergen` with the process's arguments.
 
-    Ctrl-C ends it with exit status 130 and without a word, also while the commands themselves are being imported.
+    Ctrl-C ends the process with exit status 130 and without a message, also while the commands are being imported.
     """
     try:
         from layergen.cli.application import run

@@ -1,4 +1,4 @@
-"""The commands put together, and what happens to bad input: one message on stderr, exit status 2."""
+"""All commands together, and the answer to bad input: one message on stderr and exit status 2."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Commands(TyperGroup):
             message = f"the specification is too large to work with ({type(error).__name__})"
         except OSError as error:
             if error.errno == errno.EPIPE:
-                raise  # whoever reads our output has seen enough
+                raise  # the reader of the output has closed the pipe
             message = f"the system refused: {error}"
         typer.echo(message, err=True)
         raise typer.Exit(2)
@@ -72,7 +72,7 @@ def options(
 
 
 def run() -> None:
-    """Run `layergen` with the process's arguments; a terminal that lacks a character is shown its escape."""
+    """Run `layergen` with the process's arguments. Characters that the terminal lacks are written escaped."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

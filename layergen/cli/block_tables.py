@@ -17,7 +17,7 @@ __all__ = ["dimension_table", "findings_of", "tally", "target_table", "verificat
 def dimension_table(maps: EquivariantMaps, width: int) -> Table | None:
     """The block matrix, targets × sources, with the biases as a last column; None where it is wider than `width`.
 
-    Where the names of the sources do not fit, their numbers head the columns.
+    Where the names of the source tensors do not fit, their numbers head the columns.
     """
     if 3 * len(maps.source) > width:  # two spaces and a digit are the least that a column takes
         return None
@@ -46,7 +46,7 @@ def dimension_rows(maps: EquivariantMaps) -> list[list[str]]:
 
 
 def entry(maps: EquivariantMaps, target: Tensor, source: Tensor) -> str:
-    """The dimension of a block; a dot for one that a restriction leaves out."""
+    """The dimension of a block, or a dot where a restriction leaves the block out."""
     return readable(Block(target, source).dimension) if maps.includes(target, source) else "·"
 
 
@@ -69,7 +69,7 @@ def filled(labels: Sequence[str], heads: Sequence[str], rows: Sequence[Sequence[
 
 
 def target_table(maps: EquivariantMaps) -> Table:
-    """The dimensions summed over sources, for spaces whose block matrix is too wide to show."""
+    """The dimensions summed over the source tensors, for spaces whose block matrix is too wide to show."""
     table = make_table("Dimension of the maps into each target")
     table.add_column("target", overflow="fold")
     table.add_column("all sources", justify="right")
@@ -82,7 +82,7 @@ def target_table(maps: EquivariantMaps) -> Table:
 
 
 def verification_table(report: Report) -> Table:
-    """Block by block the dimension by the formula and by each proof that ran, with the sizes it was run at."""
+    """Block by block the dimension by the formula and by each proof, with the sizes at which the proof ran."""
     table = make_table("Proofs")
     for heading in ("target", "source"):
         table.add_column(heading, overflow="fold")
@@ -100,18 +100,18 @@ def verification_table(report: Report) -> Table:
 
 
 def findings_of(report: Report, proof: str) -> list[Finding]:
-    """What one proof found, block by block."""
+    """The findings of one proof, block by block."""
     return [finding for finding in report.findings if finding.proof == proof]
 
 
 def common_note(findings: Sequence[Finding]) -> str:
-    """The note that all blocks share which a proof decided; empty if they differ."""
+    """The note that all findings with a number share; empty if their notes differ."""
     notes = {finding.note for finding in findings if finding.found is not None}
     return notes.pop() if len(notes) == 1 else ""
 
 
 def verdict(finding: Finding, common: str) -> str:
-    """One finding: the number and a tick, a cross with the number expected, or why there is none."""
+    """One finding: a tick and the number, a cross with the number expected, or the reason why there is no number."""
     if finding.found is None:
         return f"– {finding.note}"
     note = f" {finding.note}" if finding.note != common else ""
@@ -121,7 +121,7 @@ def verdict(finding: Finding, common: str) -> str:
 
 
 def tally(report: Report) -> dict[str, str]:
-    """For each proof how many blocks it confirms, contradicts and leaves undecided."""
+    """For each proof the numbers of blocks that it confirms, contradicts and does not reach, in words."""
     rows = {}
     for proof in report.proofs:
         findings = findings_of(report, proof)

@@ -1,4 +1,4 @@
-"""`layergen check`: whether somebody's function on features has the symmetry that a specification declares."""
+"""`layergen check`: a test that a function on features has the symmetry that a specification declares."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check(
     inputs: Inputs = None,
     as_json: AsJson = False,
 ) -> None:
-    """Test that a metanetwork commutes with the permutations of a weight space, or that a specification is right.
+    """Test that a metanetwork commutes with the symmetry of a weight space, or that a specification is right.
 
     A failure shows the simplest permutation found that breaks the symmetry, and code to see it again; the exit status
     is then 1.
@@ -72,7 +72,7 @@ def check(
 
 
 def preservation_of(reference: str, space: WeightSpace, inputs: list[str]) -> Any:
-    """Whether a specification is right for the module that a reference names."""
+    """The verdict on a specification for the module that a reference names."""
     from layergen.testing import assert_function_preserved
     from layergen.testing.verdict import Verdict
 
@@ -92,7 +92,7 @@ def verdicts_on(
 ) -> list[Any]:
     """The verdicts on the object that a reference names. Raises `SpecificationError` where its code raises.
 
-    A function that is not symmetric is not asked whether it is too much so.
+    The test for further symmetry is run only where the declared one holds.
     """
     from torch import nn
 

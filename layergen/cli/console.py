@@ -1,4 +1,4 @@
-"""What the commands print with: plain tables, readable numbers, one JSON object."""
+"""The output of the commands: plain tables, readable numbers, one JSON object."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from rich.table import Table
 __all__ = ["every_digit", "facts", "make_console", "make_table", "print_json"]
 
 PIPED = 200
-"""Columns of a table that is not shown on a terminal."""
+"""The width in characters of a table that is not shown on a terminal."""
 
 
 def make_console() -> Console:
     """A console that prints names as they are, without reading markup into them.
 
-    Where the process was started without a standard output (`>&-`), what is printed goes nowhere.
+    Where the process was started without a standard output (`>&-`), the output is dropped.
     """
     if sys.stdout is None:
         return Console(quiet=True, width=PIPED)
@@ -48,7 +48,7 @@ def facts(rows: Mapping[str, str]) -> Table:
 
 @contextmanager
 def every_digit() -> Iterator[None]:
-    """Let integers of any length be written in full; Python refuses more than 4300 digits by default."""
+    """Within a `with`, let integers of any length be written in full. By default Python refuses 4300 digits."""
     most = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:

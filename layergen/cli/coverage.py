@@ -1,4 +1,4 @@
-"""`layergen coverage`: which equivariant linear maps somebody's layer reaches, and which it does not."""
+"""`layergen coverage`: the equivariant linear maps that a layer reaches, and those that it does not reach."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def coverage(
 ) -> None:
     """Measure which equivariant linear maps a linear layer reaches, and which it does not.
 
-    Exit status 1 where it misses some, or is not equivariant.
+    The exit status is 1 where the layer misses some, or is not equivariant.
     """
     maps = read_maps(spec, target, invariant)
     if draw is not None:
@@ -74,7 +74,7 @@ def coverage(
 def measured(
     reference: str, maps: EquivariantMaps, form: str, channels: int | None, *, given_target: bool, shrink: bool
 ) -> Any:
-    """The coverage of the layer that a reference names. Raises `SpecificationError` where it cannot be told."""
+    """The coverage of the layer that a reference names. Raises `SpecificationError` where it cannot be measured."""
     from torch import nn
 
     from layergen.testing import coverage as covered
@@ -94,7 +94,7 @@ def measured(
 
 @contextlib.contextmanager
 def makers(reference: str, channels: int) -> Iterator[Any]:
-    """The layer that a reference names, or the class or factory of that name where it takes a weight space."""
+    """The layer that a reference names, or the class or function of that name where it takes a weight space."""
     with opened(reference) as found:
         plain = takes(found, {}) or takes(found, {"in_channels": channels, "out_channels": channels})
         yield function_of(found, reference, channels) if plain else found
@@ -107,7 +107,7 @@ def progress(numbers: Iterator[int], count: int) -> Iterator[int]:
 
 
 def draw_gaps(found: Any, path: Path) -> bool:
-    """Draw the diagrams that are missing or tied; whether there were any."""
+    """Draw the diagrams that are missing or tied, and return whether there are any."""
     from layergen.drawing import diagram_gallery, picture
 
     gaps = {
@@ -175,7 +175,7 @@ def diagram_table(title: str, diagrams: list[Any]) -> Table:
 
 
 def verdict(found: Any) -> str:
-    """The faults of a layer, in a line."""
+    """The faults of a layer in one line."""
     wrong = [] if found.is_linear else [f"not linear (off by {found.nonlinearity:.3g} on a sum of two inputs)"]
     wrong += [] if found.is_equivariant else ["not equivariant"]
     short = found.linear.dimension - found.linear.rank + found.bias.dimension - found.bias.rank

@@ -1,4 +1,4 @@
-"""`layergen dims`: the dimension of every block, and what independent proofs say of it."""
+"""`layergen dims`: the dimension of every block, and the findings of independent proofs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["dims"]
 Verify = Annotated[bool, typer.Option("--verify", help="Find each dimension again by independent proofs.")]
 
 LISTED = 1_000_000
-"""Of more pairs of tensors than this the totals are printed and no blocks."""
+"""The most blocks that are listed; where there are more, the totals are printed alone."""
 LONGEST = 300
-"""A symbolic dimension of more characters than this is shown by its number of terms."""
+"""The most characters of a symbolic dimension that is printed; of a longer one the number of summands is printed."""
 
 
 def dims(
@@ -53,12 +53,12 @@ def dims(
 
 
 def listed(maps: EquivariantMaps) -> bool:
-    """Whether there are few enough blocks to list them."""
+    """Whether there are at most `LISTED` blocks."""
     return next(islice(maps.blocks, LISTED, None), None) is None
 
 
 def check_listed(maps: EquivariantMaps, doing: str) -> None:
-    """Raise `SpecificationError` if there are too many blocks to list."""
+    """Raise `SpecificationError` if there are more than `LISTED` blocks; `doing` names the option that lists them."""
     if not listed(maps):
         raise SpecificationError(
             f"there are more blocks than the {LISTED:,} that {doing}",
@@ -68,7 +68,7 @@ def check_listed(maps: EquivariantMaps, doing: str) -> None:
 
 
 def prove(maps: EquivariantMaps) -> Report:
-    """The findings of every proof, that of the emitted layer among them; disagreements are left for the table."""
+    """The findings of every proof, with the rank of the emitted layer; a proof that disagrees raises no error here."""
     from layergen.verification import by_emitted_rank
 
     blocks = [*maps.blocks, *maps.bias_blocks]
@@ -81,7 +81,7 @@ def agree(report: Report) -> bool:
 
 
 def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
-    """The dimensions as plain values; with a report, its findings too."""
+    """The dimensions, and the findings of a report if there is one, as plain values."""
     found: dict[str, Any] = {
         "dimension": maps.dimension,
         "bias_dimension": maps.bias_dimension,
@@ -97,7 +97,7 @@ def as_object(maps: EquivariantMaps, report: Report | None) -> dict[str, Any]:
 
 
 def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
-    """For each proof what it found, block by block; a bias has no source."""
+    """The findings of each proof, block by block; the source of a bias is None."""
     blocks = sum(1 for _ in report.maps.blocks)
     return {
         proof: [
@@ -115,7 +115,7 @@ def proofs_object(report: Report) -> dict[str, list[dict[str, Any]]]:
 
 
 def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
-    """The dimension in the free sizes, and whether it holds at the sizes that are declared; empty if it is too long."""
+    """The dimension in the free sizes, empty if it is too long, and whether it holds at the declared sizes."""
     try:
         expression = maps.symbolic_dimension()
     except SpecificationError:
@@ -127,7 +127,7 @@ def symbolic(maps: EquivariantMaps) -> tuple[str, bool]:
 
 
 def print_tables(console: Console, maps: EquivariantMaps, report: Report | None) -> None:
-    """The totals and the block matrix; with a report, a table of what each proof found."""
+    """Print the totals and the block matrix, and the findings of a report if there is one."""
     table = dimension_table(maps, console.width) if listed(maps) else None
     note = "" if table is not None else ", too wide to show: --json lists them"
     note = note if listed(maps) else f", more than the {LISTED:,} that are listed"
@@ -140,7 +140,7 @@ def print_tables(console: Console, maps: EquivariantMaps, report: Report | None)
 
 
 def totals(maps: EquivariantMaps) -> dict[str, str]:
-    """The dimension in figures and in symbols, and what bounds a layer."""
+    """The dimension in figures and in symbols, its restriction, and the sizes to which a layer is bound."""
     restricted = {"restricted": maps.restriction} if maps.restriction else {}
     counts = {
         "dimension": ("at most " if maps.ranks else "") + readable(maps.dimension),
@@ -150,7 +150,7 @@ def totals(maps: EquivariantMaps) -> dict[str, str]:
 
 
 def in_symbols(maps: EquivariantMaps) -> str:
-    """The symbolic dimension, as long as it is short, and where it holds."""
+    """The symbolic dimension, or the number of its summands where it is long, and a note where it does not hold."""
     text, holds = symbolic(maps)
     if not text:
         return "too many free sizes to write out"

@@ -1,4 +1,4 @@
-"""`layergen draw`: the picture of a block matrix, of the diagrams of one block, or of the architecture."""
+"""`layergen draw`: a picture of a block matrix, of the diagrams of one block, or of the architecture."""
 
 from __future__ import annotations
 

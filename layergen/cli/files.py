@@ -46,8 +46,8 @@ def check_output(path: Path, suffixes: Sequence[str] = (), *, inputs: Sequence[P
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under a temporary name beside `path` and move it into place.
 
-    A link stays a link and a file keeps its permissions. Raises `SpecificationError` where the system refuses;
-    what was at `path` is then as it was.
+    A link stays a link and a file keeps its permissions. Raises `SpecificationError` where the system refuses; the file
+    at `path` is then unchanged.
     """
     file = real(path)
     unfinished = file.with_name(f".{secrets.token_hex(8)}.unfinished")
@@ -65,7 +65,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def real(path: Path) -> Path:
-    """The file that a path leads to, links followed; a link that leads back to itself is returned as it is."""
+    """The file to which a path leads through links; a link that leads back to itself is returned as it is."""
     return Path(os.path.realpath(path))
 
 
@@ -80,6 +80,6 @@ def unwritable(path: Path, reason: str, remedy: str) -> SpecificationError:
 
 
 def refused(path: Path, error: OSError) -> SpecificationError:
-    """The error for an output that the system does not let us write."""
+    """The error for an output that the system refuses to write."""
     reason = error.strerror or str(error)
     return unwritable(path, reason[:1].lower() + reason[1:], "give a path that may be written to")

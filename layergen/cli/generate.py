@@ -42,7 +42,7 @@ def generate(
 
 
 def dimensions(maps: EquivariantMaps) -> dict[str, str]:
-    """The dimensions of maps and biases, the number of parameters that they make, and what bounds the layer."""
+    """The dimensions of maps and biases, the number of parameters, and the sizes to which the layer is bound."""
     dimension, bias = readable(maps.dimension), readable(maps.bias_dimension)
     found = {"restricted": maps.restriction} if maps.restriction else {}
     found |= {"dimension": f"at most {dimension}" if maps.ranks else dimension, "bias dimension": bias}

@@ -18,10 +18,10 @@ REMEDY = "give [name=]SHAPE[:DTYPE[:HIGH]], as in 2,3,32,32 or ids=2,7:int64:50 
 
 
 def read_inputs(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:
-    """Random tensors for the inputs described, positional ones in order and named ones by name.
+    """Random tensors for descriptions of inputs: positional inputs in order, and named inputs by name.
 
-    Floating-point inputs are normal, integers below HIGH (2 if it is not given), bools true everywhere. Raises
-    `SpecificationError` for a text that describes none.
+    Floating-point inputs are normal, integers are from 0 to below HIGH (2 if it is not given), and bools are true
+    everywhere. Raises `SpecificationError` for a text that describes no input, and for a name that is given twice.
     """
     positional: list[Any] = []
     named: dict[str, Any] = {}
@@ -45,7 +45,7 @@ def read_inputs(texts: list[str]) -> tuple[list[Any], dict[str, Any]]:
 
 
 def random_input(shape: str, dtype: str, high: str | None, seed: int) -> Tensor:
-    """A tensor of that shape."""
+    """A random tensor of a shape and dtype as they are written in a description, the same for the same seed."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

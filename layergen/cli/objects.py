@@ -1,4 +1,4 @@
-"""Reading `MODULE:OBJECT` and `FILE.py:OBJECT`: an object of somebody else's code, or one clear message."""
+"""The objects that `MODULE:OBJECT` and `FILE.py:OBJECT` name, in code of the user's; one clear message for bad ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FORM = "give MODULE:OBJECT or FILE.py:OBJECT, as in nets.py:MetaNet"
 
 @contextmanager
 def loaded(reference: str, channels: int = 1) -> Iterator[Callable[..., Any]]:
-    """The function on features that a reference names; a class or factory of that name is called to make it."""
+    """The function on features that a reference names; a class or function that makes one is called."""
     with opened(reference) as found:
         yield function_of(found, reference, channels)
 
@@ -45,9 +45,9 @@ def loaded_module(reference: str) -> Iterator[Any]:
 
 @contextmanager
 def opened(reference: str) -> Iterator[Any]:
-    """The object that a reference names; its folder can be imported from as long as this is open.
+    """The object that a reference names; within the `with`, its folder is on the path of imports.
 
-    Raises `SpecificationError` for a reference that names none, also where the code it leads to raises.
+    Raises `SpecificationError` for a reference that names no object, and where the code that it names raises.
     """
     module_name, _, name = reference.rpartition(":")
     if not module_name or not name:
@@ -64,7 +64,7 @@ def opened(reference: str) -> Iterator[Any]:
 
 
 def load_module(name: str) -> ModuleType:
-    """An importable module."""
+    """The module of a name. Raises `SpecificationError` where there is none, and where its code raises."""
     try:
         with blaming(f"importing {name!r}", passing=ModuleNotFoundError):
             return importlib.import_module(name)
@@ -75,7 +75,10 @@ def load_module(name: str) -> ModuleType:
 
 
 def load_file(path: Path, shown: str) -> ModuleType:
-    """A file as a module, under the name by which its neighbours would import it if that is not taken."""
+    """A file as a module, under the name by which its neighbours would import it, unless that name is taken.
+
+    Raises `SpecificationError` where there is no such file, and where its code raises.
+    """
     if not path.is_file():
         raise SpecificationError("there is no such file", place=shown, remedy=FORM)
     name = path.stem if path.stem not in sys.modules else f"layergen_checked_{path.stem}"
@@ -94,7 +97,7 @@ def load_file(path: Path, shown: str) -> ModuleType:
 
 
 def attribute(module: ModuleType, name: str, reference: str) -> Any:
-    """The object of that name, dots leading into it."""
+    """The object of a name in a module, dots leading to its attributes."""
     found: Any = module
     for own in name.split("."):
         try:
@@ -107,7 +110,7 @@ def attribute(module: ModuleType, name: str, reference: str) -> Any:
 
 
 def names_in(found: Any) -> str:
-    """The public names of an object that can be called, the first few of them."""
+    """The first few public names of an object's attributes that can be called, in words."""
     own = getattr(found, "__dict__", {})
     names = [name for name, value in own.items() if callable(value) and not name.startswith("_")]
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
@@ -115,9 +118,10 @@ def names_in(found: Any) -> str:
 
 
 def function_of(found: Any, reference: str, channels: int) -> Callable[..., Any]:
-    """The object itself, or its result where it is a class or function that needs no arguments.
+    """The object itself, or the result of calling it where it is a class or function that needs no arguments.
 
     A class that needs `in_channels` and `out_channels`, as an emitted layer does, is called with `channels` for both.
+    Raises `SpecificationError` where no function on features comes of it.
     """
     from torch import nn
 
@@ -149,7 +153,7 @@ def takes(found: Any, arguments: Mapping[str, int]) -> bool:
 
 @contextmanager
 def blaming(doing: str, *, passing: type[Exception] = SpecificationError) -> Iterator[None]:
-    """What somebody else's code raises here becomes a `SpecificationError` that says so; `passing` is let through."""
+    """Turn exceptions of the user's code into a `SpecificationError` that says what was done; let `passing` through."""
     try:
         yield
     except passing:
@@ -159,7 +163,7 @@ def blaming(doing: str, *, passing: type[Exception] = SpecificationError) -> Ite
 
 
 def failure(doing: str, error: BaseException) -> SpecificationError:
-    """The message for an exception in somebody else's code: the exception, and the line that raised it."""
+    """The error for an exception in the user's code: the exception, and the line that raised it."""
     frames = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

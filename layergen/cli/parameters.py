@@ -1,4 +1,4 @@
-"""The arguments and options that several commands share, and what they stand for."""
+"""The arguments and options that several commands share, and the maps that they stand for."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 INPUT = escape("[name=]SHAPE[:DTYPE[:HIGH]], as in 2,3,32,32 or ids=2,7:int64:50")
-"""The form of an example input, for help texts: these are read for rich's markup."""
+"""The form of an example input, escaped for help texts, in which rich reads markup."""
 Spec = Annotated[Path, typer.Argument(metavar="SPEC", help="A specification: a TOML file.", show_default=False)]
 Object = Annotated[
     str,
@@ -52,7 +52,9 @@ Target = Annotated[
 Invariant = Annotated[bool, typer.Option("--invariant", help="Maps to a single scalar: invariants.")]
 Terms = Annotated[
     str,
-    typer.Option("--terms", metavar="all|local", help="All blocks, or only those of tensors that share a set."),
+    typer.Option(
+        "--terms", metavar="all|local", help="All blocks, or only those of tensors that share a set or a group."
+    ),
 ]
 Rank = Annotated[
     list[str] | None,
@@ -88,7 +90,7 @@ Output = Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Th
 def read_maps(
     spec: Path, target: Path | None, invariant: bool, *, terms: str = "all", rank: list[str] | None = None
 ) -> EquivariantMaps:
-    """The maps that a command is asked about. Raises `SpecificationError` for files that declare none."""
+    """The maps that a command is asked about. Raises `SpecificationError` for options or files that declare none."""
     if invariant and target is not None:
         raise SpecificationError(
             "--target and --invariant are both given", remedy="give one: invariant maps go to a single scalar"
@@ -99,7 +101,10 @@ def read_maps(
 
 
 def read_ranks(bounds: list[str]) -> dict[str, int]:
-    """Ranks by core, from `8` for the scalar core and `h2 h1=4` for another. Raises `SpecificationError`."""
+    """Ranks by core, read from `8` for the scalar core and `h2 h1=4` for another.
+
+    Raises `SpecificationError` for a text that has another form.
+    """
     ranks = {}
     for bound in bounds:
         core, _, number = bound.rpartition("=")

@@ -18,7 +18,7 @@ from symmetry.space.weight_space import WeightSpace
 __all__ = ["show"]
 
 EXACT = 15
-"""A group order of more digits than this is shown as a power of ten."""
+"""The most digits of a group order that is shown in full; a larger one is shown as a power of ten."""
 
 
 def show(spec: Spec) -> None:
@@ -31,7 +31,7 @@ def show(spec: Spec) -> None:
 
 
 def index_table(space: WeightSpace) -> Table:
-    """Every declared index: kind, size, parent, and what acts on it."""
+    """The declared indices: kind, size, parent, and the group that acts."""
     table = make_table("Indices")
     table.add_column("index", overflow="fold")
     table.add_column("kind")
@@ -44,7 +44,7 @@ def index_table(space: WeightSpace) -> Table:
 
 
 def tensor_table(space: WeightSpace) -> Table:
-    """Every tensor: axes, shape, number of entries."""
+    """The tensors: axes, shape, number of entries."""
     table = make_table("Tensors")
     table.add_column("tensor", overflow="fold")
     table.add_column("axes", overflow="fold")
@@ -84,7 +84,7 @@ def action(space: WeightSpace, index: Index) -> str:
 
 
 def order(space: WeightSpace) -> str:
-    """The order of the group as a product, of factorials for sets, and its magnitude; then what is not finite."""
+    """The order of the group: that of the finite factors as a product and in figures, then the infinite factors."""
     finite, infinite = [], []
     for group, copies in movers(space, positional=False).values():
         times = math.prod(copies)
@@ -96,7 +96,7 @@ def order(space: WeightSpace) -> str:
 
 
 def magnitude(space: WeightSpace) -> str:
-    """The order of the group in figures, or as a power of ten; empty where no float holds the exponent."""
+    """The order of the finite factors in figures, or as a power of ten; empty where no float holds the exponent."""
     try:
         logarithms = [group.log_order(copies) for group, copies in movers(space, positional=False).values()]
         digits = sum(one for one in logarithms if math.isfinite(one)) / math.log(10)

@@ -1,4 +1,4 @@
-"""`layergen trace`: the specification of somebody's module, derived from its graph and proved."""
+"""`layergen trace`: the specification of a module, derived from its graph and proved."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def trace(
 ) -> None:
     """Derive the specification of a module from its graph, prove it, and write it.
 
-    Exit status 1 where it is written but could not be proved.
+    The exit status is 1 where the specification is written but could not be proved.
     """
     check_output(output, (".toml",))
     positional, named = read_inputs(inputs)
@@ -70,9 +70,9 @@ def trace(
 def traced(
     reference: str, positional: list[Any], named: dict[str, Any], *, prove: bool, count: bool
 ) -> tuple[Any, int | None]:
-    """The trace of the module that a reference names, and the automorphisms of its parameter graph if they `count`.
+    """The trace of the module that a reference names and, with `count`, the number of its graph's automorphisms.
 
-    Raises `SpecificationError` where there is no such module.
+    Raises `SpecificationError` where there is no such module, and where its specification cannot be proved.
     """
     from layergen.tracing import automorphisms
     from layergen.tracing import trace as derived
@@ -102,7 +102,7 @@ def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
 
 
 def print_tables(found: Any, automorphic: int | None, path: str) -> None:
-    """Tensors, frozen axes by reason, warnings."""
+    """Print the tensors, the frozen axes by reason, the totals and the warnings."""
     console = make_console()
     table = make_table("Tensors")
     for heading in ("tensor", "axes"):

@@ -1,4 +1,4 @@
-"""To which sizes of its sets the layer of a specification is bound, and why."""
+"""The sizes of sets to which the layer of a specification is bound, and the reasons."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["fixed_sizes"]
 
 
 def fixed_sizes(maps: EquivariantMaps) -> dict[str, str]:
-    """The sets whose declared size is the only one that a layer takes, with the reason; no row where there is none.
+    """A row with the sets whose declared size is the only one that a layer takes, and the reasons; none without them.
 
-    A layer takes every other size of a set, if it is no less than the order of the set.
+    Of another set a layer takes every size that is no less than the set's order.
     """
     order, (_, fixed) = orders(maps.source, maps.target), readings(maps.source, maps.target)
     sizes = maps.sizes

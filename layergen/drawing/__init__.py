@@ -1,8 +1,7 @@
-"""Pictures of equivariant maps: the block matrix with its shared parameters, the diagrams of a block, the
-architecture graph.
+"""Pictures of equivariant maps: the block matrix, the diagrams of a block, the architecture graph.
 
-Figures are made without pyplot, so nothing here changes matplotlib's state; `picture` gives the same bytes
-for the same figure every time.
+Figures are made without pyplot, so that matplotlib's state stays as it is; `picture` gives the same bytes for the same
+figure every time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The architecture graph above the parameter graph: indices and their neurons in the same columns."""
+"""The picture of an architecture graph and, below it, the parameter graph; an index stands above its neurons."""
 
 from __future__ import annotations
 
@@ -26,18 +26,44 @@ NEURONS = 5
 MOST = 150
 """The most indices that are drawn."""
 NAMED = 3
-"""The most tensors that are named at one place."""
+"""The most tensors that are named beside one index or edge."""
 ROW, STEP, MARGIN, POINTS = 150.0, 44.0, 60.0, 6.5
-"""Pixels from index to index in a column, from neuron to neuron, at the edge; points of the text."""
+"""Pixels from index to index in a column, from neuron to neuron, and at the border; the size of the text in points."""
 
 Point = tuple[float, float]
 
 
 def architecture(space: WeightSpace) -> Figure:
-    """The architecture graph, indices coloured by set, and below it the parameter graph.
+    """Draw the architecture graph of a weight space, and below it the parameter graph.
 
-    In the parameter graph neurons are dots and parameters lines, as in Graph Metanetworks (Lim et al. 2023, figure 2);
-    of a larger index its first five neurons are drawn. Raises `SpecificationError` for more than 150 indices.
+    In the architecture graph indices are nodes, coloured by set, and tensors edges. In the parameter graph neurons are
+    dots and parameters lines; the first five neurons of an index are drawn.
+
+    Parameters
+    ----------
+    space
+        The weight space.
+
+    Returns
+    -------
+    Figure
+        The picture, for `picture` to make a file of.
+
+    Raises
+    ------
+    SpecificationError
+        If the architecture graph has more than 150 indices.
+
+    References
+    ----------
+    Lim, Maron, Law, Lorraine and Lucas (2023), "Graph Metanetworks for Processing Diverse Neural Architectures",
+    arXiv:2312.04501, figure 2.
+
+    Examples
+    --------
+    >>> figure = architecture(WeightSpace({"w": "h x", "b": "h"}, sets={"h": 32}, free={"x": 2}))
+    >>> len(figure.axes)
+    1
     """
     graph = architecture_graph(space)
     if len(graph) > MOST:
@@ -63,7 +89,7 @@ def architecture(space: WeightSpace) -> Figure:
 
 
 def edge_labels(graph: Any) -> dict[tuple[str, str], str]:
-    """What is written beside the edges from one index to another."""
+    """The names of the tensors on the edges from one index to another, shortened."""
     tensors: dict[tuple[str, str], list[str]] = defaultdict(list)
     for source, target, tensor in graph.edges(data="tensor"):
         if tensor not in tensors[source, target]:
@@ -72,26 +98,26 @@ def edge_labels(graph: Any) -> dict[tuple[str, str], str]:
 
 
 def heading(graph: Any, name: str) -> str:
-    """What is written above an index."""
+    """The text above an index: its name, parent and size."""
     index = graph.nodes[name]["index"]
     within = f" in {index.parent}" if index.parent else ""
     return f"{index.name}{within} ({index.size})" if index.name else name
 
 
 def shortened(names: list[str]) -> str:
-    """Some names, and how many more there are."""
+    """The first of some names, and the number of the others."""
     more = f" + {len(names) - NAMED}" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
 
 
 def neurons(graph: Any, columns: Mapping[int, list[str]]) -> Iterator[list[int]]:
-    """For each column how many neurons of each index are drawn."""
+    """For each column the numbers of neurons that are drawn of its indices."""
     for _, names in sorted(columns.items()):
         yield [min(NEURONS, graph.nodes[name]["index"].size) for name in names]
 
 
 def tall(counts: list[int]) -> float:
-    """Pixels of a column of neurons."""
+    """The height of a column of neurons in pixels."""
     return STEP * (sum(counts) + 1.5 * len(counts))
 
 
@@ -159,7 +185,7 @@ def draw_neurons(
 
 
 def mark(axes: Axes, place: Point, permuted: bool, colour: str) -> None:
-    """A dot for what is permuted, a square for what is not."""
+    """Draw a dot for an index that is permuted, a square for another."""
     if permuted:
         dot(axes, place, colour, full=True)
     else:

@@ -1,4 +1,4 @@
-"""The caption of a block matrix: at which sizes it is drawn, and what colours and numbers say."""
+"""The caption of a block matrix: the sizes at which it is drawn, and the meaning of colours and numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NAMED = 5
 
 
 def caption(maps: EquivariantMaps, small: EquivariantMaps) -> str:
-    """What a picture of `maps` shows that is drawn at the sizes of `small`."""
+    """The caption of a picture of `maps` that is drawn at the sizes of `small`."""
     sizes, declared = index_sizes(small), index_sizes(maps)
     groups: dict[tuple[int, int], list[str]] = {}
     for name, size in sizes.items():
@@ -32,12 +32,12 @@ def caption(maps: EquivariantMaps, small: EquivariantMaps) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Some names, and how many more there are."""
+    """Some names, or the first of them and the number of the others."""
     if len(names) > NAMED:
         return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
     return " = ".join(names)
 
 
 def cut_from(size: int, whole: int) -> str:
-    """The size that was declared, where another is drawn."""
+    """The declared size in words, where a smaller one is drawn."""
     return f" (of {readable(whole)})" if size < whole else ""

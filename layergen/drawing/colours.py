@@ -1,4 +1,4 @@
-"""Colours that look equally bright: hue by core, lightness by how many entries share the parameter."""
+"""Colours for parameters: the hue tells the core, the lightness how many entries share the parameter."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Colour = tuple[int, int, int]
 INK = "#22262e"
 GREY = "#68707c"
 PALE = "#9aa1ab"
-"""Text, text that steps back, and lines."""
+"""The colours of text, of secondary text, and of lines."""
 
 FIRST_HUES = (255.0, 35.0, 150.0, 320.0, 85.0, 200.0)
 """Blue, orange, green, purple, gold, teal: in OKLCH degrees, far apart in this order."""
@@ -38,7 +38,7 @@ GOLDEN = 137.508
 
 
 def core_hues(cores: Iterable[Core]) -> dict[Core, float | None]:
-    """A hue for each core, in order; the empty core has none, it is grey."""
+    """A hue for each core in OKLCH degrees; None for the empty core, which is grey."""
     ordered = list(dict.fromkeys(cores))
     hues: dict[Core, float | None] = dict.fromkeys(core for core in ordered if not core)
     for number, core in enumerate(core for core in ordered if core):
@@ -48,7 +48,12 @@ def core_hues(cores: Iterable[Core]) -> dict[Core, float | None]:
 
 
 def oklch(lightness: float, chroma: float, hue: float) -> Colour:
-    """The sRGB colour nearest to one in OKLCH (Ottosson 2020): lightness 0…1, chroma 0…0.3, hue in degrees."""
+    """The sRGB colour nearest to a colour in OKLCH: lightness from 0 to 1, chroma from 0 to 0.3, hue in degrees.
+
+    References
+    ----------
+    Ottosson (2020), "A perceptual color space for image processing".
+    """
     a, b = chroma * np.cos(np.radians(hue)), chroma * np.sin(np.radians(hue))
     cone = np.array(
         [[1, 0.3963377774, 0.2158037573], [1, -0.1055613458, -0.0638541728], [1, -0.0894841775, -1.291485548]]
@@ -70,9 +75,9 @@ def oklch(lightness: float, chroma: float, hue: float) -> Colour:
 
 
 def shades(hue: float | None, number: int, depth: float) -> list[Colour]:
-    """`number` colours of one hue, dark to light; `depth` from 0 to 1 deepens them all.
+    """`number` colours of one hue, from dark to light; a larger `depth`, from 0 to 1, makes them all darker.
 
-    Neighbours differ in hue a little too, which tells them apart where there are many.
+    Neighbouring colours also differ a little in hue, which tells them apart where there are many.
     """
     low, high = (0.85, 0.955) if hue is None else (0.70 - 0.18 * depth, 0.90 - 0.06 * depth)
     found = []
@@ -85,7 +90,7 @@ def shades(hue: float | None, number: int, depth: float) -> list[Colour]:
 
 
 def distinct(colours: Iterable[Colour]) -> list[Colour]:
-    """The colours, each that came before moved to the nearest in blue that did not."""
+    """The colours, where one that came before is replaced by the new colour nearest to it in blue."""
     found: dict[Colour, None] = {}
     for red, green, blue in colours:
         steps = ((red, green, (blue + sign * step) % 256) for step in count() for sign in (1, -1))
@@ -94,7 +99,7 @@ def distinct(colours: Iterable[Colour]) -> list[Colour]:
 
 
 def hexadecimal(colour: Colour) -> str:
-    """A colour as matplotlib reads it."""
+    """A colour in the form that matplotlib reads, `#rrggbb`."""
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 

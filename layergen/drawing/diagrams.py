@@ -1,4 +1,4 @@
-"""The partition diagrams of a block: target indices above, source indices below, joined where they are equal."""
+"""Pictures of partition diagrams: indices of the target above, of the source below, joined where they are equal."""
 
 from __future__ import annotations
 
@@ -44,12 +44,34 @@ class Grid:
 
 
 def partition_diagrams(block: Block) -> Figure:
-    """A picture of a block's diagrams: a dot for each index, lines between those that a diagram makes equal.
+    """Draw the diagrams of a block: a dot for each index, and lines between indices that a diagram makes equal.
 
-    An index with full dots survives from source to target; open dots are summed over below and repeated over above.
-    Free indices are squares: a diagram stands for one map for each of their values. At most 60 are shown, and the
-    title says of how many. Raises `SpecificationError` if there are too many to list.
+    An index with full dots survives from source to target. Indices with open dots are summed over below, and repeated
+    over above. Free indices are squares: a diagram stands for one map for each of their values. The first 60 diagrams
+    are drawn, and a note says how many there are.
 
+    Parameters
+    ----------
+    block
+        The block, as `EquivariantMaps.block` gives it.
+
+    Returns
+    -------
+    Figure
+        The picture, for `picture` to make a file of.
+
+    Raises
+    ------
+    SpecificationError
+        If the block has no diagram, or more than can be listed (100,000).
+
+    References
+    ----------
+    Halverson and Ram (2005), "Partition algebras", European Journal of Combinatorics 26: diagrams with two rows of
+    dots.
+
+    Examples
+    --------
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32}))
     >>> len(partition_diagrams(maps.block(target="w", source="w")).axes)
@@ -63,10 +85,22 @@ def partition_diagrams(block: Block) -> Figure:
 
 
 def diagram_gallery(groups: Mapping[str, Sequence[Diagram]]) -> Figure:
-    """A picture of some diagrams of any blocks, group by group, drawn as those of a block.
+    """Draw diagrams of any blocks, group by group, in the manner of `partition_diagrams`.
 
-    Those that differ in the values of free indices alone are drawn once. At most 60 are shown.
+    Diagrams that differ in the values of free indices alone are drawn once. At most 60 are drawn.
 
+    Parameters
+    ----------
+    groups
+        Diagrams by the name of their group, which stands below each of them.
+
+    Returns
+    -------
+    Figure
+        The picture, for `picture` to make a file of.
+
+    Examples
+    --------
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> maps = EquivariantMaps(WeightSpace({"w": "h h", "b": "h"}, sets={"h": 32}))
     >>> len(diagram_gallery({"missing": list(maps.block(target="w", source="b"))}).axes)
@@ -82,7 +116,7 @@ def diagram_gallery(groups: Mapping[str, Sequence[Diagram]]) -> Figure:
 
 
 def panels(diagrams: Sequence[Diagram], labels: Sequence[str], title: str, notes: Sequence[str]) -> Figure:
-    """Diagrams in a grid, each over its label."""
+    """A picture of diagrams in a grid, each above its label."""
     colours = set_colours([position.index.name for d in diagrams for position in d.positions if position.index.joined])
     grid = make_grid(diagrams, labels)
     width = max(grid.columns * grid.width, text_width(title, TITLE), *(text_width(note, NOTE) for note in notes))
@@ -98,7 +132,7 @@ def panels(diagrams: Sequence[Diagram], labels: Sequence[str], title: str, notes
 
 
 def label(diagram: Diagram) -> str:
-    """A diagram in index notation, without the tensors' names; a piece is numbered where its tensor has several.
+    """A diagram in index notation without the names of the tensors; pieces have numbers where a tensor has several.
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> space = WeightSpace({"w": "h x"}, sets={"h": 8}, free={"x": 2})
@@ -116,7 +150,7 @@ def label(diagram: Diagram) -> str:
 
 
 def make_grid(diagrams: Sequence[Diagram], labels: Sequence[str]) -> Grid:
-    """As many columns as give a picture somewhat wider than high."""
+    """The grid of some panels, with as many columns as make the picture somewhat wider than high."""
     most = max((max(d.split, len(d.positions) - d.split) for d in diagrams), default=1)
     width = max([most * STEP, *(text_width(label, LABEL) for label in labels)]) + 50
     height = HEIGHT + 5.2 * LABEL * POINT + 40
@@ -126,7 +160,7 @@ def make_grid(diagrams: Sequence[Diagram], labels: Sequence[str]) -> Grid:
 
 
 def notes_on(block: Block, diagrams: list[Diagram]) -> list[str]:
-    """How many diagrams there are and are shown, and what the marks mean."""
+    """The notes below the title: the numbers of diagrams in all and in the picture, and the meaning of the marks."""
     count, shown = block.diagram_count, len(diagrams)
     first = f"{readable(count)} diagram{'s' * (count != 1)}"
     if shown < count:
@@ -163,5 +197,5 @@ def draw_diagram(axes: Axes, diagram: Diagram, label: str, centre: float, top: f
 
 
 def row_places(count: int, centre: float, y: float) -> list[tuple[float, float]]:
-    """The places of so many dots in a row."""
+    """The places of `count` dots in a row."""
     return [(centre + (number - (count - 1) / 2) * STEP, y) for number in range(count)]

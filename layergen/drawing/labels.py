@@ -1,4 +1,4 @@
-"""The names of tensors along a side of the matrix: each beside its block, moved apart where they would touch."""
+"""The names of tensors along a side of the matrix, each beside its block, moved apart where they would touch."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ __all__ = ["LABEL_ROOM", "Labels", "draw_columns", "draw_rows", "make_labels"]
 LARGEST, SMALLEST = 8.0, 5.0
 """Points of the labels."""
 LONGEST_NAME, LONGEST_AXES = 34, 20
-"""Characters of a label; longer names lose their middle, longer axes their end."""
+"""The most characters of a name and of axes in a label; longer names lose their middle, longer axes their end."""
 LINE = 1.25
-"""Distance of two labels in heights of a letter."""
+"""The distance of two labels in heights of a letter."""
 LABEL_ROOM = SMALLEST * POINT * LINE
 """Pixels that the smallest label takes along a side."""
 TICK, AWAY = 22, 30
-"""Pixels from the matrix within which a line leads from block to label, and to the label."""
+"""Pixels from the matrix to the end of the line that leads to a label, and to the label itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labels:
-    """Texts with their places along a side in pixels, and how deep they reach away from the matrix."""
+    """Texts with their places along a side, and the room that they take beside the matrix, in pixels."""
 
     texts: tuple[str, ...]
     places: tuple[float, ...]
     points: float
     depth: float
     upright: bool
-    """Whether they run along the side, and not away from it."""
+    """Whether the texts run along the side, and not away from it."""
 
 
 def make_labels(space: WeightSpace, side: Side, *, top: bool) -> Labels:
-    """The labels of a weight space; along the top they stand on end unless every one fits above its block."""
+    """The labels of a weight space; along the top they stand on end unless all of them fit above their blocks."""
     texts = [shortened(tensor) for tensor in space]
     widths = [text_width(text, LARGEST) for text in texts]
     if top and all(width <= length * side.cell for width, length in zip(widths, side.lengths, strict=True)):
@@ -51,7 +51,7 @@ def make_labels(space: WeightSpace, side: Side, *, top: bool) -> Labels:
 
 
 def shortened(tensor: Tensor) -> str:
-    """A tensor's name and axes, with an ellipsis where they are very long."""
+    """A tensor's name and axes, with an ellipsis where one of them is very long."""
     name, axes = tensor.name, str(tensor)[len(tensor.name) + 1 : -1]
     if len(name) > LONGEST_NAME:
         name = f"{name[: LONGEST_NAME // 3]}…{name[-2 * LONGEST_NAME // 3 :]}"
@@ -80,8 +80,8 @@ def draw_columns(axes: Axes, labels: Labels, side: Side) -> None:
 def spread(centres: Sequence[float], apart: float, end: float) -> list[float]:
     """The places between 0 and `end` nearest to `centres`, in order, at least `apart` from each other.
 
-    Least squares under these constraints is isotonic regression of `centre - number · apart`, solved by pooling
-    neighbours that are out of order, and clipped.
+    The least sum of squared moves is an isotonic regression of `centre - number · apart`, found by pooling neighbours
+    that are out of order; its values are then clipped.
 
     >>> spread([0, 1, 10], 2, 12)
     [0.0, 2.0, 10.0]

@@ -1,4 +1,4 @@
-"""What stands below the matrix: the cores with their colours, and the caption."""
+"""The legend below the matrix: the cores with their colours, and the caption."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from layergen.drawing.rendering import POINT, text_width, write
 __all__ = ["Legend", "draw_legend", "make_legend", "wrapped"]
 
 POINTS = 7.0
-"""Points of the text."""
+"""The size of the text in points."""
 LINE = POINTS * POINT * 1.65
 SWATCH = 22
-"""Pixels of a swatch; a core has three."""
+"""The side of a swatch in pixels; a core has three swatches."""
 MOST = 16
 """The most cores that are named."""
 TITLE = "indices that survive:"
@@ -25,7 +25,7 @@ TITLE = "indices that survive:"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A core's swatches and name, at a place within the legend; without colours, plain text."""
+    """The swatches and the name of a core, with their place within the legend; without colours, a plain text."""
 
     text: str
     colours: tuple[str, ...]
@@ -42,7 +42,7 @@ class Legend:
 
     @property
     def height(self) -> float:
-        """Pixels from the top of the legend to the bottom of the caption."""
+        """The height of legend and caption in pixels."""
         return (max((entry.line for entry in self.entries), default=-1) + 1.4 + len(self.caption)) * LINE
 
 
@@ -60,7 +60,7 @@ def make_legend(hues: Mapping[Core, float | None], caption: str, width: float) -
 
 
 def named_cores(hues: Mapping[Core, float | None], deepest: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """The name and three colours of each core; how many more there are where they are very many."""
+    """The name and three colours of each core; beyond `MOST` cores, the number of the others without colours."""
     for core in list(hues)[:MOST]:
         colours = shades(hues[core], 3, len(core) / max(1, deepest))
         yield " ".join(core) or "none", tuple(map(hexadecimal, colours))
@@ -69,7 +69,7 @@ def named_cores(hues: Mapping[Core, float | None], deepest: int) -> Iterator[tup
 
 
 def wrapped(text: str, width: float) -> Iterator[str]:
-    """The lines of a text that is `width` pixels wide."""
+    """The lines of a text that is wrapped to `width` pixels."""
     line = ""
     for word in text.split(" "):
         if line and text_width(f"{line} {word}", POINTS) > width:

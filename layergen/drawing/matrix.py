@@ -1,4 +1,4 @@
-"""The block matrix of all maps: rows are the target's entries, columns the source's, colours the parameters."""
+"""The picture of a block matrix: rows are entries of the target, columns entries of the source, colours parameters."""
 
 from __future__ import annotations
 
@@ -25,20 +25,41 @@ from symmetry.maps.projection import permutes_entries
 __all__ = ["block_matrix"]
 
 WIDTH, LEAST_WIDTH = 1240, 900
-"""Pixels of the longer side of the matrix, about, and of the narrowest picture."""
+"""About the length of the matrix's longer side, and the least width of the picture, in pixels."""
 MARGIN = 44
-"""Pixels left white all around."""
+"""The width of the white border in pixels."""
 LARGEST, SMALLEST = 11.0, 5.0
-"""Points of the numbers in the blocks."""
+"""The sizes of the numbers in the blocks, in points."""
 
 
 def block_matrix(maps: EquivariantMaps) -> Figure:
-    """A picture of the whole map: entries of a block that share a parameter have one colour, others another.
+    """Draw the matrix of the maps: entries of a block have one colour where they share a parameter.
 
-    Sets and free indices are cut down so far that each entry can be seen; the caption says to what. Hues stand for
-    cores: for the indices that survive from source to target. Raises `SpecificationError` if there are too many
-    entries for a picture, and for representation indices.
+    Sets and free indices are drawn at sizes at which each entry can be seen; the caption says which. The hue tells the
+    core, the indices that survive from source to target. All blocks are drawn, whatever `terms` and `rank` leave out.
 
+    Parameters
+    ----------
+    maps
+        The maps.
+
+    Returns
+    -------
+    Figure
+        The picture, for `picture` to make a file of.
+
+    Raises
+    ------
+    SpecificationError
+        If there are too many entries for a picture, or if the symmetry does more to a tensor's entries than permute
+        them: such entries do not share parameters.
+
+    References
+    ----------
+    Maron, Ben-Hamu, Shamir and Lipman (2019), "Invariant and Equivariant Graph Networks", ICLR, figure 1.
+
+    Examples
+    --------
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> figure = block_matrix(EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32})))
     >>> len(figure.axes)
@@ -68,14 +89,14 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
 
 
 def ordered_cores(maps: EquivariantMaps, sharing: Iterable[Sharing]) -> list[Core]:
-    """Every core that occurs, small ones first, then in the order in which their sets are declared."""
+    """The cores of all blocks, by their number of sets, then in the order in which the sets are declared."""
     place = {name: number for number, name in enumerate(index_sizes(maps))}
     found = {core for block in sharing for core in block.cores}
     return sorted(found, key=lambda core: (len(core), [place[name] for name in core]))
 
 
 def cell_size(maps: EquivariantMaps) -> int:
-    """Pixels of an entry, so that the longer side has about the width it should, and room for its labels."""
+    """The side of an entry in pixels, at which the longer side is about `WIDTH` and has room for its labels."""
     spaces = (maps.source, maps.target)
     longest = max(sum(math.prod(t.shape) for t in space) + len(space) / 2 for space in spaces)
     width = max(WIDTH, *(len(space) * LABEL_ROOM for space in spaces))
@@ -89,7 +110,7 @@ def draw_blocks(
     rows: Side,
     columns: Side,
 ) -> None:
-    """Paint every block, and print its dimension where there is room."""
+    """Paint every block, and write its dimension into it where there is room."""
     deepest = max(map(len, hues))
     image = np.full((rows.total, columns.total, 3), 255, dtype=np.uint8)
     for number, found in enumerate(sharing.values()):
@@ -100,7 +121,7 @@ def draw_blocks(
 
 
 def draw_number(axes: Axes, dimension: int, rows: Side, row: int, columns: Side, column: int) -> None:
-    """Print a block's dimension in its middle, if it is large enough."""
+    """Write a block's dimension into its middle, if the block is large enough."""
     room = min(rows.lengths[row], columns.lengths[column]) * rows.cell
     points = min(LARGEST, room / POINT * 0.6)
     text = f"{dimension}"

@@ -1,4 +1,4 @@
-"""The block matrix as pixels: every entry a square in the colour of its parameter, a gap between tensors."""
+"""The pixels of the block matrix: every entry is a square in the colour of its parameter, with gaps between tensors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One side of the matrix in pixels: for each tensor where it starts and how many entries it has."""
+    """One side of the matrix in pixels: for each tensor its start and its number of entries."""
 
     starts: tuple[int, ...]
     lengths: tuple[int, ...]
@@ -47,9 +47,9 @@ def make_side(space: WeightSpace, cell: int) -> Side:
 
 
 def block_colours(sharing: Sharing, hues: Mapping[Core, float | None], deepest: int) -> NDArray[np.uint8]:
-    """A colour for each class of a block, all different; the fewer its entries, the darker within its core.
+    """A colour for each class of a block's entries, all different; classes of fewer entries are darker within a core.
 
-    `deepest` is the size of the largest core of the whole matrix: larger cores are deeper in colour.
+    `deepest` is the number of indices of the matrix's largest core: larger cores have darker colours.
     """
     order = sorted(range(len(sharing.cores)), key=lambda number: (sharing.counts[number], number))
     ramps = {
@@ -62,7 +62,7 @@ def block_colours(sharing: Sharing, hues: Mapping[Core, float | None], deepest: 
 
 
 def paint(image: Pixels, rows: slice, columns: slice, colours: NDArray[np.uint8], cell: int) -> None:
-    """Paint a block, `colours` of shape `(rows, columns, 3)`; a thin line parts the cells where they are large."""
+    """Paint a block from `colours`, `(rows, columns, 3)`, with thin lines between cells that are large."""
     pixels = colours.repeat(cell, axis=0).repeat(cell, axis=1)
     if cell >= 8:
         line = max(1, cell // 18)

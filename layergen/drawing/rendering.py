@@ -1,6 +1,6 @@
-"""From a figure to the bytes of a file, and how much room its text takes.
+"""The bytes of a figure's file, and the room that its text takes.
 
-The same figure gives the same bytes every time, whatever the user's settings.
+The same figure gives the same bytes every time, whatever the user's settings of matplotlib are.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 __all__ = ["POINT", "page", "picture", "text_width", "write"]
 
 DPI = 200
-"""Pixels an inch of every figure."""
+"""Pixels per inch of every figure."""
 POINT = DPI / 72
-"""Pixels a point."""
+"""Pixels per point."""
 FONT = "DejaVu Sans"
-"""The font that comes with matplotlib, and so is everywhere the same."""
+"""The font of all texts, which comes with matplotlib and is the same everywhere."""
 
 
 def page(width: float, height: float, origin: tuple[float, float] = (0, 0)) -> tuple[Figure, Axes]:
-    """A white figure of so many pixels, and axes that cover it: pixels to the right of `origin` and below it."""
+    """A white figure of a size in pixels, with axes that count pixels to the right and down from `origin`."""
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
@@ -36,13 +36,36 @@ def page(width: float, height: float, origin: tuple[float, float] = (0, 0)) -> t
 def write(
     axes: Axes, place: tuple[float, float], text: str, points: float, colour: str, align: str, **style: Any
 ) -> None:
-    """Write a text with no mathematics read into it and unknown letters escaped; by default `place` is mid-line."""
+    """Write a text, without mathematics and with unknown letters escaped, `place` in the middle of its line."""
     options: dict[str, Any] = {"va": "center_baseline", "family": FONT, "parse_math": False, "usetex": False} | style
     axes.text(*place, legible(text), fontsize=points, color=colour, ha=align, **options)
 
 
 def picture(figure: Figure, format: str) -> bytes:
-    """A figure as `png` or `svg`."""
+    """The content of a file with a figure.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    format
+        The format of the file, "png" or "svg".
+
+    Returns
+    -------
+    bytes
+        The content, the same for the same figure every time.
+
+    Raises
+    ------
+    KeyError
+        If the format is another one.
+
+    Examples
+    --------
+    >>> picture(page(100, 50)[0], "png")[1:4]
+    b'PNG'
+    """
     file = io.BytesIO()
     metadata = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}[format]
     with matplotlib.rc_context(
@@ -61,7 +84,7 @@ def text_width(text: str, points: float) -> float:
 
 
 def legible(text: str) -> str:
-    """A text with every character that the font lacks written as its escape."""
+    """A text in which escapes stand for the characters that the font lacks."""
     font = get_font(findfont(FontProperties(family=FONT)))
     return "".join(
         letter if font.get_char_index(ord(letter)) else letter.encode("ascii", "backslashreplace").decode()

@@ -1,4 +1,4 @@
-"""Which entries of a block share a parameter: the orbits of index pairs, read off from which indices are equal."""
+"""The classes of a block's entries that share a parameter: orbits of pairs of a target index and a source index."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["Sharing", "shared_entries"]
 class Sharing:
     """The classes of a block's entries: `of[row, column]` is a number into `cores` and `counts`.
 
-    A class's core names the sets of the indices that its target and its source have in common; its count is the
-    number of its entries.
+    The core of a class names the sets of the indices that target and source have in common; its count is its number of
+    entries.
     """
 
     of: NDArray[np.intp]
@@ -32,9 +32,9 @@ class Sharing:
 
 
 def shared_entries(block: Block) -> Sharing:
-    """The classes of a block: two entries share one if the same indices are equal in both and free values agree.
+    """The classes of a block: two entries are in one if the same indices are equal in both and their free values agree.
 
-    There are as many as the block has dimensions.
+    There are as many classes as the block has dimensions.
 
     >>> from symmetry import EquivariantMaps, WeightSpace
     >>> block = EquivariantMaps(WeightSpace({"b": "h"}, sets={"h": 3})).block(target="b", source="b")
@@ -53,17 +53,17 @@ def shared_entries(block: Block) -> Sharing:
 
 
 def entries(tensor: Tensor, piece: Piece) -> NDArray[np.intp]:
-    """Flat places in the tensor of a piece's entries."""
+    """The numbers of a piece's entries in its tensor, flattened row-major."""
     return piece_values(tensor.layout, tensor.shape, piece)
 
 
 def core(positions: tuple[Position, ...], partition: Partition, split: int) -> tuple[str, ...]:
-    """The sets of the blocks that a target and a source have in common: parents first, then by name."""
+    """The sets of the blocks of positions that target and source have in common: parents first, then by name."""
     shared = [block[0] for block in partition if block[0] < split <= block[-1]]
     return tuple(name for _, name in sorted((depth(positions, place), positions[place].index.name) for place in shared))
 
 
 def depth(positions: tuple[Position, ...], place: int) -> int:
-    """How many parents a position has above it."""
+    """The number of a position's ancestors."""
     parent = positions[place].parent
     return 0 if parent is None else 1 + depth(positions, parent)

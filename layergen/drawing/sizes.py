@@ -1,4 +1,4 @@
-"""The sizes at which a block matrix can be taken in at a glance: sets and free indices are cut down."""
+"""The sizes at which a block matrix is drawn: sets and free indices are cut down until every entry can be seen."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["ANONYMOUS", "MOST", "drawn_maps", "index_sizes"]
 MOST = 320
 """The most entries on either side of a drawn matrix."""
 COMFORTABLE = 100
-"""Up to so many entries, sets are drawn with four elements and not with three."""
+"""The most entries on either side at which sets are drawn with four elements; with more entries they have three."""
 ANONYMOUS = ""
 """The name under which the sizes of all anonymous indices are bounded together."""
 
 
 def drawn_maps(maps: EquivariantMaps) -> EquivariantMaps:
-    """The same maps at sizes small enough to draw, each set at its order or above wherever there is room.
+    """The maps at sizes small enough to draw, without restrictions, each set at its order or above if there is room.
 
-    Raises `SpecificationError` if there are too many entries even where every index has a single value.
+    Raises `SpecificationError` if there are too many entries even with a single value of every index.
     """
     order = orders(maps.source, maps.target)
     first = {ANONYMOUS: 3}
@@ -47,7 +47,7 @@ def drawn_maps(maps: EquivariantMaps) -> EquivariantMaps:
 
 
 def reduced(maps: EquivariantMaps, sizes: dict[str, int], least: Mapping[str, int], most: int) -> dict[str, int]:
-    """Sizes taken down by one, all of the largest together, until no side has more than `most` entries."""
+    """Sizes at which no side has more than `most` entries: the largest sizes are taken down by one, again and again."""
     while entries(cut(maps, sizes)) > most:
         open_sizes = [size for name, size in sizes.items() if size > least[name]]
         if not open_sizes:
@@ -75,18 +75,18 @@ def index_sizes(maps: EquivariantMaps) -> dict[str, int]:
 
 
 def entries(maps: EquivariantMaps) -> int:
-    """The rows or the columns of the whole matrix, whichever are more."""
+    """The number of rows or of columns of the matrix, whichever is larger."""
     return max(sum(math.prod(tensor.shape) for tensor in space) for space in (maps.source, maps.target))
 
 
 def cut(maps: EquivariantMaps, sizes: Mapping[str, int]) -> EquivariantMaps:
-    """The same maps at other sizes; anonymous indices are bounded by the size under the empty name."""
+    """The maps at other sizes, without restrictions; anonymous indices are bounded by the size under the empty name."""
     source = cut_space(maps.source, sizes)
     return EquivariantMaps(source, source if maps.target == maps.source else cut_space(maps.target, sizes))
 
 
 def cut_space(space: WeightSpace, sizes: Mapping[str, int]) -> WeightSpace:
-    """The weight space at other sizes, those of anonymous indices bounded."""
+    """The weight space at other sizes; anonymous indices are bounded by the size under the empty name."""
 
     def bounded(atom: Atom) -> Atom:
         return atom if atom.name else Atom("", min(atom.size, sizes[ANONYMOUS]))

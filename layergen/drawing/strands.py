@@ -30,7 +30,7 @@ def square(axes: Axes, place: Point, colour: str) -> None:
 
 
 def strands(axes: Axes, above: Sequence[Point], below: Sequence[Point], colour: str) -> None:
-    """Join the dots of a block: neighbours in a row by arcs, the rows where they are nearest."""
+    """Join the dots of a block: neighbours in a row by arcs, and the two rows by a curve where they are nearest."""
     paths = [arc(one, other, +1) for one, other in pairwise(above)]
     paths += [arc(one, other, -1) for one, other in pairwise(below)]
     if above and below:
@@ -51,7 +51,7 @@ def arc(one: Point, other: Point, inward: int) -> Path:
 
 
 def crossing(above: Point, below: Point) -> Path:
-    """A curve from row to row that leaves both upright."""
+    """A curve from one row to the other that meets both at a right angle."""
     bend = 0.4 * (below[1] - above[1])
     return Path(
         [above, (above[0], above[1] + bend), (below[0], below[1] - bend), below],

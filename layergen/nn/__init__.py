@@ -1,6 +1,6 @@
-"""What it takes, beside the derived layers, to make a metanetwork: every module here respects the symmetry.
+"""Modules that make a metanetwork, together with the derived layers; each of them respects the symmetry.
 
-Modules take and return features, `{tensor: (batch, *axes, channels)}`.
+They take and give features, `{tensor: (batch, *axes, channels)}`.
 """
 
 from layergen.nn.companions import Companions, with_companions

@@ -1,8 +1,9 @@
-"""Companions: tensors beside those that a group's representation turns, on which functions of entries are allowed.
+"""Companions: tensors beside those over representation indices, on which functions of single entries are allowed.
 
-What a kind of index leaves alone of an entry says how entries may be scaled; a representation offers more. The regular
-representation of a finite group permutes its values, so a tensor over it admits every function of its entries, and
-equivariant linear maps lead there from any other representation of the group, and back.
+On a tensor over a representation whose matrices are no permutations, only the length of the entries may enter
+functions. A companion offers more. The regular representation of a finite group permutes its values, so that a tensor
+over it admits every function of its entries, and equivariant linear maps lead there from any other representation of
+the group, and back.
 """
 
 from __future__ import annotations
@@ -23,15 +24,16 @@ from symmetry.space.weight_space import WeightSpace, resized
 __all__ = ["Companions", "with_companions"]
 
 LARGEST = 60
-"""The most elements of a group whose regular representation is among the features: those of the icosahedral one."""
+"""The most elements that a group may have for its regular representation to be used, as many as the icosahedral one."""
 
 
 def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], dict[str, str]]:
-    """The space with a companion beside each tensor that a group turns, on which functions of entries are allowed.
+    """The space with companions, tensors beside those on which a group does more than permute entries.
 
-    Where the groups are finite and of at most 60 elements, the companion has their regular representations in place of
-    the indices that they turn; elsewhere its axes have length 1 there, for lengths. Equivariant maps lead from a
-    companion of either sort to every tensor over its sets.
+    Functions of single entries are allowed on companions. Where the groups are finite and have at most 60 elements, a
+    companion has their regular representations in place of the indices on which they act; elsewhere its axes have
+    length 1 in place of these indices, for lengths, unless the symmetry also changes the entries' signs: lengths have
+    none. Equivariant maps lead from a companion of either sort to every tensor over its sets.
 
     Parameters
     ----------
@@ -42,7 +44,7 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
     -------
     tuple of WeightSpace, dict and dict
         The space with the companions, or `space` itself if it needs none; the names of the companions over regular
-        representations, by tensor; the names of those for lengths, by tensor.
+        representations, by tensor; the names of the companions for lengths, by tensor.
 
     Examples
     --------
@@ -53,42 +55,43 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
     >>> with_companions(WeightSpace({"b": "h"}, sets={"h": 3}))[1:]
     ({}, {})
     """
-    turned, (tensors, sections) = turning_groups(space), space.declarations({})
+    acted, (tensors, sections) = acting_groups(space), space.declarations({})
     regular, lengths = dict[str, str](), dict[str, str]()
     for tensor in space:
         positions = [position for piece in tensor.pieces for position in piece.positions]
-        groups = dict.fromkeys(turned[p.index.name] for p in positions if p.index.name in turned)
+        groups = dict.fromkeys(acted[p.index.name] for p in positions if p.index.name in acted)
         small = all(group.finite and len(group.elements) <= LARGEST for group in map(find_group, groups))
         signed = any(p.index.invariant(p.charge) is Invariant.MAGNITUDE for p in positions)
         if groups and (small or not signed):  # lengths have no sign
             (regular if small else lengths)[tensor.name] = beside = f"{tensor.name} {'regular' if small else 'length'}"
             stands = {group: regular_name(group, space) for group in groups if small}
-            tensors[beside] = print_axes(replaced(tensor.axes, turned, stands))
+            tensors[beside] = print_axes(replaced(tensor.axes, acted, stands))
             declared = {name: {"group": group, "representation": "regular"} for group, name in stands.items()}
             sections[RepresentationIndex.section] |= declared
     return WeightSpace(tensors, **sections) if regular or lengths else space, regular, lengths
 
 
-def turning_groups(space: WeightSpace) -> dict[str, str]:
-    """The group of each representation index whose values it does not only permute."""
-    acted = {index.name: index.acting for index in space.indices if index.invariant() is not Invariant.ENTRY}
-    return {name: acting.group.name for name, acting in acted.items() if acting is not None}
+def acting_groups(space: WeightSpace) -> dict[str, str]:
+    """By name, the group of each representation index on which it does more than permute the values."""
+    actings = {index.name: index.acting for index in space.indices if index.invariant() is not Invariant.ENTRY}
+    return {name: acting.group.name for name, acting in actings.items() if acting is not None}
 
 
 def regular_name(group: str, space: WeightSpace) -> str:
-    """A name that no index of a space has, for the regular representation of a group."""
+    """A name for a group's regular representation that no index of a space has."""
     return fresh_name(f"{group}_regular", {index.name for index in space.indices})
 
 
-def replaced(
-    axes: Sequence[Expression], turned: Mapping[str, str], stands: Mapping[str, str]
-) -> tuple[Expression, ...]:
-    """Axes with `stands[group]` in place of the first index that a group turns, and 1 in place of its others."""
+def replaced(axes: Sequence[Expression], acted: Mapping[str, str], stands: Mapping[str, str]) -> tuple[Expression, ...]:
+    """Axes in which `stands[group]` takes the place of the first index of a group, and 1 that of its further indices.
+
+    `acted` names the group of an index; indices that it does not name stay.
+    """
     seen: set[str] = set()
 
     def of(axis: Expression) -> Expression:
         if isinstance(axis, Atom):
-            group = turned.get(axis.name)
+            group = acted.get(axis.name)
             if group is None:
                 return axis
             first = group in stands and group not in seen
@@ -97,7 +100,7 @@ def replaced(
         if isinstance(axis, Product):
             return Product(tuple(map(of, axis.items)))
         before, terms = set(seen), []
-        for term in axis.terms:  # each is in a piece of its own
+        for term in axis.terms:  # each summand is in a piece of its own
             seen.clear()
             seen.update(before)
             terms.append(of(term))
@@ -107,15 +110,17 @@ def replaced(
 
 
 class Companions(nn.Module):
-    """Add to features the companions that `with_companions` names: zeros, and the lengths of what a group turns.
+    """Add to features the companions that `with_companions` declares.
 
-    Takes features of `space`, `{tensor: (batch, *axes, channels)}`, and gives them with those of the companions.
+    Companions over regular representations begin as zeros, companions for lengths with the lengths of the entries of
+    their tensor. Takes features of `space`, `{tensor: (batch, *axes, channels)}`, and gives them together with the
+    companions.
 
     Parameters
     ----------
     space
-        The weight space of the features. The module's own `space` is that with the companions, `regular` and `lengths`
-        name them by tensor.
+        The weight space of the features. The module's attribute `space` is the weight space with the companions; its
+        attributes `regular` and `lengths` name the companions by tensor.
 
     Examples
     --------
@@ -140,6 +145,6 @@ class Companions(nn.Module):
         for name, beside in self.regular.items():
             found[beside] = x[name].new_zeros(x[name].shape[0], *wide[beside].shape, x[name].shape[-1])
         lengths = self.pieces.map(
-            lambda _, e, part: e.argument(part).to(part.dtype), x, [(name,) for name in self.lengths]
+            lambda _, e, values: e.argument(values).to(values.dtype), x, [(name,) for name in self.lengths]
         )
         return found | {self.lengths[name]: value for name, value in lengths.items()}

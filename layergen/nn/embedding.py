@@ -1,4 +1,4 @@
-"""From weights to channels: per-tensor linear maps, Fourier features, embeddings of positional indices."""
+"""Modules that make channels of weights: per-tensor linear maps, Fourier features, embeddings of positional indices."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ __all__ = ["FourierFeatures", "PerTensorLinear", "PositionalEmbedding"]
 class PerTensorLinear(nn.Module):
     """Mix the channels of each tensor by a matrix of its own, `x @ A + b`: no tensor sees another.
 
-    Tensors that the symmetry turns, or whose signs it changes, have no `b`. Takes features
+    Tensors of vectors, entries that the symmetry multiplies by a matrix or a sign, have no `b`. Takes features
     `{tensor: (batch, *axes, in_channels)}`, gives `{tensor: (batch, *axes, out_channels)}`.
 
     Parameters
     ----------
     space
         The weight space of the features.
-    in_channels, out_channels
-        The numbers of channels of the features taken and given.
+    in_channels
+        The number of channels of the features taken.
+    out_channels
+        The number of channels of the features given.
 
     Examples
     --------
@@ -50,9 +52,9 @@ class FourierFeatures(nn.Module):
     """Put beside each entry the cosines and sines of random multiples of it.
 
     Channels grow from `in_channels` to `out_channels = in_channels · (1 + 2 · count)`: the entries, then the cosines,
-    then the sines. The frequencies are normal and fixed: a buffer, not a parameter. Vectors, which the symmetry turns
-    or gives another sign, are multiplied by the cosines and sines of multiples of their length. Takes and gives
-    features, `{tensor: (batch, *axes, channels)}`.
+    then the sines. The frequencies are normal and fixed: a buffer, not a parameter. Vectors, entries that the symmetry
+    multiplies by a matrix or a sign, are multiplied by the cosines and sines of multiples of their length. Takes
+    features `{tensor: (batch, *axes, in_channels)}`, gives `{tensor: (batch, *axes, out_channels)}`.
 
     Parameters
     ----------
@@ -63,18 +65,18 @@ class FourierFeatures(nn.Module):
     scale
         The standard deviation of the frequencies, in periods per unit of the entries.
     space
-        The weight space of the features; without it no tensor has vectors.
+        The weight space of the features; without it no entries are taken for vectors.
+
+    References
+    ----------
+    Tancik et al. (2020), "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
+    NeurIPS: the Gaussian mapping.
 
     Examples
     --------
     >>> module = FourierFeatures(1, count=8)
     >>> module({"b": torch.randn(5, 4, 1)})["b"].shape, module.out_channels
     (torch.Size([5, 4, 17]), 17)
-
-    References
-    ----------
-    Tancik et al. (2020), "Fourier Features Let Networks Learn High Frequency Functions in Low Dimensional Domains",
-    NeurIPS: the Gaussian mapping.
     """
 
     frequencies: Tensor
@@ -88,22 +90,22 @@ class FourierFeatures(nn.Module):
     def forward(self, x: Features) -> Features:
         return self.pieces.map(self.expand, x)
 
-    def expand(self, name: str, entries: Entries, part: Tensor) -> Tensor:
-        """The Fourier features of a piece, axes `(batch, *positions, channels)`."""
+    def expand(self, name: str, entries: Entries, values: Tensor) -> Tensor:
+        """The Fourier features of a piece's values, axes `(batch, *positions, channels)`."""
 
-        def waves(part: Tensor) -> Tensor:
-            phases = 2 * math.pi * (entries.argument(part) * self.frequencies)
+        def waves(values: Tensor) -> Tensor:
+            phases = 2 * math.pi * (entries.argument(values) * self.frequencies)
             return torch.cat([phases.cos(), phases.sin()], dim=-3)
 
-        return torch.cat([part, entries.apply(part[..., None, :, None], waves, waves).flatten(-3)], dim=-1)
+        return torch.cat([values, entries.apply(values[..., None, :, None], waves, waves).flatten(-3)], dim=-1)
 
 
 class PositionalEmbedding(nn.Module):
     """Add a learned vector for each value of each positional index to every entry over that value.
 
-    This is what tells positions apart: with it a metanetwork is not equivariant to permuting them. Tensors that the
-    symmetry turns, or whose signs it changes, are multiplied by one plus the vector. Takes and gives features,
-    `{tensor: (batch, *axes, channels)}`.
+    The vectors tell positions apart: a metanetwork with this module is not equivariant to permuting them. Tensors with
+    entries that the symmetry multiplies by a matrix or a sign are multiplied by one plus the vector. Takes and gives
+    features, `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
@@ -115,7 +117,7 @@ class PositionalEmbedding(nn.Module):
     Raises
     ------
     ValueError
-        When called, if the features have more or fewer positions than `space` declares.
+        When called, if an index has more or fewer positions in the features than in `space`.
 
     Examples
     --------
@@ -142,7 +144,7 @@ class PositionalEmbedding(nn.Module):
         return {name: self.embedded(space, name, value) if name in self.over else value for name, value in x.items()}
 
     def embedded(self, space: WeightSpace, name: str, value: Tensor) -> Tensor:
-        """A tensor with the embeddings of its positions; `space` has the sizes of the features."""
+        """A tensor's values with the embeddings of their positions; `space` has the sizes of the features."""
         vectors = joined(space[name].layout, map(self.piece_vectors, space[name].pieces))
         return self.entries[name].apply(value, lambda x: x + vectors, lambda _: 1 + vectors)
 

@@ -1,9 +1,10 @@
-"""What a function may be made of: of some entries the entries themselves, of others only their length.
+"""What a function of entries may depend on: on the entries themselves, or on their length alone.
 
 A function of single entries is equivariant where the symmetry moves entries about and does nothing else to them. Where
-it also turns them along an axis, or changes their signs, only their length stays: such entries are scaled by functions
-of it. A kind of index says which of the two holds (`symmetry.kinds.index.Invariant`); the modules of this folder are
-written once, over `Scalars` and `Vectors`, and know no kind.
+it also multiplies the entries along an axis by a matrix, or each entry by a sign, it leaves their length alone: such
+entries, called *vectors* here, are multiplied by functions of the length, which is the root mean square of their
+components. A kind of index says which of the two holds (`symmetry.kinds.index.Invariant`); the modules of this folder
+are written once, over `Scalars` and `Vectors`, and name no kind.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["SCALARS", "Entries", "Function", "Pieces", "learned", "tensor_entrie
 Function = Callable[[Tensor], Tensor]
 
 SMALLEST = 1e-12
-"""Added to squares of lengths, so that roots have gradients at nought."""
+"""A number added to squares of lengths, so that their roots have gradients at nought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ class Scalars:
         return nn.functional.layer_norm(x, scale.shape, scale, shift, eps)
 
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean and the deviation of each channel over all entries; of channels that do not vary deviation one."""
+        """The mean and the deviation of each channel over all entries; without variation it has deviation one."""
         x = x.flatten(0, -2)
         return x.mean(0), torch.where(x.amax(0) > x.amin(0), x.std(0, correction=0), 1.0)
 
@@ -62,40 +63,40 @@ class Scalars:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """Entries of which the symmetry leaves alone the length along the dimensions `dims`; without any, the magnitude.
+    """Entries of which the symmetry leaves alone the length along the dimensions `dims`, or the magnitude without any.
 
-    They are only ever multiplied by functions of it, which is equivariant.
+    To multiply them by functions of their length is equivariant, and it is all that is done to them.
     """
 
     dims: tuple[int, ...]
 
     def argument(self, x: Tensor) -> Tensor:
-        """The invariants: the root mean square over `dims`, which stay with size 1; of halves in single precision.
+        """The invariants: the root mean square over `dims`, which keep size 1; in single precision for half precision.
 
-        Squares leave the range of halves, and so do the slopes of quotients by a length.
+        Squares leave the range of half precision, and so do the slopes of quotients by a length.
         """
         squares = (x.float() if x.dtype in (torch.float16, torch.bfloat16) else x).square()
         return ((squares.mean(self.dims, keepdim=True) if self.dims else squares) + SMALLEST).sqrt()
 
     def apply(self, x: Tensor, function: Function, factor: Function) -> Tensor:
-        """The entries times `factor` of them, which must be made of their invariants."""
+        """The entries times `factor` of them, a function that must depend on their invariants only."""
         return x * factor(x).to(x.dtype)
 
     def shift(self, x: Tensor, by: Tensor) -> Tensor:
-        """The entries as they are: no vector other than nought is left alone by the symmetry."""
+        """The entries as they are: the symmetry leaves no vector other than nought in its place."""
         return x
 
     def normalise(self, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
-        """The entries over their root mean square along `dims` and the channels; not shifted."""
+        """The entries divided by their root mean square along `dims` and the channels, times `scale`; not shifted."""
         return scale * x / (x.square().mean((*self.dims, -1), keepdim=True) + eps).sqrt()
 
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean nought and for each channel the root mean square over all entries, one where these are nought."""
+        """Mean nought, and for each channel the root mean square over all entries, or one where these are nought."""
         lengths = x.flatten(0, -2).square().mean(0).sqrt()
         return torch.zeros_like(lengths), torch.where(lengths > 0, lengths, 1.0)
 
     def drop(self, x: Tensor, dropout: Function) -> Tensor:
-        """Dropout in which the entries along `dims` share their fate."""
+        """Dropout that keeps or drops all entries along `dims` together."""
         return x * dropout(x.new_ones([1 if dim in self.dims else size for dim, size in enumerate(x.shape)]))
 
 
@@ -104,7 +105,7 @@ SCALARS = Scalars()
 
 
 def piece_entries(piece: Piece) -> Entries:
-    """What the strongest demand among a piece's indices makes of its entries; axes `(batch, *positions, channels)`."""
+    """The sort of a piece's entries, axes `(batch, *positions, channels)`: scalars if they are so for every index."""
     demands = [position.index.invariant(position.charge) for position in piece.positions]
     if all(demand is Invariant.ENTRY for demand in demands):
         return SCALARS
@@ -112,8 +113,21 @@ def piece_entries(piece: Piece) -> Entries:
 
 
 def tensor_entries(space: WeightSpace) -> dict[str, Entries]:
-    """The entries of each tensor, axes `(batch, *axes, channels)`, for modules that treat tensors as a whole.
+    """The sort of each tensor's entries, for modules that treat a tensor as a whole.
 
+    Parameters
+    ----------
+    space
+        The weight space of the tensors.
+
+    Returns
+    -------
+    dict
+        By tensor `Scalars` or `Vectors`; the dimensions are those of `(batch, *axes, channels)`, and all axes of a
+        tensor of which some piece has lengths along an axis.
+
+    Examples
+    --------
     >>> tensor_entries(WeightSpace({"w": "h x"}, sets={"h": 4}, free={"x": 2}))
     {'w': Scalars()}
     """
@@ -126,10 +140,21 @@ def tensor_entries(space: WeightSpace) -> dict[str, Entries]:
 
 
 class Pieces:
-    """The entries of each piece of a space's tensors, and functions of features piece by piece.
+    """The sort of the entries of each piece of a space's tensors, and functions of features piece by piece.
 
-    A tensor is only taken apart where its pieces have entries of different sorts, or lengths along different axes.
-    Tensors that are not in the space have scalars.
+    A tensor is taken apart only where the sorts of its pieces differ, or where they have lengths along axes.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features; the entries of tensors that it does not have, and of all tensors where it is
+        None, are scalars.
+
+    Examples
+    --------
+    >>> pieces = Pieces(WeightSpace({"b": "h"}, sets={"h": 2}))
+    >>> pieces.map(lambda name, entries, values: 2 * values, {"b": torch.ones(1, 2, 1)})["b"].flatten().tolist()
+    [2.0, 2.0]
     """
 
     def __init__(self, space: WeightSpace | None) -> None:
@@ -141,28 +166,60 @@ class Pieces:
     def map(
         self, function: Callable[..., Tensor], x: Features, names: Iterable[tuple[str, ...]] | None = None
     ) -> Features:
-        """For each tensor what `function(name, entries, part)` makes of its pieces.
+        """Apply a function to every piece of features.
 
-        With `names` for the first tensor of each tuple. The others have pieces alike, and the function takes those too:
-        `function(name, entries, part, other part)`.
+        Parameters
+        ----------
+        function
+            Takes the name of a tensor, the sort of a piece's entries, and the values of the piece, `(batch, *positions,
+            channels)`; gives values with the same positions. Where `names` has several tensors in a tuple, it also
+            takes the values of the corresponding pieces of the other tensors.
+        x
+            Features, `{tensor: (batch, *axes, channels)}`.
+        names
+            Tuples of tensors whose layouts are alike; by default one for each tensor of `x`.
+
+        Returns
+        -------
+        dict of Tensor
+            For the first tensor of each tuple the values that the function gives, pieces joined.
         """
         space = observed(self.space, x) if self.space is not None and self.apart else None
         names = ((name,) for name in x) if names is None else names
         return {given[0]: self.whole(function, space, *given, x=x) for given in names}
 
     def whole(self, function: Callable[..., Tensor], space: WeightSpace | None, *names: str, x: Features) -> Tensor:
-        """What the function makes of the pieces of one tensor; `space` has the sizes of the features."""
+        """The values that a function gives for the pieces of one tensor, joined; `space` has the features' sizes."""
         name, entries = names[0], self.entries.get(names[0], (SCALARS,))
         if space is None or name not in self.apart:
             return function(name, entries[0], *(x[other] for other in names))
         apart = zip(*(take_apart(space[other].layout, x[other], lead=1) for other in names), strict=True)
-        parts = [function(name, one, *(part for _, part in given)) for one, given in zip(entries, apart, strict=True)]
-        return joined(space[name].layout, iter(parts))
+        made = (
+            function(name, one, *(values for _, values in given)) for one, given in zip(entries, apart, strict=True)
+        )
+        return joined(space[name].layout, made)
 
 
 def learned(initial: Tensor, *, used: bool) -> Tensor:
-    """A parameter, or a buffer where no output depends on it: the `state_dict` is the same either way.
+    """A parameter, or a buffer where no output depends on it; the `state_dict` is the same either way.
 
     DistributedDataParallel waits for a gradient of every parameter.
+
+    Parameters
+    ----------
+    initial
+        The initial values.
+    used
+        Whether an output depends on the values.
+
+    Returns
+    -------
+    Parameter or Buffer
+        What a module registers.
+
+    Examples
+    --------
+    >>> learned(torch.ones(3), used=False).requires_grad
+    False
     """
     return nn.Parameter(initial) if used else nn.Buffer(initial)

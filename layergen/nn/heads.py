@@ -1,4 +1,4 @@
-"""Invariant heads: features of the whole network from those of its weights."""
+"""Invariant heads, which make features of a whole network of the features of its weights."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ __all__ = ["InvariantHead", "SetMax"]
 
 
 class SetMax(nn.Module):
-    """For each piece of each tensor and each value of its free positions the maximum over the other positions.
+    """Take the maximum over all positions but the free ones, for each piece of each tensor and each free value.
 
-    The nonlinear companion of the mean pools; invariant, to permuting positional indices too. Of vectors, which the
-    symmetry turns or gives another sign, it is the maximum of their lengths. Takes features
-    `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`.
+    Beside the means of an `InvariantLinear`, this is the nonlinear pool. It is invariant, to permuting positional
+    indices too. Of vectors, entries that the symmetry multiplies by a matrix or a sign, the lengths are compared. Takes
+    features `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`, where `out_features` is `channels`
+    times the number of free values of all pieces.
 
     Parameters
     ----------
@@ -31,15 +32,15 @@ class SetMax(nn.Module):
     channels
         The number of channels of the features.
 
+    References
+    ----------
+    Zaheer et al. (2017), "Deep Sets", NeurIPS: sums and maxima over sets as invariant pools.
+
     Examples
     --------
     >>> module = SetMax(WeightSpace({"w": "x h"}, sets={"h": 3}, free={"x": 2}), channels=1)
     >>> module({"w": torch.arange(6.0).reshape(1, 2, 3, 1)}), module.out_features
     (tensor([[2., 5.]]), 2)
-
-    References
-    ----------
-    Zaheer et al. (2017), "Deep Sets", NeurIPS: sums and maxima over sets as invariant pools.
     """
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
@@ -50,20 +51,20 @@ class SetMax(nn.Module):
     def forward(self, x: Features) -> Tensor:
         found = []
         for tensor in observed(self.space, x):
-            parts = take_apart(tensor.layout, x[tensor.name], lead=1)
-            for entries, (piece, part) in zip(self.pieces.entries[tensor.name], parts, strict=True):
+            pieces = take_apart(tensor.layout, x[tensor.name], lead=1)
+            for entries, (piece, values) in zip(self.pieces.entries[tensor.name], pieces, strict=True):
                 dims = [place for place in range(1, len(piece.positions) + 1) if place - 1 not in piece.free]
-                part = entries.argument(part).to(part.dtype)
-                found.append((part.amax(dims) if dims else part).flatten(1))
+                compared = entries.argument(values).to(values.dtype)
+                found.append((compared.amax(dims) if dims else compared).flatten(1))
         return torch.cat(found, dim=-1)
 
 
 class InvariantHead(nn.Module):
-    """Mean and max pools of all tensors, mixed and read out by a perceptron.
+    """Pool all tensors by means and maxima, and read the pools out by a perceptron.
 
-    The means go through the derived `InvariantLinear`, the maxima (`SetMax`) through a linear map of their own; their
-    sum is normalised and read out by one hidden layer. Takes features `{tensor: (batch, *axes, channels)}`, gives
-    `(batch, out_features)`.
+    The means go through the derived `InvariantLinear`, the maxima (`SetMax`) through a linear map of their own. Their
+    sum goes through a layer norm and a perceptron with one hidden layer. Takes features
+    `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`.
 
     Parameters
     ----------
@@ -74,22 +75,28 @@ class InvariantHead(nn.Module):
     out_features
         The number of invariants given.
     hidden
-        The width of the pools' sum and of the hidden layer.
+        The number of channels of the sum of the pools and of the hidden layer.
     maximum
         Whether maxima are pooled beside means.
     terms
         Which tensors the means are taken of, as in `symmetry.EquivariantMaps` with the target `symmetry.SCALAR`: "all",
-        or a predicate on (target, source) tensors.
+        or a predicate on (target, source) tensors. The tensor of `symmetry.SCALAR` shares no set with another, so
+        "local" takes no means.
     rank
         The most that the rank of the matrix of the means may be, as an integer or by core. The head has the scalar
-        core "" only: ranks of other cores say nothing about it.
+        core "" only, so that ranks of other cores are ignored.
     limit
-        The most diagrams that are listed.
+        The most diagrams that the maps of the means may have.
 
     Raises
     ------
     SpecificationError
-        If `terms` or `rank` say nothing that can be read, or the maps have more diagrams than `limit`.
+        If `terms` or the rank of the scalar core cannot be read, or if the maps have more diagrams than `limit`.
+
+    References
+    ----------
+    Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
+    NeurIPS: invariant layers of weight spaces.
 
     Examples
     --------
@@ -97,11 +104,6 @@ class InvariantHead(nn.Module):
     >>> head = InvariantHead(space, channels=8, out_features=3)
     >>> head({"w": torch.randn(5, 4, 2, 8), "b": torch.randn(5, 4, 8)}).shape
     torch.Size([5, 3])
-
-    References
-    ----------
-    Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
-    NeurIPS: invariant layers of weight spaces.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A whole metanetwork from one declaration."""
+"""A whole metanetwork, made of one weight space and a few numbers."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ __all__ = ["Metanet"]
 
 
 class Metanet(nn.Module):
-    """A network on the weights of networks: invariant with `out_features`, weights to weights with `out_channels`.
+    """A network that reads the weights of networks, and gives invariants or features of the weights.
 
-    Standardised input, Fourier features, a per-tensor linear map and positional embeddings; then `layers` residual
-    blocks of channel norm, derived equivariant layer, activation and dropout; then channel norm and a head. Where a
-    group turns the entries, gates take the place of the activation (`Gated`), and companions go beside them: over a
-    finite group's regular representation, whose entries the activation may take, else of lengths alone (`Companions`).
-    With lengths alone the network may be more symmetric than the group: one over SO(3) does not notice a reflection in
-    the origin. Only positional indices are told apart: permuting them changes the output.
+    With `out_features` it gives invariants, with `out_channels` features of the same weight space. The input goes
+    through `Standardise`, `FourierFeatures`, `PerTensorLinear` and `PositionalEmbedding`; then through `layers`
+    residual blocks, each a channel norm, a derived equivariant layer, the activation and dropout; then through a
+    channel norm and a head. Where the symmetry multiplies entries by matrices or signs, gates (`Gated`) take the place
+    of the activation. Over representation indices there are also companions (`Companions`), tensors over the regular
+    representation of a finite group, on which the activation is allowed, or else tensors of lengths. With lengths alone
+    the network may be more symmetric than the group: one over SO(3) does not notice a reflection in the origin. The
+    network is not equivariant to permuting positional indices, whose values it tells apart.
 
     Parameters
     ----------
     space
         The weight space of the networks that are read.
     out_features
-        The number of invariants of a network that are given. Exactly one of `out_features` and `out_channels` is given.
+        The number of invariants that the network gives. Give either `out_features` or `out_channels`.
     out_channels
-        The number of channels that each weight is given.
+        The number of channels of the features that the network gives.
     in_channels
         The number of channels of the features taken; `layergen.stack` makes one.
     hidden
-        The number of channels between input and head; an invariant head is twice as wide.
+        The number of channels of all features between input and head; an invariant head is twice as wide.
     layers
         The number of residual blocks.
     fourier
@@ -52,26 +54,27 @@ class Metanet(nn.Module):
     fourier_scale
         The standard deviation of the frequencies, in periods per standard deviation of the input.
     activation
-        An elementwise function of tensors, of which each block has one.
+        An elementwise function, applied at the end of each residual block.
     dropout
-        The probability, from 0 to 1, with which an entry of a channel is set to nought at a block's end in training.
+        The probability, from 0 to 1, with which training sets a number of a block's output to nought.
     norm
-        Whether blocks and head begin with a norm over the channels (`ChannelNorm`).
+        Whether residual blocks and head begin with a norm over the channels (`ChannelNorm`).
     maximum
-        Whether an invariant head has maxima (`SetMax`) beside means; of no effect with `out_channels`.
+        Whether an invariant head takes maxima (`SetMax`) beside means; without effect where `out_channels` is given.
     update
-        Whether outputs are `x + γ · output`, with a learned number γ that begins at 0.01; `out_channels` must be
-        `in_channels`.
+        Whether the network gives `x + γ · output`, with a learned number γ that begins at 0.01; `out_channels` must
+        then be `in_channels`.
     terms
-        Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", between tensors that
-        share a set or a group; or a predicate on (target, source) tensors. Companions are tensors too, named after
-        theirs, and so is the target of an invariant head's means, `symmetry.SCALAR`'s. "local" keeps all of the head's.
+        Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
+        that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
+        predicate is also asked about companions, which are named after their tensors, and about the tensor of
+        `symmetry.SCALAR`, the target of an invariant head's means. "local" leaves an invariant head all of its means.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
-        stands for the scalar core. Each layer takes the ranks of the cores that it has; an invariant head has the
-        scalar core only.
+        stands for the scalar core. It holds for every layer that has such a core; an invariant head has the scalar core
+        only.
     limit
-        The most diagrams of a derived layer that are listed; more are refused.
+        The most diagrams that the maps of a derived layer may have.
     device
         The device of the parameters; torch's default if None.
     dtype
@@ -80,12 +83,21 @@ class Metanet(nn.Module):
     Raises
     ------
     SpecificationError
-        If `terms` or `rank` say nothing that can be read, or a layer has more diagrams than `limit`.
+        If `terms` or `rank` cannot be read or name a core that no layer has, or if the maps of a layer have more
+        diagrams than `limit`.
     TypeError
-        If `space` is not a weight space.
+        If `space` is no weight space.
     ValueError
-        If options contradict each other or are out of range; and when called, if the features are of other tensors
-        than those of `space` or have other than `in_channels` channels.
+        If options contradict each other, are out of range, or leave the head nothing to read; and when called, if the
+        features have other tensors than `space` or another number of channels than `in_channels`.
+
+    References
+    ----------
+    Zhou et al. (2023), "Permutation Equivariant Neural Functionals", NeurIPS; Navon et al. (2023), "Equivariant
+    Architectures for Learning in Deep Weight Spaces", ICML: metanetworks of equivariant layers and an invariant head.
+    Zaheer et al. (2017), "Deep Sets", NeurIPS: pools over sets. Tancik et al. (2020), "Fourier Features Let Networks
+    Learn High Frequency Functions in Low Dimensional Domains", NeurIPS. Weiler et al. (2018), "3D Steerable CNNs",
+    NeurIPS: gates.
 
     Examples
     --------
@@ -95,14 +107,6 @@ class Metanet(nn.Module):
     torch.Size([5, 10])
     >>> Metanet(space, out_channels=1, hidden=16)(x)["w"].shape
     torch.Size([5, 8, 2, 1])
-
-    References
-    ----------
-    Zhou et al. (2023), "Permutation Equivariant Neural Functionals", NeurIPS; Navon et al. (2023), "Equivariant
-    Architectures for Learning in Deep Weight Spaces", ICML: metanetworks of equivariant layers and an invariant head.
-    Zaheer et al. (2017), "Deep Sets", NeurIPS: pools over sets. Tancik et al. (2020), "Fourier Features Let Networks
-    Learn High Frequency Functions in Low Dimensional Domains", NeurIPS. Weiler et al. (2018), "3D Steerable CNNs",
-    NeurIPS: gates.
     """
 
     def __init__(
@@ -147,7 +151,7 @@ class Metanet(nn.Module):
         read = wide.only(reached)
 
         def block(kept: set[str]) -> Residual:
-            """A residual block that gives the tensors of `kept`, and those that their gates and lengths come from."""
+            """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
             pairs = [pair for pair in lengths if not kept.isdisjoint(pair)]
             given, hears = wide.only(kept.union(*pairs)), any(gate in kept for _, gate in pairs)
             options = fitting(EquivariantMaps(wide, given, terms=terms), ranks, limit)
@@ -173,7 +177,7 @@ class Metanet(nn.Module):
         self.to(device=device, dtype=dtype)
 
     def fit(self, x: Features) -> Metanet:
-        """Fit the standardisation of the input to a training set.
+        """Set the statistics by which inputs are standardised to those of a training set.
 
         Parameters
         ----------
@@ -184,22 +188,33 @@ class Metanet(nn.Module):
         -------
         Metanet
             The network itself.
+
+        Examples
+        --------
+        >>> metanet = Metanet(WeightSpace({"b": "h"}, sets={"h": 2}), out_features=1)
+        >>> metanet.fit({"b": torch.tensor([[[1.0], [3.0]]])}).standardise.mean.item()
+        2.0
         """
         self.standardise.fit(x)
         return self
 
     def forward(self, x: Features) -> Any:
-        """Invariants or features of networks.
+        """Apply the network.
 
         Parameters
         ----------
         x
-            Features of networks, `{tensor: (batch, *axes, in_channels)}`, as `layergen.stack` makes them.
+            Features of `space`, `{tensor: (batch, *axes, in_channels)}`, as `layergen.stack` makes them.
 
         Returns
         -------
         Tensor or dict of Tensor
             Invariants `(batch, out_features)`, or features `{tensor: (batch, *axes, out_channels)}`.
+
+        Raises
+        ------
+        ValueError
+            If the features have other tensors than `space` or another number of channels than `in_channels`.
         """
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
@@ -214,7 +229,7 @@ class Metanet(nn.Module):
 def check_arguments(
     space: Any, out_features: int | None, out_channels: int | None, updated: int | None, counts: Mapping[str, Any]
 ) -> None:
-    """Raise unless outputs are of one sort, fit the `updated` channels of the input, and counts are large enough."""
+    """Raise unless the output is of one sort, has the `updated` number of channels if any, and counts are in range."""
     if not isinstance(space, WeightSpace):
         raise TypeError(f"Metanet takes a WeightSpace first, not {type(space).__name__}")
     if (out_features is None) == (out_channels is None):
@@ -229,6 +244,6 @@ def check_arguments(
 
 
 def fitting(maps: EquivariantMaps, ranks: Iterable[tuple[str, int]], limit: int) -> dict[str, Any]:
-    """The options of a layer of some maps: a rank of a core that only other layers have says nothing about it."""
+    """The options of a layer of some maps, without the ranks of cores that only other layers have."""
     fit = {core: bound for core, bound in ranks if has_core(maps, core_sets(core))}
     return {"terms": maps.terms, "rank": fit, "limit": limit}

@@ -1,4 +1,4 @@
-"""Normalisation of features: over channels, and of the input by statistics of a training set."""
+"""Normalisation of features: over the channels of an entry, and of inputs by the statistics of a training set."""
 
 from __future__ import annotations
 
@@ -13,20 +13,23 @@ __all__ = ["ChannelNorm", "Standardise"]
 
 
 class ChannelNorm(nn.Module):
-    """Layer norm over the channels of every entry, with a scale and a shift for each tensor and channel.
+    """Apply layer norm over the channels of every entry, with a scale and a shift for each tensor and channel.
 
-    Vectors, which the symmetry turns or gives another sign, are divided by their root mean square over the axes along
-    which it turns them and over the channels, and not shifted. Takes and gives features,
-    `{tensor: (batch, *axes, channels)}`.
+    Vectors, entries that the symmetry multiplies by a matrix or a sign, are divided by the root mean square over their
+    components and the channels, and not shifted. Takes and gives features, `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
     space
-        The weight space of the features; those of other tensors are left out of the output.
+        The weight space of the features; the output has the tensors of this space only.
     channels
         The number of channels of the features.
     eps
-        Added to variances and mean squares, which keeps the quotients finite.
+        A number added to variances and mean squares, so that the quotients are finite.
+
+    References
+    ----------
+    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450.
 
     Examples
     --------
@@ -34,10 +37,6 @@ class ChannelNorm(nn.Module):
     >>> out = ChannelNorm(space, channels=16)({"b": 5 + 3 * torch.randn(10, 4, 16)})["b"]
     >>> bool((out.mean(-1).abs() < 1e-4).all())
     True
-
-    References
-    ----------
-    Ba, Kiros and Hinton (2016), "Layer Normalization", arXiv:1607.06450.
     """
 
     def __init__(self, space: WeightSpace, channels: int, eps: float = 1e-5) -> None:
@@ -50,23 +49,24 @@ class ChannelNorm(nn.Module):
     def forward(self, x: Features) -> Features:
         rows = dict(zip(self.names, zip(self.scale, self.shift, strict=True), strict=True))
         return self.pieces.map(
-            lambda name, entries, part: entries.normalise(part, *rows[name], self.eps),
+            lambda name, entries, values: entries.normalise(values, *rows[name], self.eps),
             {name: x[name] for name in self.names},
         )
 
 
 class Standardise(nn.Module):
-    """Shift and scale each tensor by its mean and deviation over a training set, entries pooled together.
+    """Shift and scale each tensor by its mean and standard deviation over all entries of a training set.
 
-    Tensors that the symmetry turns, or whose signs it changes, are only scaled, by their root mean square. Until `fit`
-    has been called the module is the identity. Takes and gives features, `{tensor: (batch, *axes, channels)}`.
+    Tensors with entries that the symmetry multiplies by a matrix or a sign are not shifted, and scaled by their root
+    mean square. Until `fit` has been called the module is the identity. Takes and gives features,
+    `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
     space
         The weight space of the features.
     channels
-        The number of channels of the features: each has statistics of its own.
+        The number of channels of the features; each channel has statistics of its own.
 
     Examples
     --------
@@ -88,18 +88,24 @@ class Standardise(nn.Module):
 
     @torch.no_grad()
     def fit(self, x: Features) -> Standardise:
-        """Take the statistics of the features of a training set.
+        """Set the statistics to those of a training set.
 
         Parameters
         ----------
         x
-            Features of the networks of the set, `{tensor: (batch, *axes, channels)}`. Channels of a tensor that are
-            constant over the set keep deviation one.
+            Features of the networks of the set, `{tensor: (batch, *axes, channels)}`. A channel of a tensor that is
+            constant over the set has deviation one.
 
         Returns
         -------
         Standardise
             The module itself.
+
+        Examples
+        --------
+        >>> module = Standardise(WeightSpace({"b": "h"}, sets={"h": 2}), channels=1)
+        >>> module.fit({"b": torch.tensor([[[1.0], [3.0]]])}).mean.item()
+        2.0
         """
         for row, (name, entries) in enumerate(self.entries.items()):
             self.mean[row], self.deviation[row] = entries.statistics(x[name].to(self.mean.dtype))

@@ -1,4 +1,4 @@
-"""Modules that treat every entry alike: functions, gates, dropout, residual connections."""
+"""Modules that treat all entries of a tensor alike: functions, gates, dropout, residual connections."""
 
 from __future__ import annotations
 
@@ -18,22 +18,24 @@ __all__ = ["Dropout", "Gated", "NormPointwise", "Pointwise", "Residual"]
 
 
 class Pointwise(nn.Module):
-    """Apply a function to every tensor of the features; elementwise functions are equivariant to permutations.
+    """Apply a function to every tensor of the features.
 
-    Takes and gives features, `{tensor: (batch, *axes, channels)}`.
+    Elementwise functions are equivariant to permutations. Takes and gives features,
+    `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
     function
         An elementwise function, such as `torch.relu`.
     space
-        The weight space of the features; with it the module checks that functions of single entries are equivariant.
+        The weight space of the features; where it is given, the module checks that elementwise functions are
+        equivariant.
 
     Raises
     ------
     SpecificationError
-        If the symmetry does more to the entries over an index of `space` than permute them. Use `Gated` or
-        `NormPointwise` there.
+        If the symmetry does more to the entries over an index of `space` than permute them; `Gated` and
+        `NormPointwise` are for such spaces.
 
     Examples
     --------
@@ -65,9 +67,10 @@ def check_pointwise(space: WeightSpace) -> None:
 
 
 class Scaling(nn.Module, ABC):
-    """A function of the entries where that is equivariant, a learned scaling by their length elsewhere.
+    """Apply a function to entries where that is equivariant, and scale vectors by a learned function of their length.
 
-    Tensors that have companions (`lengths`) are scaled by those; with `hears` these use the parameter `scale`.
+    Vectors of tensors that have companions (`lengths`) are scaled by these instead; with `hears` the companions take up
+    the lengths, times the parameter `scale`.
     """
 
     shift: Tensor
@@ -85,34 +88,40 @@ class Scaling(nn.Module, ABC):
     def forward(self, x: Features) -> Features:
         return self.pieces.map(self.scaled, x)
 
-    def scaled(self, name: str, entries: Entries, part: Tensor) -> Tensor:
-        """A piece of the tensor `name`, through the function or scaled."""
+    def scaled(self, name: str, entries: Entries, values: Tensor) -> Tensor:
+        """The values of a piece of the tensor `name`, through the function or scaled."""
 
-        def factor(part: Tensor) -> Tensor:
-            row, lengths = self.rows[name], entries.argument(part)
+        def factor(values: Tensor) -> Tensor:
+            row, lengths = self.rows[name], entries.argument(values)
             return self.factor(lengths, self.scale[row] * lengths + self.shift[row])
 
-        return entries.apply(part, self.function, factor)
+        return entries.apply(values, self.function, factor)
 
     @abstractmethod
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The factor of entries of some lengths, given also `scale · length + shift`."""
+        """The factor of vectors of some lengths; `scaled` is `scale · length + shift`."""
 
 
 class NormPointwise(Scaling):
     """Give vectors the length `function(scale · length + shift)`, and pass other entries through `function`.
 
-    The norm nonlinearity of Worrall et al. (2017). Vectors are the entries that the symmetry turns or gives another
-    sign; of signs the length is the absolute value. Takes and gives features, `{tensor: (batch, *axes, channels)}`.
+    The norm nonlinearity of Worrall et al. (2017). Vectors are entries that the symmetry multiplies by a matrix or a
+    sign; their length is the root mean square of their components, and under signs the absolute value. Takes and gives
+    features, `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
     space
         The weight space of the features.
     channels
-        The number of channels of the features: a vector has a scale and a shift for each tensor and channel.
+        The number of channels of the features; scale and shift are learned for each tensor of vectors and each channel.
     function
         An elementwise function.
+
+    References
+    ----------
+    Worrall, Garbin, Turmukhambetov and Brostow (2017), "Harmonic Networks: Deep Translation and Rotation
+    Equivariance", CVPR.
 
     Examples
     --------
@@ -120,41 +129,42 @@ class NormPointwise(Scaling):
     >>> space = WeightSpace({"w": "h xy"}, sets={"h": 3}, representations={"xy": xy})
     >>> NormPointwise(space, 2, torch.tanh)({"w": torch.randn(5, 3, 2, 2)})["w"].shape
     torch.Size([5, 3, 2, 2])
-
-    References
-    ----------
-    Worrall, Garbin, Turmukhambetov and Brostow (2017), "Harmonic Networks: Deep Translation and Rotation
-    Equivariance", CVPR.
     """
 
     def __init__(self, space: WeightSpace, channels: int, function: Function) -> None:
         super().__init__(space, channels, function)
 
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
+        """The factor that gives vectors the length `function(scaled)`."""
         return self.function(scaled) / lengths
 
 
 class Gated(Scaling):
     """Multiply vectors by `sigmoid(scale · length + shift)`, and pass other entries through `function`.
 
-    The gates of Weiler et al. (2018), each made of its own vector's length; over sets, free and positional indices
-    the module is `Pointwise(function)`. Where the features have a companion of lengths beside a tensor (`Companions`),
-    it gates the tensor in place of the tensor's own length, and then takes up the length: through companions other
-    tensors decide how much of a vector passes, and hear of its length. Takes and gives features,
-    `{tensor: (batch, *axes, channels)}`.
+    The gates of Weiler et al. (2018), each of its own vector's length. Vectors are entries that the symmetry multiplies
+    by a matrix or a sign; over sets, free and positional indices there are none, and the module is
+    `Pointwise(function)`. Where a tensor has a companion of lengths (`Companions`), the companion gates it in place of
+    its own length, and then takes up the length: through companions other tensors decide how much of a vector passes,
+    and learn of its length. Takes and gives features, `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
     space
         The weight space of the features, companions included.
     channels
-        The number of channels of the features: a vector has a scale and a shift for each tensor and channel.
+        The number of channels of the features; scale and shift are learned for each tensor of vectors and each channel.
     function
         An elementwise function for entries that are no vectors, and for companions.
     lengths
-        For each tensor that has one the name of its companion of lengths, as `with_companions` gives them.
+        The names of companions of lengths by tensor, as `with_companions` gives them.
     hears
-        Whether companions take up the lengths. Without it `function` of the companion alone is given.
+        Whether companions take up the lengths of their tensor's vectors before `function` is applied to them.
+
+    References
+    ----------
+    Weiler, Geiger, Welling, Boomsma and Cohen (2018), "3D Steerable CNNs: Learning Rotationally Equivariant Features
+    in Volumetric Data", NeurIPS.
 
     Examples
     --------
@@ -164,11 +174,6 @@ class Gated(Scaling):
     >>> out = Gated(space, 2, torch.relu)(x)
     >>> bool((out["w"] / x["w"] < 1).all()), bool((out["b"] >= 0).all())
     (True, True)
-
-    References
-    ----------
-    Weiler, Geiger, Welling, Boomsma and Cohen (2018), "3D Steerable CNNs: Learning Rotationally Equivariant Features
-    in Volumetric Data", NeurIPS.
     """
 
     def forward(self, x: Features) -> Features:
@@ -177,32 +182,34 @@ class Gated(Scaling):
         heard = self.pieces.map(self.heard, x, pairs)
         return own | self.pieces.map(self.passed, x, pairs) | {gate: heard[field] for field, gate in pairs}
 
-    def passed(self, name: str, entries: Entries, part: Tensor, gate: Tensor) -> Tensor:
-        """A piece through its companion's gates."""
-        return entries.apply(part, self.function, lambda _: torch.sigmoid(gate))
+    def passed(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
+        """The values of a piece, gated by the values of its companion."""
+        return entries.apply(values, self.function, lambda _: torch.sigmoid(gate))
 
-    def heard(self, name: str, entries: Entries, part: Tensor, gate: Tensor) -> Tensor:
-        """A piece of a companion, which takes up the lengths."""
+    def heard(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
+        """The values of a companion's piece, with the lengths of the vectors of its tensor taken up."""
         if self.hears:
-            gate = gate + self.scale[self.rows[name]] * entries.argument(part).to(part.dtype)
+            gate = gate + self.scale[self.rows[name]] * entries.argument(values).to(values.dtype)
         return self.function(gate)
 
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
+        """The gates of vectors."""
         return torch.sigmoid(scaled)
 
 
 class Dropout(nn.Module):
     """Set entries of channels to nought with probability `p` while training, and divide the others by `1 - p`.
 
-    Each entry has its own fate; in tensors that the symmetry turns along an axis all entries of a channel share theirs.
-    Takes and gives features, `{tensor: (batch, *axes, channels)}`.
+    Each entry is drawn by itself; in tensors over which the symmetry multiplies vectors by matrices, all entries of one
+    channel of one network are kept or dropped together. Takes and gives features,
+    `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
     p
         The probability, from 0 to 1.
     space
-        The weight space of the features; without it every entry has its own fate.
+        The weight space of the features; without it every entry is drawn by itself.
 
     Raises
     ------
@@ -225,7 +232,9 @@ class Dropout(nn.Module):
 
 
 class Residual(nn.Module):
-    """Add its input to a module's output: `x + inner(x)`, of the tensors that `inner` gives.
+    """Add its input to a module's output, `x + inner(x)`, for the tensors that `inner` gives.
+
+    Takes and gives features, `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The weight spaces of escnn's networks: modules, fields and their sets, tensors by fields."""
+"""The weight spaces of escnn's networks, and such networks as functions of plain tensors."""
 
 from layergen.steerable.space import steerable_space
 from layergen.steerable.wrapper import Steerable

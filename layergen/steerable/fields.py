@@ -1,4 +1,4 @@
-"""The fields of hidden layers: which set each is an element of, and what becomes of it on the way."""
+"""The fields of hidden layers: the set of which each is an element, and its way through the modules that follow."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ __all__ = ["Field", "free_fields", "gating", "hidden_fields", "passed", "role"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A field: its representation, the set it is an element of ("" for none), and its role in the element.
+    """A field: its representation, the set of which it is an element ("" for none), and its role in that element.
 
-    A gate and the field that it is multiplied with are one element, in two roles.
+    A gate and the field that it multiplies are one element of a set, in two roles.
     """
 
     representation: str
@@ -27,23 +27,24 @@ class Field:
 
 
 def free_fields(kind: Any) -> tuple[Field, ...]:
-    """The fields that the network takes, or that its last layer writes: nothing permutes them."""
+    """The fields that a network takes, or that its last layer writes: they are elements of no set."""
     return tuple(Field(one.name) for one in kind.representations)
 
 
 def hidden_fields(path: str, layer: Any, following: Iterable[Module], sets: dict[str, int]) -> tuple[Field, ...]:
-    """The fields that a layer writes, with their sets, which are added to `sets`.
+    """The fields that a layer writes, with their sets; the sizes of these sets are added to `sets`.
 
-    Fields are in one set if they have the same representation and are gated alike. A gate is in the set of its field.
+    Fields are in one set if they have the same representation and are gated alike. A gate is in the set of the field
+    that it multiplies.
     """
     names = [one.name for one in layer.out_type.representations]
     ties = gate_ties(range(len(names)), following)
     roles = [role(number, ties) for number in range(len(names))]
-    parts: dict[int, list[int]] = {}
+    tied: dict[int, list[int]] = {}
     for number in range(len(names)):
-        parts.setdefault(root(number, ties), []).append(number)
+        tied.setdefault(root(number, ties), []).append(number)
     alike: dict[Any, list[list[int]]] = {}
-    for whole, members in parts.items():
+    for whole, members in tied.items():
         kind = (names[whole], *sorted((roles[number], names[number]) for number in members))
         alike.setdefault(kind, []).append(members)
     fields: dict[int, Field] = {}
@@ -65,7 +66,7 @@ def identifier(text: str) -> str:
 
 
 def gate_ties(numbers: Sequence[int], following: Iterable[Module]) -> dict[int, tuple[int, str]]:
-    """For each field that becomes a gate the field that it is multiplied with, and where."""
+    """For each field that becomes a gate, the field that it multiplies and the path of the module that does so."""
     ties: dict[int, tuple[int, str]] = {}
     for path, module in following:
         if is_a(module, LAYERS):
@@ -78,7 +79,10 @@ def gate_ties(numbers: Sequence[int], following: Iterable[Module]) -> dict[int, 
 
 
 def gating(module: Any) -> tuple[list[int], list[int], list[int]]:
-    """Which fields are gates; for each the one that it gates, in order of size, then of position; which are kept."""
+    """The numbers of the fields that are gates, of the fields that they multiply, and of the fields that are kept.
+
+    Gates go, in order, to the other fields in order of size, then of position.
+    """
     sizes = [one.size for one in module.in_type.representations]
     listed = module.gates_indices.tolist()
     channels = range(*listed) if module._contiguous["gate"] else listed
@@ -89,17 +93,17 @@ def gating(module: Any) -> tuple[list[int], list[int], list[int]]:
 
 
 def root(number: int, ties: Mapping[int, tuple[int, str]]) -> int:
-    """The field that a gate, or a gate of gates, is multiplied with in the end."""
+    """The field that a gate multiplies in the end, where gates have gates; a field without a tie is its own root."""
     return root(ties[number][0], ties) if number in ties else number
 
 
 def role(number: int, ties: Mapping[int, tuple[int, str]]) -> str:
-    """What a field does for its root: the gated nonlinearities on the way."""
+    """The role of a field for its root: the paths of the gated nonlinearities on the way there."""
     return f"{ties[number][1]} {role(ties[number][0], ties)}" if number in ties else ""
 
 
 def passed(module: Any, fields: Sequence[Field]) -> tuple[Field, ...]:
-    """The fields after a module that makes one of each, or drops gates."""
+    """The fields after a module that makes one field of each field, or drops gates."""
     staying = [fields[number] for number in gating(module)[2]] if is_a(module, [GATED]) else fields
     written = module.out_type.representations
     return tuple(replace(field, representation=one.name) for field, one in zip(staying, written, strict=True))

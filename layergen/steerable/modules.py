@@ -15,8 +15,7 @@ from symmetry.language.errors import SpecificationError
 __all__ = ["FIELDWISE", "GATED", "LAYERS", "Module", "fault", "is_a", "modules_of"]
 
 LAYERS = ("R2Conv", "R3Conv", "R2ConvTransposed", "R3ConvTransposed", "Linear")
-"""What mixes fields, with coefficients in blocks of representations."""
-
+"""The classes that mix fields, with coefficients in blocks of representations."""
 
 FIELDWISE = (
     *("ReLU", "ELU", "LeakyReLU", "PointwiseNonLinearity", "FourierPointwise", "QuotientFourierPointwise"),
@@ -26,33 +25,35 @@ FIELDWISE = (
     *("PointwiseAdaptiveAvgPool2D", "PointwiseAdaptiveAvgPool3D", "PointwiseAdaptiveMaxPool2D"),
     *("PointwiseAdaptiveMaxPool3D", "NormMaxPool", "GroupPooling", "NormPool"),
 )
-"""What makes one field of each field, alike for those of one representation and without parameters."""
-
+"""The classes without parameters that make one field of each field, alike for all fields of one representation."""
 
 GATED = "GatedNonLinearity1"
-
+"""The class that multiplies fields by other fields, their gates."""
 
 Module = tuple[str, Any]
-"""A module of escnn and its path."""
+"""The path of a module of escnn, and the module."""
 
 
 def escnn_nn() -> Any:
-    """The module `escnn.nn`. Raises `SpecificationError` where it is not installed."""
+    """The module `escnn.nn`. Raises `SpecificationError` where escnn is not installed."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns that py3nj is missing, which nothing here needs
+            warnings.simplefilter("ignore")  # escnn warns that py3nj is missing, which nothing here needs
             return import_module("escnn.nn")
     except ImportError:
         raise SpecificationError("escnn is not installed", remedy=INSTALL) from None
 
 
 def is_a(module: Any, names: Iterable[str]) -> bool:
-    """Whether a module is of one of some classes of `escnn.nn`."""
+    """Whether a module is an instance of one of the classes of `escnn.nn` that have these names."""
     return isinstance(module, tuple(getattr(escnn_nn(), name, ()) for name in names))
 
 
 def modules_of(network: nn.Module, path: str = "") -> Iterator[Module]:
-    """The modules of nested sequences, in the order in which they are applied."""
+    """The modules of nested sequences in the order in which they are applied.
+
+    Raises `SpecificationError` where the network is no sequence.
+    """
     if not isinstance(network, nn.Sequential) and not is_a(network, ["SequentialModule"]):
         raise SpecificationError(
             f"a {type(network).__name__} given", remedy="give an escnn.nn.SequentialModule or a torch.nn.Sequential"
@@ -67,4 +68,5 @@ def modules_of(network: nn.Module, path: str = "") -> Iterator[Module]:
 
 
 def fault(path: str, text: str, remedy: str) -> SpecificationError:
+    """The error for the module at a path of the network."""
     return SpecificationError(text, part=f'module "{path}"', remedy=remedy)

@@ -1,13 +1,11 @@
 """The weight space of an escnn network: the fields of its hidden layers permute, basis coefficients are free.
 
 A field type is a direct sum of representations, its *fields*. The fields of a hidden layer that have the same
-representation may be permuted, if what writes them and all that reads them is permuted alike: one set for each
-hidden layer and representation. The weights of a steerable layer (`R2Conv`, `Linear`, …) are one vector: for each pair
-of an input and an output representation, sorted by their names, whose basis is not empty, an array
+representation may be permuted, if the weights that write them and those that read them are permuted alike: there is one
+set for each hidden layer and representation. The weights of a steerable layer (`R2Conv`, `Linear`, …) are one vector:
+for each pair of an input and an output representation, sorted by their names, whose basis is not empty, an array
 `(output fields, input fields, basis elements)`. Its bias has one entry for each trivial irreducible representation in
 each output field, in the order of the fields.
-
-Sources: Weiler and Cesa 2019, "General E(2)-equivariant steerable CNNs"; Lim et al. 2023, "Graph metanetworks".
 """
 
 from __future__ import annotations
@@ -32,15 +30,47 @@ def steerable_space(network: nn.Module) -> WeightSpace:
     """The weight space of a sequence of escnn's steerable layers, batch norms, nonlinearities and pools.
 
     The fields that the network takes and those that its last layer writes are free. Tensors have the names of the
-    network's `state_dict`, which holds constants besides (bases, index tables, and filters expanded for evaluation):
-    take the declared ones from it. `Steerable` is the network as a function of plain tensors. ::
+    network's `state_dict`, which also holds constants (bases, index tables, and filters expanded for evaluation): stack
+    the declared tensors only. `Steerable` is the network as a function of plain tensors. Needs the package escnn.
 
-        space = steerable_space(networks[0])
-        states = [network.state_dict() for network in networks]
-        x = layergen.stack([{name: state[name] for name in space.names} for state in states], space)
+    Parameters
+    ----------
+    network
+        An `escnn.nn.SequentialModule`, or a `torch.nn.Sequential` of escnn's modules.
 
-    Raises `SpecificationError` for a module that is not known to treat the fields of one representation alike, for
-    grouped convolutions, and where fields of several sets alternate in the entries of one tensor. Needs escnn.
+    Returns
+    -------
+    WeightSpace
+        The space of its trained tensors and running statistics, with a set for each hidden layer and representation.
+
+    Raises
+    ------
+    SpecificationError
+        If the network is no such sequence, has no steerable layer, uses a module with weights twice, or has a module
+        that is not known to treat the fields of one representation alike; for grouped convolutions; if fields of
+        several sets alternate in the entries of one tensor; and if escnn is not installed.
+
+    References
+    ----------
+    Weiler and Cesa (2019), "General E(2)-Equivariant Steerable CNNs", NeurIPS. Lim et al. (2023), "Graph Metanetworks
+    for Processing Diverse Neural Architectures", arXiv:2312.04501: permutations of fields as automorphisms.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # escnn warns that py3nj is missing, which nothing here needs
+    ...     from escnn import gspaces, nn
+    >>> plane = gspaces.rot2dOnR2(4)
+    >>> image, hidden = nn.FieldType(plane, [plane.trivial_repr]), nn.FieldType(plane, 3 * [plane.regular_repr])
+    >>> network = nn.SequentialModule(nn.R2Conv(image, hidden, 3), nn.ReLU(hidden), nn.R2Conv(hidden, image, 3))
+    >>> space = steerable_space(network)
+    >>> [str(tensor) for tensor in space][:3]
+    ['0.weights[(h_0_regular 1 6)]', '0.bias[h_0_regular]', '2.weights[(1 h_0_regular 6)]']
+    >>> import layergen
+    >>> state = network.state_dict()
+    >>> layergen.stack([{name: state[name] for name in space.names}], space)["0.bias"].shape
+    torch.Size([1, 3, 1])
     """
     chain = list(modules_of(network))
     check_chain(chain)
@@ -66,7 +96,7 @@ def steerable_space(network: nn.Module) -> WeightSpace:
 
 
 def check_chain(chain: Sequence[Module]) -> None:
-    """Raise `SpecificationError` unless all modules are known, none is used twice, and their field types fit."""
+    """Raise `SpecificationError` unless all modules are known, none with weights is used twice, and field types fit."""
     for path, module in chain:
         if not is_a(module, (*LAYERS, *FIELDWISE, *PARAMETERS)):
             text = f"a {type(module).__name__} is not known to treat the fields of one representation alike"
@@ -87,7 +117,7 @@ def check_chain(chain: Sequence[Module]) -> None:
 
 
 def check_representations(chain: Iterable[Module]) -> None:
-    """Raise `SpecificationError` where one name stands for several representations: escnn goes by the name."""
+    """Raise `SpecificationError` where one name stands for several representations: escnn tells them apart by name."""
     found: dict[str, Any] = {}
     for path, module in chain:
         for one in (*module.in_type.representations, *module.out_type.representations):
@@ -98,9 +128,10 @@ def check_representations(chain: Iterable[Module]) -> None:
 
 
 def check_shapes(network: nn.Module, space: WeightSpace) -> None:
-    """Raise `SpecificationError` unless every trained parameter is declared, and all in their shapes.
+    """Raise `SpecificationError` unless every trained parameter is declared, and every declared shape is right.
 
-    That holds for the modules of escnn 1.0.11; a subclass may add parameters, another version lay them out otherwise.
+    The declarations are written for the modules of escnn 1.0.11; a subclass may have further parameters, and another
+    version other shapes.
     """
     weights = network.state_dict()
     trained = [name for name, value in network.named_parameters() if value.requires_grad and value.numel()]

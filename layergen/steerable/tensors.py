@@ -20,7 +20,7 @@ AxisOf = Callable[[Iterable[tuple[Field, int]]], str]
 def layer_tensors(
     path: str, layer: Any, read: Sequence[Field], written: Sequence[Field], sets: Mapping[str, int]
 ) -> dict[str, str]:
-    """Axes of the weights of a steerable layer, and of its bias."""
+    """The axes of a steerable layer's weights and bias, by tensor."""
     name = f"{path}.weights"
     entries = Counter((one["in_repr"], one["out_repr"]) for one in layer.basisexpansion.get_basis_info())
     blocks = []
@@ -31,32 +31,32 @@ def layer_tensors(
         blocks.append(f"({' '.join([*block, str(number // (len(sources) * len(targets)))])})")
     tensors = {name: joined(blocks)} if blocks else {}
     if layer.bias is not None:
-        trivial = [trivial_parts(one) for one in layer.out_type.representations]
+        trivial = [trivial_count(one) for one in layer.out_type.representations]
         tensors[f"{path}.bias"] = axis(f"{path}.bias", zip(written, trivial, strict=True), sets)
     return tensors
 
 
-def trivial_parts(representation: Any) -> int:
-    """How many of the irreducible parts of a representation are trivial."""
+def trivial_count(representation: Any) -> int:
+    """How often a representation contains the trivial one."""
     return sum(representation.group.irrep(*one).is_trivial() for one in representation.irreps)
 
 
 def ones(fields: Iterable[Field]) -> list[tuple[Field, int]]:
-    """One entry for each field."""
+    """Fields with one entry for each."""
     return [(field, 1) for field in fields]
 
 
 def axis(tensor: str, entries: Iterable[tuple[Field, int]], sets: Mapping[str, int]) -> str:
-    """An axis with so many entries for each field, in order: a concatenation of whole sets.
+    """The axis over fields with numbers of entries, in order: a concatenation of whole sets.
 
-    Raises `SpecificationError` where the fields of a set are not together, and in its order.
+    Raises `SpecificationError` unless the fields of each set stand together and in order.
 
     >>> fields = [Field("regular", "h", 0), Field("regular", "h", 1), Field("trivial")]
     >>> axis("bias", [(field, 2) for field in fields], {"h": 2})
     '((h 2) + 2)'
     """
-    terms = []
-    for (name, *_, times), run in groupby((entry for entry in entries if entry[1]), key=kind_of_entry):
+    summands = []
+    for (name, *_, times), run in groupby((entry for entry in entries if entry[1]), key=summand_of):
         fields = [field for field, _ in run]
         if name and [field.element for field in fields] != list(range(sets[name])):
             raise SpecificationError(
@@ -64,23 +64,23 @@ def axis(tensor: str, entries: Iterable[tuple[Field, int]], sets: Mapping[str, i
                 part=f'tensor "{tensor}"',
                 remedy="in each type of the network, list the fields of one representation one after the other",
             )
-        terms.append((name if times == 1 else f"({name} {times})") if name else str(len(fields) * times))
-    return joined(terms)
+        summands.append((name if times == 1 else f"({name} {times})") if name else str(len(fields) * times))
+    return joined(summands)
 
 
-def joined(terms: Sequence[str]) -> str:
-    """One axis, a concatenation."""
-    return terms[0] if len(terms) == 1 else f"({' + '.join(terms)})"
+def joined(summands: Sequence[str]) -> str:
+    """The axis that is the concatenation of some summands."""
+    return summands[0] if len(summands) == 1 else f"({' + '.join(summands)})"
 
 
-def kind_of_entry(entry: tuple[Field, int]) -> tuple[str, str, str, int]:
-    """What consecutive entries have in common that are one term."""
+def summand_of(entry: tuple[Field, int]) -> tuple[str, str, str, int]:
+    """The properties that consecutive entries share where they are one summand of an axis."""
     field, times = entry
     return (field.set, field.representation, field.role, times) if field.set else ("", "", "", times)
 
 
 def inner_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
-    """Parameters and running statistics of `InnerBatchNorm`: one of each a field, by the size of the fields."""
+    """The tensors of `InnerBatchNorm`: for each size of fields, parameters and statistics with one entry a field."""
     sizes = [one.size for one in module.in_type.representations]
     for size in dict.fromkeys(sizes):
         norm = getattr(module, f"batch_norm_[{size}]")
@@ -91,7 +91,7 @@ def inner_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) ->
 
 
 def iid_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
-    """Parameters and running statistics of `IIDBatchNorm`: `(field, entries)`, by representation."""
+    """The tensors of `IIDBatchNorm`: for each representation, parameters and statistics of axes `(field, entries)`."""
     for representation in dict.fromkeys(field.representation for field in fields):
         those = [field for field in fields if field.representation == representation]
         for name in ("weight", "bias", "running_mean", "running_var"):
@@ -101,7 +101,7 @@ def iid_norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> I
 
 
 def norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
-    """The bias of `NormNonLinearity`: one entry a field, in order of the fields' size."""
+    """The bias of `NormNonLinearity`, with one entry for each field in order of size."""
     if module.log_bias is not None:
         sizes = [one.size for one in module.in_type.representations]
         order = sorted(range(len(sizes)), key=lambda number: sizes[number])
@@ -109,12 +109,12 @@ def norm_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Itera
 
 
 def gate_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
-    """The bias of `GatedNonLinearity1`: one entry a gate."""
+    """The bias of `GatedNonLinearity1`, with one entry for each gate."""
     yield "bias", f"1 {axis_of(ones(fields[number] for number in gating(module)[0]))}"
 
 
 def uniform_gate_tensors(module: Any, fields: Sequence[Field], axis_of: AxisOf) -> Iterator[tuple[str, str]]:
-    """The bias of `GatedNonLinearityUniform`: one entry for each gate within each field."""
+    """The bias of `GatedNonLinearityUniform`, with one entry for each gate of each field."""
     yield "bias", f"1 {axis_of(ones(fields))} {module.n_gates}"
 
 
@@ -125,11 +125,11 @@ PARAMETERS: dict[str, Callable[[Any, Sequence[Field], AxisOf], Iterator[tuple[st
     "GatedNonLinearity1": gate_tensors,
     "GatedNonLinearityUniform": uniform_gate_tensors,
 }
-"""What has parameters for each field: names and axes of its tensors."""
+"""The classes other than steerable layers that have tensors over fields, with the names and axes of these."""
 
 
 def parameters_of(path: str, module: Any, fields: Sequence[Field], sets: Mapping[str, int]) -> dict[str, str]:
-    """Axes of the tensors of a module that is not a steerable layer."""
+    """The axes of the tensors of a module that is no steerable layer, by tensor."""
     for kind, tensors in PARAMETERS.items():
         if is_a(module, [kind]):
             found = tensors(module, fields, partial(axis, f"{path} ({kind})", sets=sets))

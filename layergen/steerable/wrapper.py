@@ -15,14 +15,38 @@ __all__ = ["Steerable"]
 
 
 class Steerable(nn.Module):
-    """An escnn network as a function of plain tensors, whose weights may be swapped in evaluation mode too.
+    """An escnn network as a function of plain tensors, whose weights may be exchanged in evaluation mode too.
 
-    Its layers are the network's own, not copies, under the same names: its `state_dict` fits
-    `steerable_space(network)` without a prefix. escnn expands filters when a layer is put into evaluation mode and
-    reads its weights no more; here the steerable layers stay in training mode, in which they expand their weights at
-    every call, and its `train` and `eval` (not the network's) switch the other modules only. ::
+    The layers are the network's own, not copies, under the same names, so that the `state_dict` fits
+    `steerable_space(network)` without a prefix. In evaluation mode escnn expands the filters of a layer once and reads
+    its weights no more. Here the steerable layers stay in training mode, in which they expand their weights at every
+    call; this module's `train` and `eval` (not the network's) switch the other modules only.
 
-        layergen.testing.assert_function_preserved(Steerable(network), steerable_space(network), [images])
+    Parameters
+    ----------
+    network
+        An `escnn.nn.SequentialModule`, or a `torch.nn.Sequential` of escnn's modules.
+
+    Raises
+    ------
+    SpecificationError
+        If the network is no such sequence, if its first module is none of escnn's, or if escnn is not installed.
+
+    References
+    ----------
+    Weiler and Cesa (2019), "General E(2)-Equivariant Steerable CNNs", NeurIPS.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore")  # escnn warns that py3nj is missing, which nothing here needs
+    ...     from escnn import gspaces, nn
+    >>> import torch
+    >>> plane = gspaces.rot2dOnR2(4)
+    >>> image = nn.FieldType(plane, [plane.trivial_repr])
+    >>> Steerable(nn.SequentialModule(nn.R2Conv(image, image, 3)))(torch.randn(5, 1, 8, 8)).shape
+    torch.Size([5, 1, 6, 6])
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -37,7 +61,18 @@ class Steerable(nn.Module):
         self.train(network.training)
 
     def train(self, mode: bool = True) -> Steerable:
-        """Switch all modules but the steerable layers, which keep expanding their weights."""
+        """Switch all modules but the steerable layers, which go on expanding their weights at every call.
+
+        Parameters
+        ----------
+        mode
+            Whether the modules are put into training mode.
+
+        Returns
+        -------
+        Steerable
+            The module itself.
+        """
         super().train(mode)
         for module in self.modules():
             if is_a(module, LAYERS):
@@ -45,7 +80,18 @@ class Steerable(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(batch, channels, *positions)` to the same, channels being those of the field types."""
+        """Apply the network.
+
+        Parameters
+        ----------
+        x
+            A tensor `(batch, channels, *positions)`, its channels those of the field type that the network takes.
+
+        Returns
+        -------
+        Tensor
+            The network's output, `(batch, channels, *positions)`, its channels those of the last field type.
+        """
         y = self.in_type(x)
         modules: dict[str, Any] = self._modules  # not `children`, which leaves out a nonlinearity that is used again
         for module in modules.values():
@@ -53,7 +99,7 @@ class Steerable(nn.Module):
         return y.tensor
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Steerable:
-        """A copy with weights of its own that shares escnn's groups and representations, some of which cannot copy."""
+        """A copy with its own weights and the same escnn groups and representations, some of which cannot be copied."""
         memo |= {id(one): one for module in self.modules() for one in constants(module)}
         made = memo[id(self)] = self.__class__.__new__(self.__class__)
         made.__dict__.update(copy.deepcopy(self.__dict__, memo))
@@ -61,7 +107,7 @@ class Steerable(nn.Module):
 
 
 def constants(module: nn.Module) -> Iterator[Any]:
-    """What a module refers to of escnn's types, representations, spaces and bases: nothing changes those."""
+    """The objects of escnn that a module refers to and that never change: types, representations, spaces, bases."""
     for value in vars(module).values():
         for one in value if isinstance(value, (tuple, list)) else [value]:
             if type(one).__module__.startswith("escnn."):

@@ -1,6 +1,6 @@
 """The proof of a dimension that needs torch: the rank of the emitted layer's own maps.
 
-`symmetry.verification` holds the other proofs. `layergen dims --verify` runs all of them.
+`symmetry.verification` has the proofs that need no torch. `layergen dims --verify` runs them all.
 """
 
 from layergen.verification.emitted_rank import by_emitted_rank

@@ -1,7 +1,7 @@
 """The rank of the emitted layer's own maps, block by block: a proof of a dimension that also tests the emitted code.
 
-With random weights the layer's block is a random element of the space of its maps; as many of them as the
-dimension and a few more span a space of exactly that dimension, if the layer has every map and no map twice.
+A block of the layer with random weights is a random element of the space of the block's maps. As many such elements
+as the dimension, and a few more, span a space of exactly that dimension if the layer has every map and no map twice.
 """
 
 from __future__ import annotations
@@ -23,31 +23,40 @@ __all__ = ["by_emitted_rank"]
 
 PROOF = "emitted rank"
 SPARE = 4
-"""How many more random layers are drawn than the dimension: a rank beyond it would show."""
+"""The number of random layers that are drawn beyond the dimension, so that a larger rank would show."""
 WORK = 200_000_000
-"""The most numbers that one source tensor's probes may produce, and a tenth of it the most parameters of a layer."""
+"""The most numbers that the probes of one source tensor may produce; a layer has at most a tenth as many parameters."""
 WIDEST = 2**20
-"""Sets of more elements are cut to this size before the layer is made; its structure is that of any size above the
-order, but torch's numbers have an end."""
+"""Larger sets are cut to this size before the layer is made, because the sizes of torch's tensors are bounded. A layer
+has the same maps at every size that is no less than the order of the set."""
 
 
 def by_emitted_rank(maps: EquivariantMaps, blocks: Sequence[Block], *, limit: int = LIMIT) -> list[Finding]:
-    """For each block the rank of the maps of the emitted layer, at the smallest widths that show all of them.
+    """For each block the rank of the emitted layer's own maps, at the smallest widths that show all of them.
+
+    The layer has the `terms` of the maps and full rank: bounds on the rank of a core are left out.
 
     Parameters
     ----------
     maps
         The maps that the layer is emitted for.
     blocks
-        Blocks of these maps, and bias blocks (from a scalar).
+        Some of the maps' `blocks` and `bias_blocks`.
     limit
-        The most diagrams that are emitted.
+        The most diagrams that the layer may have.
 
     Returns
     -------
     list of Finding
-        One for each block, in order. Where there are too many diagrams to emit or to probe, nothing is found, and the
-        note says so.
+        One for each block, in order. Where a layer would have too many diagrams to emit, or a block too many to probe,
+        the finding has no rank and its note says why.
+
+    Examples
+    --------
+    >>> from symmetry import EquivariantMaps, WeightSpace
+    >>> maps = EquivariantMaps(WeightSpace({"w": "h h"}, sets={"h": 32}))
+    >>> [(finding.found, finding.expected, finding.note) for finding in by_emitted_rank(maps, list(maps.blocks))]
+    [(15, 15, 'at h=4')]
     """
     if maps.dimension > WORK // 10:
         return [Finding(PROOF, block, None, block.dimension, "too many parameters to probe") for block in blocks]
@@ -74,7 +83,7 @@ def by_emitted_rank(maps: EquivariantMaps, blocks: Sequence[Block], *, limit: in
 def ranks(
     layer: nn.Module, source: WeightSpace, target: WeightSpace, name: str, group: Sequence[Block]
 ) -> list[int | None]:
-    """The rank of each block from source tensor `name` (the biases where that is empty); None if it is too large."""
+    """The rank of each block from source tensor `name`, or of the biases where that is empty; None if too large."""
     x = probe(source, name, torch.eye(1, dtype=torch.float64), range(math.prod(source[name].shape) if name else 1))
     probes = next(iter(x.values())).shape[0]
     draws = max(block.dimension for block in group) + SPARE
@@ -97,10 +106,15 @@ def ranks(
 
 
 def rank(maps: Tensor) -> int:
-    """The rank of the rows of `(maps, entries)`, found on as many random combinations of the columns as there are rows.
+    """The rank of a matrix `(maps, entries)`.
 
-    A random combination keeps the rank with probability one (Halko, Martinsson and Tropp, "Finding structure with
-    randomness", SIAM Review 53, 2011).
+    Where there are more columns than rows, as many random combinations of the columns as there are rows take their
+    place, which keeps the rank with probability one.
+
+    References
+    ----------
+    Halko, Martinsson and Tropp (2011), "Finding Structure with Randomness: Probabilistic Algorithms for Constructing
+    Approximate Matrix Decompositions", SIAM Review 53.
     """
     generator = torch.Generator().manual_seed(1)
     if maps.shape[1] > maps.shape[0]:

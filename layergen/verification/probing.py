@@ -1,4 +1,4 @@
-"""Inputs from which the maps of a layer are read off, and the smallest sizes that show all of them."""
+"""Inputs whose outputs are the columns of a layer's matrix, and the smallest sizes that show all of its maps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ __all__ = ["probe", "smallest"]
 
 
 def smallest(maps: EquivariantMaps) -> tuple[WeightSpace, WeightSpace, str]:
-    """Both spaces with every set that the layer reads from its input at its order, and a note on which these are."""
+    """The source space and the target space at the smallest sizes that show every diagram, and a note on these sizes.
+
+    A set is cut down to its order where the layer reads its size from the input; the other sets stay as declared.
+    """
     order, (_, fixed) = orders(maps.source, maps.target), readings(maps.source, maps.target)
     sizes = {index.name: index.size for space in (maps.source, maps.target) for index in space.indices}
     cut = {name: max(1, least) for name, least in order.items() if name not in fixed and least < sizes[name]}
@@ -24,23 +27,23 @@ def smallest(maps: EquivariantMaps) -> tuple[WeightSpace, WeightSpace, str]:
 
 
 def probe(space: WeightSpace, name: str, incoming: Tensor, entries: range) -> dict[str, Tensor]:
-    """Some of a basis of one tensor's features as a batch, zero in the other tensors.
+    """A batch of basis vectors of one tensor's features, with zeros in the other tensors.
 
     Parameters
     ----------
     space
         The weight space of the features.
     name
-        The tensor; where it is empty, the batch is a single input of zeros.
+        The name of the tensor; where it is empty, the batch is a single input of zeros.
     incoming
         Directions of the input channels, `(directions, channels)`.
     entries
-        Which entries of the tensor, flattened row-major.
+        The numbers of the entries that are probed, the tensor flattened row-major.
 
     Returns
     -------
     dict of Tensor
-        Features `(len(entries) · directions, *axes, channels)`: entries in order, for each of them all directions.
+        Features `{tensor: (entries · directions, *axes, channels)}`, entries in order and all directions of each.
     """
     count, channels = incoming.shape
     batch = len(entries) * count if name else 1
