@@ -14,9 +14,18 @@ from numpydoc.validate import ERROR_MSGS, validate
 
 from tests.test_imports import ROOT
 
-PACKAGES = ("symmetry", "symmetry.strategies")
+PACKAGES = (
+    "symmetry",
+    "symmetry.strategies",
+    "layergen",
+    "layergen.nn",
+    "layergen.drawing",
+    "layergen.steerable",
+    "layergen.tracing",
+    "layergen.testing",
+)
 """Where public names are looked up: in `__all__` of each."""
-FOLDERS = ("symmetry",)
+FOLDERS = ("symmetry", "layergen")
 """Every Python file in these says what it is for."""
 OURS = ("symmetry", "layergen")
 

@@ -31,11 +31,38 @@ def generate(
 ) -> str:
     """The source of a standalone module whose class `name` is every equivariant linear map from `space`.
 
-    `target` is another weight space that shares sets, or `symmetry.SCALAR` for the invariants; by default `space`.
-    `terms` and `rank` restrict the maps as in `symmetry.EquivariantMaps`; the text says so.
-    The text depends on nothing but the arguments. Raises `SpecificationError` for a name that is no class name, or
-    for more than `limit` diagrams.
+    The text depends on nothing but the arguments.
 
+    Parameters
+    ----------
+    space
+        The weight space whose features the layer takes.
+    name
+        The name of the class.
+    target
+        The weight space whose features the layer gives: by default `space`, `symmetry.SCALAR` for the invariants, or
+        another space that shares sets.
+    terms
+        Which blocks are kept, as in `symmetry.EquivariantMaps`; the text says so.
+    rank
+        The most that the rank of chosen cores' matrices may be, as in `symmetry.EquivariantMaps`; the text says so.
+    limit
+        The most diagrams, free values left open, that a layer may have.
+    passes
+        The passes that the plan goes through before it is printed.
+
+    Returns
+    -------
+    str
+        A Python file that imports torch and the standard library only.
+
+    Raises
+    ------
+    SpecificationError
+        If `name` is no class name, or there are more than `limit` diagrams.
+
+    Examples
+    --------
     >>> import symmetry
     >>> source = generate(symmetry.WeightSpace({"b": "h"}, sets={"h": 8}), name="DeepSets")
     >>> "DIMENSION = 2" in source

@@ -88,9 +88,9 @@ class FourierFeatures(nn.Module):
         self.register_buffer("frequencies", scale * torch.randn(count))
 
     def forward(self, x: Features) -> Features:
-        return self.pieces.map(self.expand, x)
+        return self.pieces.map(self._expand, x)
 
-    def expand(self, name: str, entries: Entries, values: Tensor) -> Tensor:
+    def _expand(self, name: str, entries: Entries, values: Tensor) -> Tensor:
         """The Fourier features of a piece's values, axes `(batch, *positions, channels)`."""
 
         def waves(values: Tensor) -> Tensor:
@@ -141,14 +141,14 @@ class PositionalEmbedding(nn.Module):
         for index in self.indices:
             if (size := space.index(index.name).size) != index.size:
                 raise ValueError(f"there are {size} positions {index.name!r}, embeddings for {index.size}")
-        return {name: self.embedded(space, name, value) if name in self.over else value for name, value in x.items()}
+        return {name: self._embedded(space, name, value) if name in self.over else value for name, value in x.items()}
 
-    def embedded(self, space: WeightSpace, name: str, value: Tensor) -> Tensor:
+    def _embedded(self, space: WeightSpace, name: str, value: Tensor) -> Tensor:
         """A tensor's values with the embeddings of their positions; `space` has the sizes of the features."""
-        vectors = joined(space[name].layout, map(self.piece_vectors, space[name].pieces))
+        vectors = joined(space[name].layout, map(self._piece_vectors, space[name].pieces))
         return self.entries[name].apply(value, lambda x: x + vectors, lambda _: 1 + vectors)
 
-    def piece_vectors(self, piece: Piece) -> Tensor:
+    def _piece_vectors(self, piece: Piece) -> Tensor:
         """The sum of the vectors of a piece's positions, axes `(1, *positions, channels)`."""
         tables = dict(zip((index.name for index in self.indices), self.tables, strict=True))
         total = torch.zeros_like(self.tables[0][0])

@@ -86,19 +86,19 @@ class Scaling(nn.Module, ABC):
         self.register_parameter("shift", nn.Parameter(torch.zeros(len(scaled), channels)) if own else None)
 
     def forward(self, x: Features) -> Features:
-        return self.pieces.map(self.scaled, x)
+        return self.pieces.map(self._scaled, x)
 
-    def scaled(self, name: str, entries: Entries, values: Tensor) -> Tensor:
+    def _scaled(self, name: str, entries: Entries, values: Tensor) -> Tensor:
         """The values of a piece of the tensor `name`, through the function or scaled."""
 
         def factor(values: Tensor) -> Tensor:
             row, lengths = self.rows[name], entries.argument(values)
-            return self.factor(lengths, self.scale[row] * lengths + self.shift[row])
+            return self._factor(lengths, self.scale[row] * lengths + self.shift[row])
 
         return entries.apply(values, self.function, factor)
 
     @abstractmethod
-    def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
+    def _factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
         """The factor of vectors of some lengths; `scaled` is `scale · length + shift`."""
 
 
@@ -134,7 +134,7 @@ class NormPointwise(Scaling):
     def __init__(self, space: WeightSpace, channels: int, function: Function) -> None:
         super().__init__(space, channels, function)
 
-    def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
+    def _factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
         """The factor that gives vectors the length `function(scaled)`."""
         return self.function(scaled) / lengths
 
@@ -178,21 +178,21 @@ class Gated(Scaling):
 
     def forward(self, x: Features) -> Features:
         paired, pairs = {*self.lengths, *self.lengths.values()}, self.lengths.items()
-        own = self.pieces.map(self.scaled, x, [(name,) for name in x if name not in paired])
-        heard = self.pieces.map(self.heard, x, pairs)
-        return own | self.pieces.map(self.passed, x, pairs) | {gate: heard[field] for field, gate in pairs}
+        own = self.pieces.map(self._scaled, x, [(name,) for name in x if name not in paired])
+        heard = self.pieces.map(self._heard, x, pairs)
+        return own | self.pieces.map(self._passed, x, pairs) | {gate: heard[field] for field, gate in pairs}
 
-    def passed(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
+    def _passed(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
         """The values of a piece, gated by the values of its companion."""
         return entries.apply(values, self.function, lambda _: torch.sigmoid(gate))
 
-    def heard(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
+    def _heard(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
         """The values of a companion's piece, with the lengths of the vectors of its tensor taken up."""
         if self.hears:
             gate = gate + self.scale[self.rows[name]] * entries.argument(values).to(values.dtype)
         return self.function(gate)
 
-    def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
+    def _factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
         """The gates of vectors."""
         return torch.sigmoid(scaled)
 
