@@ -91,7 +91,22 @@ class FourierFeatures(nn.Module):
         return self.pieces.map(self.expand, x)
 
     def expand(self, name: str, entries: Entries, values: Tensor) -> Tensor:
-        """The Fourier features of a piece's values, axes `(batch, *positions, channels)`."""
+        """The Fourier features of a piece.
+
+        Parameters
+        ----------
+        name
+            The name of the tensor.
+        entries
+            The sort of the piece's entries.
+        values
+            The values of the piece, `(batch, *positions, channels)`.
+
+        Returns
+        -------
+        Tensor
+            The values and their waves, `(batch, *positions, out_channels)`.
+        """
 
         def waves(values: Tensor) -> Tensor:
             phases = 2 * math.pi * (entries.argument(values) * self.frequencies)
@@ -144,12 +159,38 @@ class PositionalEmbedding(nn.Module):
         return {name: self.embedded(space, name, value) if name in self.over else value for name, value in x.items()}
 
     def embedded(self, space: WeightSpace, name: str, value: Tensor) -> Tensor:
-        """A tensor's values with the embeddings of their positions; `space` has the sizes of the features."""
+        """A tensor with the embeddings of its positions.
+
+        Parameters
+        ----------
+        space
+            The weight space at the sizes of the features.
+        name
+            The name of the tensor.
+        value
+            The tensor, `(batch, *axes, channels)`.
+
+        Returns
+        -------
+        Tensor
+            The tensor plus the vectors, or times one plus the vectors, `(batch, *axes, channels)`.
+        """
         vectors = joined(space[name].layout, map(self.piece_vectors, space[name].pieces))
         return self.entries[name].apply(value, lambda x: x + vectors, lambda _: 1 + vectors)
 
     def piece_vectors(self, piece: Piece) -> Tensor:
-        """The sum of the vectors of a piece's positions, axes `(1, *positions, channels)`."""
+        """The sum of the vectors of a piece's positions.
+
+        Parameters
+        ----------
+        piece
+            The piece, at the sizes of the features.
+
+        Returns
+        -------
+        Tensor
+            The sums, `(1, *positions, channels)`.
+        """
         tables = dict(zip((index.name for index in self.indices), self.tables, strict=True))
         total = torch.zeros_like(self.tables[0][0])
         for place, position in enumerate(piece.positions, start=1):

@@ -89,7 +89,22 @@ class Scaling(nn.Module, ABC):
         return self.pieces.map(self.scaled, x)
 
     def scaled(self, name: str, entries: Entries, values: Tensor) -> Tensor:
-        """The values of a piece of the tensor `name`, through the function or scaled."""
+        """A piece through the function, or scaled where its entries are vectors.
+
+        Parameters
+        ----------
+        name
+            The name of the tensor.
+        entries
+            The sort of the piece's entries.
+        values
+            The values of the piece, `(batch, *positions, channels)`.
+
+        Returns
+        -------
+        Tensor
+            The new values, `(batch, *positions, channels)`.
+        """
 
         def factor(values: Tensor) -> Tensor:
             row, lengths = self.rows[name], entries.argument(values)
@@ -99,7 +114,20 @@ class Scaling(nn.Module, ABC):
 
     @abstractmethod
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The factor of vectors of some lengths; `scaled` is `scale · length + shift`."""
+        """The factor of vectors of some lengths.
+
+        Parameters
+        ----------
+        lengths
+            The lengths of the vectors, `(batch, *positions, channels)` with 1 along their components.
+        scaled
+            `scale · length + shift` for the same vectors.
+
+        Returns
+        -------
+        Tensor
+            The factors, of the shape of `lengths`.
+        """
 
 
 class NormPointwise(Scaling):
@@ -135,7 +163,20 @@ class NormPointwise(Scaling):
         super().__init__(space, channels, function)
 
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The factor that gives vectors the length `function(scaled)`."""
+        """The factor that gives vectors the length `function(scaled)`.
+
+        Parameters
+        ----------
+        lengths
+            The lengths of the vectors, `(batch, *positions, channels)` with 1 along their components.
+        scaled
+            `scale · length + shift` for the same vectors.
+
+        Returns
+        -------
+        Tensor
+            The factors, of the shape of `lengths`.
+        """
         return self.function(scaled) / lengths
 
 
@@ -183,17 +224,64 @@ class Gated(Scaling):
         return own | self.pieces.map(self.passed, x, pairs) | {gate: heard[field] for field, gate in pairs}
 
     def passed(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
-        """The values of a piece, gated by the values of its companion."""
+        """A piece, gated by its companion.
+
+        Parameters
+        ----------
+        name
+            The name of the tensor.
+        entries
+            The sort of the piece's entries.
+        values
+            The values of the piece, `(batch, *positions, channels)`.
+        gate
+            The values of the same piece of its companion, `(batch, *positions, channels)`.
+
+        Returns
+        -------
+        Tensor
+            The gated values, `(batch, *positions, channels)`.
+        """
         return entries.apply(values, self.function, lambda _: torch.sigmoid(gate))
 
     def heard(self, name: str, entries: Entries, values: Tensor, gate: Tensor) -> Tensor:
-        """The values of a companion's piece, with the lengths of the vectors of its tensor taken up."""
+        """A piece of a companion, with the lengths of its tensor's vectors taken up.
+
+        Parameters
+        ----------
+        name
+            The name of the tensor.
+        entries
+            The sort of the piece's entries.
+        values
+            The values of the piece, `(batch, *positions, channels)`.
+        gate
+            The values of the same piece of its companion, `(batch, *positions, channels)`.
+
+        Returns
+        -------
+        Tensor
+            The new values of the companion, `(batch, *positions, channels)`.
+        """
         if self.hears:
             gate = gate + self.scale[self.rows[name]] * entries.argument(values).to(values.dtype)
         return self.function(gate)
 
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The gates of vectors."""
+        """The gates of vectors, which depend on `scaled` alone.
+
+        Parameters
+        ----------
+        lengths
+            The lengths of the vectors, `(batch, *positions, channels)` with 1 along their components.
+        scaled
+            `scale · length + shift` for the same vectors.
+
+        Returns
+        -------
+        Tensor
+            The factors, of the shape of `lengths`.
+        """
         return torch.sigmoid(scaled)
 
 
