@@ -163,20 +163,6 @@ class NormPointwise(Scaling):
         super().__init__(space, channels, function)
 
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The factor that gives vectors the length `function(scaled)`.
-
-        Parameters
-        ----------
-        lengths
-            The lengths of the vectors, `(batch, *positions, channels)` with 1 along their components.
-        scaled
-            `scale · length + shift` for the same vectors.
-
-        Returns
-        -------
-        Tensor
-            The factors, of the shape of `lengths`.
-        """
         return self.function(scaled) / lengths
 
 
@@ -268,20 +254,6 @@ class Gated(Scaling):
         return self.function(gate)
 
     def factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The gates of vectors, which depend on `scaled` alone.
-
-        Parameters
-        ----------
-        lengths
-            The lengths of the vectors, `(batch, *positions, channels)` with 1 along their components.
-        scaled
-            `scale · length + shift` for the same vectors.
-
-        Returns
-        -------
-        Tensor
-            The factors, of the shape of `lengths`.
-        """
         return torch.sigmoid(scaled)
 
 
