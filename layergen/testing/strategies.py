@@ -28,6 +28,24 @@ def features(
     Of the two sorts, entries counted up through all tensors show where each one went; normal ones are in general
     position. A failure that needs no more is shown with the first.
 
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The number of channels, or a strategy for it.
+    max_batch
+        The most networks.
+    dtype
+        The dtype of the features.
+
+    Returns
+    -------
+    hypothesis.strategies.SearchStrategy
+        A strategy for features of 1 to `max_batch` networks.
+
+    Examples
+    --------
     >>> from hypothesis import find
     >>> space = WeightSpace({"b": "h"}, sets={"h": 3})
     >>> find(features(space), lambda x: True)["b"].flatten().tolist()

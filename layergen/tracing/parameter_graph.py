@@ -286,9 +286,33 @@ def parameter_graph(
 ) -> tuple[networkx.Graph, dict[str, Tensor]]:
     """The graph of a module in evaluation mode, and for each tensor of the `state_dict` the nodes of its entries.
 
-    Raises `SpecificationError` for a module that cannot be exported, that uses an operator without a rule, or whose
-    graph has more than 50,000 nodes.
+    Parameters
+    ----------
+    module
+        The module; it is not changed.
+    inputs
+        Its positional arguments.
+    options
+        Its arguments by name.
 
+    Returns
+    -------
+    networkx.Graph
+        A node for each entry, product and sum, whose `colour` tells apart what the module tells apart.
+    dict of str to Tensor
+        For each tensor of the `state_dict` the nodes of its entries, in the tensor's shape.
+
+    Raises
+    ------
+    SpecificationError
+        If the module cannot be exported, uses an operator without a rule, or its graph has more than 50,000 nodes.
+
+    References
+    ----------
+    Lim et al., "Graph metanetworks for processing diverse neural architectures", ICLR 2024 (parameter graphs).
+
+    Examples
+    --------
     >>> graph, tensors = parameter_graph(nn.Linear(2, 3), [torch.randn(1, 2)])
     >>> {name: nodes.shape for name, nodes in tensors.items()}
     {'weight': torch.Size([3, 2]), 'bias': torch.Size([3])}
@@ -323,9 +347,24 @@ def parameter_graph(
 def automorphisms(module: nn.Module, inputs: Sequence[Any], options: Mapping[str, Any] | None = None) -> int:
     """How many permutations of a module's parameter entries extend to automorphisms of its parameter graph.
 
-    A specification whose group has this order misses no symmetry that shows in the operators. Raises as
-    `parameter_graph` does.
+    A specification whose group has this order misses no symmetry that shows in the operators.
 
+    Parameters
+    ----------
+    module
+        The module; it is not changed.
+    inputs
+        Its positional arguments.
+    options
+        Its arguments by name.
+
+    Returns
+    -------
+    int
+        The order of the group that the automorphisms make on the entries.
+
+    Examples
+    --------
     >>> network = nn.Sequential(nn.Linear(1, 4), nn.Tanh(), nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 1))
     >>> automorphisms(network, [torch.randn(1, 1)])       # 4! 3!
     144
