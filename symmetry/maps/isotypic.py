@@ -157,8 +157,8 @@ def decomposition(factors: tuple[Representation, ...]) -> Decomposition:
 def intertwiners(turns: Sequence[Sequence[tuple[Matrix, Element, float]]], irrep: Irrep, size: int) -> Matrix:
     """A basis of the maps from an irreducible representation that commute with a group, axes `(map, entry)`, row-major.
 
-    Means over the group of random matrices commute with the group. The number of random matrices is doubled until
-    their means are linearly dependent, so that they span all maps.
+    Means over the group of random matrices commute with the group. The number of random matrices is doubled until their
+    means are linearly dependent, so that they span all maps.
     """
     rng, count = np.random.default_rng(0), 4
     while True:

@@ -89,10 +89,6 @@ class Piece:
         return tuple(place for place, position in enumerate(self.positions) if position.index.joined)
 
     @property
-    def permuted(self) -> tuple[int, ...]:  # SHIM
-        return self.joined
-
-    @property
     def free(self) -> tuple[int, ...]:
         """Numbers of the positions of free indices."""
         return tuple(place for place, position in enumerate(self.positions) if position.index.free)
