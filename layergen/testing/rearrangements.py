@@ -1,4 +1,4 @@
-"""Finer rearrangements than a specification's larger neighbours: of some positions of an index, for one value of another.
+"""Rearrangements of some positions of an index and not of others, and for one value of another index.
 
 What a function might not notice although it notices every whole axis: one pair of free values exchanged, a set permuted
 in some tensors apart from the others, the units of one head, the sign or the scale of one neuron.
@@ -84,7 +84,7 @@ def rescalings(space: WeightSpace) -> Iterator[Rescaling]:
 
 
 def free_values(space: WeightSpace) -> Iterator[Move]:
-    """Values of a free index: two exchanged, three in a cycle, all in a cycle or in reverse; two alike indices alike."""
+    """Values of a free index: two exchanged, three or all in a cycle, or reversed; of two indices of one size alike."""
     groups = {index.name: places_of(space, index) for index in space.indices if index.free and index.size > 1}
     for tensor in space:
         for piece in tensor.pieces:
@@ -100,8 +100,8 @@ def free_values(space: WeightSpace) -> Iterator[Move]:
     for first, second in islice(combinations(groups, 2), EACH):
         if sizes[first] == sizes[second]:
             for text, permutation in permutations_of(sizes[first], pairs=1):
-                places = dict.fromkeys((*groups[first], *groups[second]), permutation)
-                yield moved(space, f"{text} of {first} and alike of {second}", places)
+                both = dict.fromkeys((*groups[first], *groups[second]), permutation)
+                yield moved(space, f"{text} of {first} and alike of {second}", both)
 
 
 def parted_sets(space: WeightSpace) -> Iterator[Move]:

@@ -94,9 +94,9 @@ class Sample:
         for group, basis in zip(self.groups, self.spans(scaled), strict=True):
             together += len(basis)
             lengths = [self.length(one.source, one.target) for one in group]
-            linear = np.repeat([bool(one.source) for one in group], lengths)
+            of_maps = np.repeat([bool(one.source) for one in group], lengths)
             for kind in ranks:
-                ranks[kind] += len(basis) if (linear == kind).all() else rank_of(basis[:, linear == kind])
+                ranks[kind] += len(basis) if (of_maps == kind).all() else rank_of(basis[:, of_maps == kind])
             whole = np.square(basis).sum(axis=0) > 1 - 1e-6
             for one, flags in zip(group, np.split(whole, np.cumsum(lengths)[:-1]), strict=True):
                 alone[one.source, one.target][one.pair] = flags

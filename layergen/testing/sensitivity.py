@@ -45,9 +45,9 @@ def assert_no_more_symmetric(
     itself; each shared set permuted in some of its positions and not in the others, by transpositions, cycles of three
     and cycles of all; one index permuted for one value of another; elements of a nested set exchanged between two
     copies; two sets and two tensors exchanged; the sign and the scale of one element of a set, with every choice of
-    charges; on inputs and outputs together, on inputs alone and on outputs alone. Outputs that are zero and tensors on which no
-    output depends are named too. A linear function is only accused of what some linear map of the declared symmetry
-    would notice. A pass is no proof: other symmetries are not looked for.
+    charges; on inputs and outputs together, on inputs alone and on outputs alone. Outputs that are zero and tensors on
+    which no output depends are named too. A linear function is only accused of what some linear map of the declared
+    symmetry would notice. A pass is no proof: other symmetries are not looked for.
 
     Parameters
     ----------

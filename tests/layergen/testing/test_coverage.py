@@ -360,7 +360,10 @@ def test_incomplete_combinations_are_seen_with_few_channels_and_with_many(name, 
 
 
 def test_what_is_not_declared_of_few_channels_is_not_held_against_many():
-    for layer, options in ((EquivariantLinear(SPACE, 16, 16), {}), (InvariantLinear(SPACE, 64, 64), {"invariant": True})):
+    for layer, options in (
+        (EquivariantLinear(SPACE, 16, 16), {}),
+        (InvariantLinear(SPACE, 64, 64), {"invariant": True}),
+    ):
         found = coverage(layer, SPACE, **options)
         assert (found.contracted, found.fits, found.passed) == (True, True, True)
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from symmetry import WeightSpace
 from layergen.testing import check
+from symmetry import WeightSpace
 from tests.layergen.cli.commands import fill, run
 
 CODE = """

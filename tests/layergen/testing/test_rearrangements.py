@@ -104,10 +104,12 @@ MORE = {
     ),
     "the scale of a neuron": (
         MLP,
-        lambda: lambda x: {
-            "w": x["w"] * scale_free(x),
-            "v": x["v"] * scale_free(x),
-        },
+        lambda: (
+            lambda x: {
+                "w": x["w"] * scale_free(x),
+                "v": x["v"] * scale_free(x),
+            }
+        ),
         "doubling an element of 'h' in 'w' (position 0) and halving it in 'v' (position 1)",
     ),
 }
