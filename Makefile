@@ -29,7 +29,7 @@ unexport PYTHONPATH PYTHONHOME
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint generated bench clean
+.PHONY: help demo test lint generated bench mutants clean
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
@@ -50,6 +50,11 @@ generated: $(READY) | $(SCRATCH)  ## write the checked-in layers again
 
 bench: $(READY) | $(SCRATCH)  ## time and measure the layers
 	@$(RUN) -m benchmarks
+
+FOLDER ?= symmetry/maps
+mutants: $(READY) | $(SCRATCH)  ## small changes to the code of FOLDER that no test notices
+	@$(RUN) -m pip install --quiet --constraint constraints.txt 'mutmut>=3.8'
+	@$(RUN) -m tests.mutants $(FOLDER)
 
 clean:  ## remove what the other targets made, .venv included
 	rm -rf $(VENV) .cache .hypothesis build dist demo/out benchmarks/out

@@ -178,8 +178,10 @@ def verdict(found: Any) -> str:
     """The faults of a layer in one line."""
     wrong = [] if found.is_linear else [f"not linear (off by {found.nonlinearity:.3g} on a sum of two inputs)"]
     wrong += [] if found.is_equivariant else ["not equivariant"]
-    short = found.linear.dimension - found.linear.rank + found.bias.dimension - found.bias.rank
-    if short:
+    short = found.linear.dimension + found.bias.dimension - found.rank
+    if found.fits is False and not short:
+        wrong.append("incomplete: some equivariant maps of these channels are out of its reach")
+    elif short:
         wrong.append(f"incomplete: {short} dimension{'s' * (short != 1)} short")
     elif not found.is_complete:
         wrong.append("what it spans is complete, what it reaches is not known")

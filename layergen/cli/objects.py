@@ -104,7 +104,9 @@ def attribute(module: ModuleType, name: str, reference: str) -> Any:
             found = getattr(found, own)
         except AttributeError:
             raise SpecificationError(f"{reference!r} has no {own!r}", remedy=f"it has {names_in(found)}") from None
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise failure(f"reading {reference!r}", error) from None
     return found
 
@@ -153,12 +155,15 @@ def takes(found: Any, arguments: Mapping[str, int]) -> bool:
 
 @contextmanager
 def blaming(doing: str, *, passing: type[Exception] = SpecificationError) -> Iterator[None]:
-    """Turn exceptions of the user's code into a `SpecificationError` that says what was done; let `passing` through."""
+    """Turn exceptions of the user's code into a `SpecificationError` that says what was done.
+
+    `passing` is let through, and so are interrupts from the keyboard.
+    """
     try:
         yield
-    except passing:
+    except (passing, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         raise failure(doing, error) from None
 
 
@@ -170,5 +175,16 @@ def failure(doing: str, error: BaseException) -> SpecificationError:
         if frame.filename != __file__ and not frame.filename.startswith("<frozen")
     ]
     line = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    said = text_of(error)
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return SpecificationError(f"{doing} raised {text}{line}")
+
+
+def text_of(error: BaseException) -> str:
+    """What an exception says, as far as it can be printed."""
+    try:
+        return str(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        return "(its text cannot be printed)"

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from layergen.testing.coupling import active, coupled
 from layergen.testing.directions import OUTPUTS, Directions, named_output
+from layergen.testing.fitting import fits
 from layergen.testing.forms import Form, find_form
 from layergen.testing.inputs import channels_of, random_features
 from layergen.testing.linearity import EXACT, adds_up, affine_error, randomise
@@ -156,24 +157,23 @@ def measure(
     for contracted in (maps.dimension * channels * out > MOST, True):
         drawn = Directions.drawn(channels, out, generator) if contracted else Directions.of(channels, out)
         groups = coupled(subject, drawn, parameters) if splits else None
-        samples = Sample(linear, drawn.pairs, groups), Sample(biases, drawn.out_pairs, groups)
-        largest = max(sample.largest for sample in samples)
-        if contracted or largest <= TOGETHER:
+        sample = Sample(linear, biases, drawn, groups)
+        if contracted or sample.largest <= TOGETHER:
             break
-    draws = (min(largest, total) if simple else largest) + SPARE if total else 1
+    draws = (min(sample.largest, total) if simple else sample.largest) + SPARE if total else 1
     if contracted:
         draws = max(2, math.ceil((maps.dimension + maps.bias_dimension + SPARE) / min(OUTPUTS, out)))
     numbers = iter(range(draws))
     for _ in numbers if progress is None else progress(numbers, draws):
         randomise(parameters, generator)
         directions = Directions.drawn(channels, out, generator) if contracted else drawn
-        draw(subject, maps.source, directions, *samples)
-    playing = active(subject, parameters) if total else (0, 0)
+        draw(subject, maps.source, directions, sample)
+    reached = sample.reaches(active(subject, parameters) if total else (0, 0))
     coverage = Coverage(
-        samples[0].reach(playing[0]),
-        samples[1].reach(playing[1]),
+        *reached,
+        fits(subject, parameters, maps, generator) if contracted and splits else None,
         total,
-        samples[0].stray | samples[1].stray,
+        sample.stray,
         nonlinearity,
         simple,
         (channels, out),
@@ -185,14 +185,14 @@ def measure(
     return coverage if permuted or coverage.is_linear else replace(coverage, stray={})
 
 
-def draw(subject: Subject, space: WeightSpace, directions: Directions, linear: Sample, bias: Sample) -> None:
-    """Read off the layer's maps and biases as its parameters are, and add them to the samples."""
+def draw(subject: Subject, space: WeightSpace, directions: Directions, sample: Sample) -> None:
+    """Read off the layer's maps and biases as its parameters are, and add them to the sample."""
     constant = directions.seen(subject, space, "")
-    bias.add({("", name): value for name, value in constant.items()})
+    sample.add({("", name): value for name, value in constant.items()})
     for tensor in space:
         found = directions.seen(subject, space, tensor.name)
         norms = {(tensor.name, name): float(torch.linalg.vector_norm(value)) for name, value in found.items()}
-        linear.add({(tensor.name, name): value - constant[name] for name, value in found.items()}, norms)
+        sample.add({(tensor.name, name): value - constant[name] for name, value in found.items()}, norms)
 
 
 def trainable(f: Any) -> list[nn.Parameter]:

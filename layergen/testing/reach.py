@@ -65,6 +65,12 @@ class Coverage:
     ----------
     linear, bias
         What it reaches of the linear maps, and of the biases.
+    rank
+        The dimension of the span of both together: where it is less than the sum of theirs, a bias is a function of
+        the weights.
+    fits
+        Where channels are so many that maps are contracted: whether the layer can be made equal to a random
+        equivariant one, with all channels in sight. None where that was not tried, or least squares did not tell.
     parameters
         How many parameters it has.
     stray
@@ -87,6 +93,8 @@ class Coverage:
 
     linear: Reach
     bias: Reach
+    rank: int
+    fits: bool | None
     parameters: int
     stray: Mapping[tuple[str, str], float]
     nonlinearity: float
@@ -113,9 +121,9 @@ class Coverage:
         """
         if not self.linear_in_parameters:
             return False
-        full = self.linear.rank == self.linear.dimension and self.bias.rank == self.bias.dimension
-        if not self.contracted:
-            return full
+        full = self.rank == self.linear.dimension + self.bias.dimension
+        if not self.contracted or self.fits is not None:
+            return full and self.fits is not False
         channels, out = self.channels
         needed = self.linear.dimension * channels * out, self.bias.dimension * out
         have = tuple(self.parameters if one.parameters is None else one.parameters for one in (self.linear, self.bias))
@@ -132,6 +140,8 @@ class Coverage:
             "passed": self.passed,
             "linear": self.linear.to_json(),
             "bias": self.bias.to_json(),
+            "rank": self.rank,
+            "fits": self.fits,
             "parameters": self.parameters,
             "linear_in_parameters": self.linear_in_parameters,
             "not_equivariant": [
@@ -153,6 +163,10 @@ class Coverage:
             lines += [f"  {kind}: {len(diagrams) - LISTED} more"] if len(diagrams) > LISTED else []
         if self.contracted:
             lines.append("  seen from one direction of {} input channels to some of {}".format(*self.channels))
+        if self.rank < self.linear.rank + self.bias.rank:
+            lines.append(f"  maps and biases share parameters: {self.rank} dimensions together")
+        if self.fits is False:
+            lines.append("  incomplete: some equivariant maps of these channels are out of its reach")
         for (target, source), norm in self.stray.items():
             lines.append(f"  not equivariant: {target} <- {source or '(bias)'}, {norm:.3g} of its norm")
         if self.stray:

@@ -16,9 +16,12 @@ from layergen.testing.rounding import DROWNED, ROUNDING, allowance, difference, 
 from layergen.testing.subject import Subject
 from layergen.testing.verdict import Fault, Verdict
 
-__all__ = ["check_deterministic", "check_finite", "sane_output", "with_noise"]
+__all__ = ["check_finite", "check_repeated", "sane_output", "with_noise"]
 
 Features = dict[str, Tensor]
+
+CALLS = 7
+"""How often a function is called again on the same input: what happens every second time is missed once in 128."""
 
 
 def sane_output(subject: Subject) -> Features:
@@ -32,7 +35,7 @@ def sane_output(subject: Subject) -> Features:
         message = "the function returned no entries at all: there is nothing to test"
         raise Fault(Verdict(False, message, "no output"))
     check_finite(output, "")
-    check_deterministic(output, subject.output(subject.features))
+    check_repeated(subject, subject.features, output)
     return output
 
 
@@ -64,6 +67,12 @@ def check_finite(output: Features, when: str) -> None:
     for name, value in output.items():
         if not torch.isfinite(value).all():
             raise Fault(Verdict(False, f"output {name!r} is not finite{when}", "not finite", tensor=name))
+
+
+def check_repeated(subject: Subject, features: Features, output: Features) -> None:
+    """Raise `Fault` where one of several more calls on the same input gives another output."""
+    for _ in range(CALLS):
+        check_deterministic(output, subject.output(features))
 
 
 def check_deterministic(first: Features, second: Features) -> None:
@@ -109,6 +118,7 @@ def check_batch(subject: Subject, output: Features) -> None:
                 continue
             error, allowed, _ = difference(subject, name, own, value, None, scales(output[name]))
             if error > allowed:
+                check_repeated(subject, subject.features, output)
                 text = f"the output {name!r} for one network changes by {error:.3g} with the others in the batch"
                 message = f"{text} (batch statistics? try .eval())"
                 raise Fault(

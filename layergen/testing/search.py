@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
@@ -15,8 +16,8 @@ from torch import Tensor, nn
 
 from layergen.testing.inputs import BATCH
 from layergen.testing.rounding import difference
-from layergen.testing.sanity import check_deterministic, check_finite, with_noise
-from layergen.testing.subject import Subject
+from layergen.testing.sanity import check_finite, check_repeated, with_noise
+from layergen.testing.subject import OUTPUT, Subject
 from layergen.testing.verdict import Fault, Verdict
 from symmetry import GroupElement, WeightSpace, element
 from symmetry.language.axes import print_axes
@@ -28,6 +29,10 @@ __all__ = ["search"]
 
 SMALL = 5e-2
 """A failure in float32 of less than this is tried again in float64."""
+
+NEARBY, APART, SAME = 32, 0.2, 0.6
+"""At how many other inputs, that far from the first, an error of float32 is looked at. Rounding errors there average to
+nothing; a mistake is much the same, so that the mean of the errors is most of their size."""
 
 SIMPLER = 500
 """How many single transpositions are tried, in order, to find a simpler failure than the one found."""
@@ -59,7 +64,7 @@ def search(
         raise Fault(Verdict(False, text, "not deterministic")) from None
     else:
         return
-    check_deterministic(output, subject.output(subject.features))
+    check_steady(subject, output, found.verdict)
     simplest = found.verdict
     for g in simpler_elements(subject.group, simplest.moved or {}, positional):
         if simpler := fails(subject, g, output, tolerance):
@@ -68,6 +73,13 @@ def search(
     if not persists(subject, simplest, tolerance):
         return
     raise Fault(smallest_batch(subject, simplest, tolerance))
+
+
+def check_steady(subject: Subject, output: dict[str, Tensor], verdict: Verdict) -> None:
+    """Raise `Fault` where a failure is no more than what the same input does at one call and not at another."""
+    moved = subject.moved(element(subject.group, verdict.moved or {}))
+    check_repeated(subject, subject.features, output)
+    check_repeated(subject, moved, subject.output(moved))
 
 
 def simpler_elements(space: WeightSpace, moved: Mapping[str, Any], positional: bool) -> Iterator[GroupElement]:
@@ -93,9 +105,27 @@ def persists(subject: Subject, verdict: Verdict, tolerance: float | None) -> boo
         if any(value.dtype != torch.float64 for value in output.values()):
             return True
         double = with_noise(double, output)
-        return fails(double, element(subject.group, verdict.moved), output, None) is not None
+        if fails(double, element(subject.group, verdict.moved), output, None) is not None:
+            return True
     except Exception:  # what only runs in float32 is judged by that
         return True
+    return is_systematic(subject, verdict)
+
+
+def is_systematic(subject: Subject, verdict: Verdict) -> bool:
+    """Whether the error of a failure is much the same on inputs nearby, as that of rounding is not."""
+    g, generator = element(subject.group, verdict.moved or {}), torch.Generator().manual_seed(5)
+    errors = []
+    for _ in range(NEARBY):
+        near = {
+            name: value * (1 + APART * torch.randn(value.shape, generator=generator).to(value))
+            for name, value in subject.features.items()
+        }
+        other = replace(subject, features=near)
+        found, expected = other.output(other.moved(g)), other.expected(g, other.output(near))
+        name = verdict.tensor or OUTPUT
+        errors.append(float((found[name] - expected[name])[verdict.entry or ()]))
+    return abs(sum(errors)) > SAME * math.sqrt(NEARBY * sum(error**2 for error in errors))
 
 
 def fails(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> Verdict | None:

@@ -206,6 +206,9 @@ DEFECTS = {
             MLP, ('"w": to_w_h', '"w": torch.cat([to_w_h[..., :c], to_b_h], dim=-1)'), r"^(b\[h\]|w\[h 1\]) <- "
         ),
         "one bias for all": Defect(MLP, (BIAS, "mixed + self.bias[:c].repeat(5)"), r"<- invariant\[\]$"),
+        "a bias that is a weight": Defect(
+            MLP, (BIAS, "mixed + self.mix[0]"), r"<- (w\[h' 0|invariant)|^c\[k\] <- w\[h 0"
+        ),
         "a free axis averaged": Defect(MLP, MEAN_X, r"<- w\["),
         "a free axis centred": Defect(MLP, (W_IN, 'w = (x["w"] - x["w"].mean(2, keepdim=True)).flatten(2)'), r"<- w\["),
         "a matrix and its transpose by one weight": Defect(

@@ -388,3 +388,50 @@ def test_failures_on_large_spaces_are_reported_in_few_words():
         assert_invariant(lambda x: x[name].flatten(1)[:, :5], space)
     assert pretty(element := symmetry.random_element(space, 0)) == repr(element)
     assert pretty(space) == repr(space)
+
+
+def first_by(factor):
+    """The identity with one neuron off by a factor, in float32 only."""
+    return lambda x: scaled(x, factor) if x["w"].dtype == torch.float32 else x
+
+
+@pytest.mark.parametrize("factor", [1.02, 0.995])
+def test_what_only_float32_does_is_not_excused(factor):
+    verdict = check(planted(first_by(factor)), SPACE)
+    assert (verdict.kind, verdict.moved) == ("not equivariant", {"h": [1, 0, 2, 3, 4]})
+    assert check(planted(first_by(factor)), SPACE, dtype=torch.float64).passed
+
+
+def test_rounding_of_many_operations_is_still_excused():
+    def deep(x):
+        b = x["b"]
+        for _ in range(60):
+            b = (b - b.mean(1, keepdim=True)) * 1.3 + b.sin().sum(1, keepdim=True) / 7
+        return {**x, "b": b / b.square().mean((1, 2), keepdim=True).sqrt()}
+
+    for seed in range(5):
+        assert check(deep, SPACE, seed=seed).kind in ("equivariant", "cannot be judged")
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("error", [1e-3, 1e-5, 1.0])
+def test_what_happens_only_sometimes_is_not_deterministic(seed, error):
+    generator = torch.Generator().manual_seed(seed)
+
+    def sometimes(x):
+        return {**x, "b": x["b"] + error * torch.randint(0, 2, (), generator=generator)}
+
+    assert check(sometimes, SPACE).kind == "not deterministic"
+
+
+@pytest.mark.parametrize("size", [3, 4])
+def test_a_function_that_only_even_permutations_leave_alone_is_not_equivariant(size):
+    space = WeightSpace({"b": "h"}, sets={"h": size})
+
+    def alternating(x):
+        differences = x["b"][:, :, None] - x["b"][:, None, :]
+        first, second = torch.triu_indices(size, size, 1)
+        return {"b": x["b"] + differences[:, first, second].prod(1, keepdim=True)}
+
+    verdict = check(alternating, space)
+    assert (verdict.kind, verdict.moved) == ("not equivariant", {"h": [1, 0, *range(2, size)]})

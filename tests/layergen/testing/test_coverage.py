@@ -319,6 +319,71 @@ def test_many_channels_are_seen_from_one_direction():
     assert gone.linear.dimension - gone.linear.rank == len(gone.linear.missing) == layer.mix_h.shape[1] // 12
 
 
+class Borrowed(nn.Module):
+    """A layer that computes one of its parameters from the others, and has parameters to spare."""
+
+    def __init__(self, channels, name, borrow):
+        super().__init__()
+        self.in_channels, self.layer = channels, EquivariantLinear(SPACE, channels, channels)
+        self.name, self.borrow, self.spare = name, borrow, nn.Parameter(torch.zeros(100))
+
+    def forward(self, x):
+        weights = dict(self.layer.named_parameters())
+        weights[self.name] = self.borrow(weights)
+        out = torch.func.functional_call(self.layer, weights, (x,))
+        return {name: value + self.spare.sum() for name, value in out.items()}
+
+
+BORROWED = {
+    "the transpose by the same weights, channels rolled": (
+        "mix_h_h",
+        lambda own: torch.cat([own["mix_h_h"].chunk(2)[0], own["mix_h_h"].chunk(2)[0].roll(1, 1)]),
+    ),
+    "one weight for two pairs of channels": (
+        "mix_h_h",
+        lambda own: torch.cat([own["mix_h_h"].flatten()[:-1], own["mix_h_h"].flatten()[:1]]).view_as(own["mix_h_h"]),
+    ),
+    "a bias that is a function of the weights": ("bias", lambda own: own["mix"].flatten()[: len(own["bias"])]),
+}
+
+
+@pytest.mark.parametrize("channels", [2, 16])
+@pytest.mark.parametrize("name", BORROWED)
+def test_incomplete_combinations_are_seen_with_few_channels_and_with_many(name, channels):
+    found = coverage(Borrowed(channels, *BORROWED[name]), SPACE)
+    assert found.contracted == (channels == 16)
+    assert found.linear_in_parameters
+    assert found.is_equivariant
+    assert not found.passed
+    assert found.fits is (False if found.contracted else None)
+    assert "incomplete" in str(found) or "only in combination" in str(found)
+
+
+def test_what_is_not_declared_of_few_channels_is_not_held_against_many():
+    for layer, options in (
+        (EquivariantLinear(SPACE, 16, 16), {}),
+        (InvariantLinear(SPACE, 64, 64), {"invariant": True}),
+    ):
+        found = coverage(layer, SPACE, **options)
+        assert (found.contracted, found.fits, found.passed) == (True, True, True)
+
+
+def test_biases_and_maps_are_judged_together():
+    class Shared(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(2))
+
+        def forward(self, x):
+            own, mean = self.weight
+            return {"b": own * x["b"] + mean * x["b"].mean(1, keepdim=True) + own}
+
+    found = coverage(Shared(), DEEP_SETS)
+    assert (found.linear.rank, found.bias.rank, found.rank, found.passed) == (2, 1, 2, False)
+    assert [str(one) for one in (*found.linear.tied, *found.bias.tied)] == ["b[h] <- b[h]", "b[h] <- invariant[]"]
+    assert "maps and biases share parameters: 2 dimensions together" in str(found)
+
+
 def test_a_module_that_takes_any_width_is_shrunk_as_it_is():
     wide = SPACE.resized({"h": 50})
     found = coverage(EquivariantLinear(wide, 1, 1), wide, shrink=True)
