@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -48,7 +50,7 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # torch logs what we raise
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             return torch.export.export(module, arguments, dict(options), strict=False)
     except Exception as error:  # export fails in its own ways and in the module's
@@ -225,7 +227,10 @@ def applied(context: Context, node: Node, arguments: Any, options: Any) -> Any:
 
 def checked(context: Context, name: str, found: Any, result: Any, node: Node) -> Any:
     """What a rule gives, of the shape that the operator has. Raises `ValueError` for another."""
-    for one, like in zip(found, result, strict=True) if isinstance(found, list) else [(found, result)]:
+    several = isinstance(found, list)
+    if several != isinstance(result, (list, tuple)):
+        raise ValueError("it gives one result for several" if several else "it gives several results for one")
+    for one, like in zip(found, result, strict=True) if several else [(found, result)]:
         if isinstance(one, Value) and one.shape != tuple(int(size) for size in like.shape):
             raise ValueError(f"it gives {one.shape}, not {tuple(like.shape)}")
     if name in CONSTANT.split() and not written_into(node):

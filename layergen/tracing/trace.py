@@ -78,8 +78,9 @@ def trace(
     example_options
         Its arguments by name.
     also
-        Further examples, each a list of arguments by place (with `example_options`) or a mapping of arguments by name:
-        inputs of another length, or those that use another head. The group preserves what the module computes on all.
+        Further examples: inputs of another length, or those that use another head. Each is a list of arguments by
+        place, a mapping of arguments by name, or a tuple of such a list and such a mapping. The group preserves what
+        the module computes on all of them.
     prove
         Whether function preservation is tested.
     extend
@@ -105,7 +106,7 @@ def trace(
     '0.weight, axis 1 (2): an axis of the input'
     """
     module = own_copy(module)
-    examples = [every_call(one, example_options or {}) for one in (example_inputs, *also)]
+    examples = [(tuple(example_inputs), dict(example_options or {})), *map(every_call, also)]
     followed = follow([exported(module, *example) for example in examples], tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
@@ -119,9 +120,13 @@ def trace(
         return replace(unproved, warnings=(*unproved.warnings, f"not proved: {type(error).__name__}: {error}"))
 
 
-def every_call(example: Sequence[Any] | Mapping[str, Any], options: Mapping[str, Any]) -> Example:
-    """The arguments of an example by place and by name."""
-    return ((), dict(example)) if isinstance(example, Mapping) else (tuple(example), dict(options))
+def every_call(example: Sequence[Any] | Mapping[str, Any]) -> Example:
+    """The arguments of a further example by place and by name."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], Mapping):
+        return tuple(example[0]), dict(example[1])
+    return tuple(example), {}
 
 
 def own_copy(module: nn.Module) -> nn.Module:

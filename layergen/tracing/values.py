@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from layergen.tracing.unknowns import ONE, Atom, Axis, atoms, collapse, freeze, size_of, unify
+from symmetry.language.errors import SpecificationError
 
 __all__ = ["Context", "Step", "Value", "leaves_of"]
 
@@ -125,8 +126,8 @@ class Context:
     def pointwise(self, values: Sequence[Value]) -> Value:
         """An operator on aligned entries, with broadcasting: dimensions from the right, those of size 1 fit any."""
         rank = max((len(value.axes) for value in values), default=0)
-        terms: list[dict[Hashable, Axis]] = [
-            {place - len(value.axes): axis for place, axis in enumerate(value.axes)} for value in values
+        terms: list[Mapping[Hashable, Axis]] = [
+            dict(zip(range(-len(value.axes), 0), value.axes, strict=True)) for value in values
         ]
         return self.combined(terms, range(-rank, 0))
 
@@ -143,10 +144,19 @@ class Context:
 def fixed_like(context: Context, result: Any) -> Any:
     """Values with frozen axes, in the shapes of what an operator returns."""
     if isinstance(result, torch.Tensor):
-        return context.value([context.fixed(int(size)) for size in result.shape])
+        return context.value([context.fixed(length(context, size)) for size in result.shape])
     if isinstance(result, (list, tuple)):
         return [fixed_like(context, one) for one in result]
     return result
+
+
+def length(context: Context, size: Any) -> int:
+    """A size as a number. Raises `SpecificationError` for one that only the data tell."""
+    try:
+        return int(size)
+    except RuntimeError:
+        fault = f"{context.place}: the shape of its result depends on the data"
+        raise SpecificationError(fault, remedy="make it of one shape, as torch.where with three arguments is") from None
 
 
 def leaves_of(arguments: Any) -> list[Value]:

@@ -203,7 +203,7 @@ def attended(x):
 
 
 def run_in_place(net, x):
-    states = torch.zeros(2, x.shape[0], 5)
+    states = x.new_zeros(2, x.shape[0], 5)
     states[0] = net.a(x[:, 0]).tanh()
     states[1] = net.b(x[:, 0]).tanh()
     return net.o(net.c(x, (states, states))[0])
@@ -231,7 +231,7 @@ OPERATORS = {
     "differences in a stack": lambda net, x: two(net, x).diff(dim=1)[:, 0],
     "a stack summed and cut": lambda net, x: torch.cat([*two(net, x).sum(1).split([2, 3], -1)][::-1], -1),
     "a stack, its largest cut": lambda net, x: two(net, x).amax(1)[..., [0, 2, 1, 4, 3]] + two(net, x).amax(1)[..., :1],
-    "a stack cut": lambda net, x: (s := two(net, x))[:, 0, ..., :2].sum(-1, True) * s[:, 0] + s[:, 1, ..., :2].sum(-1, True),
+    "a stack cut": lambda net, x: (s := two(net, x))[:, 0, ..., :2].sum(-1, True) * s[:, 0] + s[:, 1, ..., :2].mean(),
     "a stack of weights contracted": lambda net, x: torch.einsum("kij,bti->btj", torch.stack([net.u, net.v]), net.a(x)),
     "products in a batch, added": lambda net, x: torch.addbmm(net.a(x)[0], net.a(x), (net.u @ net.v).expand(2, 5, 5)),
     "a batch of stacked weights, added": lambda net, x: torch.addbmm(
@@ -247,7 +247,6 @@ OPERATORS = {
     "a triangle": lambda net, x: net.a(x) @ net.u.tril(),
     "a kernel of differences": lambda net, x: net.a(x) @ torch.cdist(net.u, net.v),
     "an outer product": lambda net, x: net.a(x) @ torch.outer(net.u[0], net.v[:, 0]),
-    "places of zeros": lambda net, x: net.a(x) * torch.where(net.u > 0.5)[0].sum(),
     "repeated": lambda net, x: net.a(x).repeat(1, 1, 2)[..., ::2],
     "interleaved": lambda net, x: net.a(x).repeat_interleave(2, -1)[..., :5],
     "written by slices": lambda net, x: by_slices(net.a(x)),
