@@ -10,7 +10,7 @@ import typer
 
 from layergen.cli.console import facts, make_console, make_table, print_json
 from layergen.cli.files import check_output, write_whole
-from layergen.cli.inputs import read_inputs
+from layergen.cli.inputs import read_example, read_inputs
 from layergen.cli.objects import blaming, loaded_module
 from layergen.cli.parameters import INPUT, AsJson, Output
 from symmetry.language.errors import SpecificationError
@@ -32,6 +32,15 @@ Input = Annotated[
     list[str],
     typer.Option("--input", metavar="INPUT", help=f"An input: {INPUT}; once for each.", show_default=False),
 ]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--also",
+        metavar='"INPUT …"',
+        help="The inputs of a further example, in one text: another length, or what uses another head.",
+        show_default=False,
+    ),
+]
 NoProof = Annotated[bool, typer.Option("--no-proof", help="Do not test that permuting weights preserves the function.")]
 Count = Annotated[
     bool,
@@ -45,6 +54,7 @@ def trace(
     module: Module,
     inputs: Input,
     output: Output,
+    also: Also = None,
     no_proof: NoProof = False,
     count: Count = False,
     as_json: AsJson = False,
@@ -54,10 +64,10 @@ def trace(
     The exit status is 1 where the specification is written but could not be proved.
     """
     check_output(output, (".toml",))
-    positional, named = read_inputs(inputs)
+    examples = [read_inputs(inputs), *map(read_example, also or [])]
     # Whatever the module's code prints goes to stderr: stdout is for the result.
     with contextlib.redirect_stdout(sys.stderr):
-        found, automorphic = traced(module, positional, named, prove=not no_proof, count=count)
+        found, automorphic = traced(module, examples, prove=not no_proof, count=count)
     write_whole(output, dumps(found.space).encode())
     if as_json:
         print_json(as_object(found, automorphic, str(output)))
@@ -68,7 +78,7 @@ def trace(
 
 
 def traced(
-    reference: str, positional: list[Any], named: dict[str, Any], *, prove: bool, count: bool
+    reference: str, examples: list[tuple[list[Any], dict[str, Any]]], *, prove: bool, count: bool
 ) -> tuple[Any, int | None]:
     """The trace of the module that a reference names and, with `count`, the number of its graph's automorphisms.
 
@@ -79,8 +89,9 @@ def traced(
 
     with loaded_module(reference) as module, blaming(f"tracing {reference!r}"):
         try:
-            found = derived(module, positional, named, prove=prove)
-            return found, automorphisms(module, positional, named) if count else None
+            first, *others = examples
+            found = derived(module, *first, also=others, prove=prove)
+            return found, automorphisms(module, *first) if count else None
         except AssertionError as error:
             raise SpecificationError(f"{reference!r} cannot be proved: {error}", remedy="try --no-proof") from None
 
@@ -97,6 +108,7 @@ def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
         "possible": list(found.possible),
         "extensions_tried": found.tried,
         "frozen": [{"tensor": f.tensor, "axis": f.axis, "size": f.size, "why": f.why} for f in found.frozen],
+        "assumed_constant": list(found.assumed),
         "warnings": list(found.warnings),
     }
 
@@ -129,5 +141,6 @@ def print_tables(found: Any, automorphic: int | None, path: str) -> None:
     if found.preserved:
         rows["extensions"] = f"{found.tried} tried, {len(found.possible)} possible"
         rows |= {f"possible {number}": text for number, text in enumerate(found.possible[:12], 1)}
+    rows |= {"assumed constant": ", ".join(found.assumed)} if found.assumed else {}
     rows |= {f"warning {number}": text for number, text in enumerate(found.warnings, 1)}
     console.print(facts(rows | {"wrote": path}))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import keyword
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -143,7 +145,16 @@ def nesting(followed: Followed) -> dict[Atom, Atom]:
         family = [one for one in factors(atom.stem) if isinstance(one, Atom) and not one.why and one in others]
         if family and family[-1] is not atom:
             parents[atom] = family[-1]
-    return parents
+    return {atom: parent for atom, parent in parents.items() if atom not in ancestors(parent, parents)}
+
+
+def ancestors(atom: Atom, parents: Mapping[Atom, Atom]) -> set[Atom]:
+    """An atom, its parent, and so on. Groups whose channels are dealt out to groups are their own ancestors."""
+    found = set[Atom]()
+    while atom not in found:
+        found.add(atom)
+        atom = parents.get(atom, atom)
+    return found
 
 
 def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str]:
@@ -151,8 +162,8 @@ def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str
     names: dict[Atom, str] = {}
     taken: set[str] = set()
     for tensor, value in followed.tensors.items():
-        base = re.sub(r"\W+", "_", tensor.rpartition(".")[0] or tensor).strip("_") or "h"
-        base = f"h_{base}" if base[0].isdigit() else base
+        base = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", tensor.rpartition(".")[0] or tensor)).strip("_")
+        base = f"h_{base}".rstrip("_") if not base.isidentifier() or keyword.iskeyword(base) else base
         for axis in value.axes:
             for atom in atoms(axis):
                 if atom not in names and not atom.why:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import GraphModule, Node
 
 from layergen.tracing.operators import RULES
+from layergen.tracing.operators.table import CONSTANT
+from layergen.tracing.reached import freeze_unseen, unseen_entries
 from layergen.tracing.unknowns import Atom, Axis, atoms, chosen, collapse, factors, freeze, join
-from layergen.tracing.values import Context, Value, leaves_of
+from layergen.tracing.values import Context, Step, Value, leaves_of
 from symmetry.language.axes import Sum, concatenation
 from symmetry.language.errors import SpecificationError
 
@@ -30,6 +36,13 @@ class Followed:
     tensors: Mapping[str, Value]
     values: tuple[Value, ...]
     warnings: tuple[str, ...]
+    assumed: tuple[str, ...]
+    """Buffers whose values were taken to be the same in all networks."""
+    unseen: Mapping[str, NDArray[np.bool_]]
+    """For the tensors of which no example reaches some entries: which."""
+
+
+NOT_SEEN = "frozen, wholly or in part, because no example reaches it (further examples with also= may)"
 
 
 def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> ExportedProgram:
@@ -37,7 +50,7 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
     disabled = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # torch logs what we raise
     try:
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             return torch.export.export(module, arguments, dict(options), strict=False)
     except Exception as error:  # export fails in its own ways and in the module's
@@ -51,17 +64,23 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
         logging.disable(disabled)
 
 
-def follow(program: ExportedProgram, ties: Mapping[str, str]) -> Followed:
-    """Run the graph on axes instead of numbers. Inputs and outputs are frozen; `ties` gives tied tensors one name.
+def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Followed:
+    """Run graphs of one module on axes instead of numbers. Inputs and outputs are frozen, and what no graph reads.
 
-    Views whose parts are taken out one by one are known at the end only: with such, it is run again.
+    `ties` gives tied tensors one name. Views whose parts are taken out one by one are known at the end only: with such,
+    the graphs are run again.
     """
-    context, tensors = run(program, ties, frozenset())
+    context, tensors = run(programs, ties, frozenset())
     if context.selected:
-        context, tensors = run(program, ties, frozenset(context.selected))
+        context, tensors = run(programs, ties, frozenset(context.selected))
     values = [variant for value in context.values for variant in variants(value)]
+    freeze_unseen(tensors.values(), context.steps, context.outputs)
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in tensors.items()}
-    return Followed(tensors, tuple(values), tuple(dict.fromkeys(context.warnings)))
+    unseen = {name: mask for name, value in tensors.items() if (mask := unseen_entries(value)).any()}
+    warnings = [*context.warnings, *([f"{NOT_SEEN}: {', '.join(map(repr, unseen))}"] if unseen else [])]
+    return Followed(
+        tensors, tuple(values), tuple(dict.fromkeys(warnings)), tuple(dict.fromkeys(context.assumed)), unseen
+    )
 
 
 def variants(value: Value) -> Iterator[Value]:
@@ -95,16 +114,21 @@ def spelled(axis: Axis) -> Axis:
     return join(found)
 
 
-def run(program: ExportedProgram, ties: Mapping[str, str], apart: frozenset[str]) -> tuple[Context, dict[str, Value]]:
-    """One run over the graph."""
+def run(
+    programs: Sequence[ExportedProgram], ties: Mapping[str, str], apart: frozenset[str]
+) -> tuple[Context, dict[str, Value]]:
+    """One run over the graphs."""
     context = Context(apart=apart)
     tensors: dict[str, Value] = {}
-    specs = program.graph_signature.input_specs
-    values = [
-        entering(context, program, node, spec, ties, tensors)
-        for node, spec in zip((n for n in program.graph.nodes if n.op == "placeholder"), specs, strict=True)
-    ]
-    for value in leaves_of(walk(context, program.graph_module, values)):
+    for number, program in enumerate(programs):
+        context.program = f"{number} "
+        nodes = [node for node in program.graph.nodes if node.op == "placeholder"]
+        specs = program.graph_signature.input_specs
+        values = [
+            entering(context, program, node, spec, ties, tensors) for node, spec in zip(nodes, specs, strict=True)
+        ]
+        context.outputs += leaves_of(walk(context, program.graph_module, values))
+    for value in context.outputs:
         for axis in value.axes:
             freeze(axis, "an axis of the output")
     return context, tensors
@@ -139,35 +163,51 @@ def entering(
     like = node.meta.get("val")
     if not isinstance(like, Tensor):
         return like
-    kept = spec.kind == InputKind.PARAMETER or (spec.kind == InputKind.BUFFER and spec.persistent)
-    if kept and like.is_floating_point():
+    stored = spec.kind == InputKind.PARAMETER or (spec.kind == InputKind.BUFFER and bool(spec.persistent))
+    if stored and like.is_floating_point() and like.numel():
         name = ties.get(spec.target, spec.target)
         if name not in tensors:
             tensors[name] = context.value([context.fresh(int(size)) for size in like.shape])
         return tensors[name]
     if spec.kind == InputKind.USER_INPUT:
         return context.value([context.fixed(int(size), "an axis of the input") for size in like.shape])
+    if stored and (like.is_complex() or spec.kind == InputKind.PARAMETER):
+        why = "it is complex" if like.is_complex() else "it has no entries"
+        context.warnings.append(f"{spec.target!r} is not declared: {why}; what it meets is frozen")
+    elif spec.kind == InputKind.BUFFER and node.users:
+        context.assumed.append(spec.target)
     constants: dict[str, Any] = {**program.state_dict, **program.constants}
-    return fixed_value(context, constants.get(spec.target, like), f"the constant {spec.target!r}")
+    # What another network may have otherwise is alike along an axis by chance.
+    return fixed_value(context, constants.get(spec.target, like), f"the constant {spec.target!r}", chance=stored)
 
 
-def fixed_value(context: Context, tensor: Any, why: str) -> Any:
-    """A constant: frozen along each axis but those along which it is the same."""
+def fixed_value(context: Context, tensor: Any, why: str, *, chance: bool = False) -> Any:
+    """A constant: frozen along each axis but those along which it is the same, where that is not by chance."""
     if not isinstance(tensor, Tensor):
         return tensor
     axes = []
     for place, size in enumerate(tensor.shape):
-        plain = type(tensor) is Tensor or isinstance(tensor, nn.Parameter)
-        same = plain and size > 1 and bool((tensor == tensor.narrow(place, 0, 1)).all())
+        plain = not chance and (type(tensor) is Tensor or isinstance(tensor, nn.Parameter))
+        same = plain and size > 1 and tensor.numel() and bool((tensor == tensor.narrow(place, 0, 1)).all())
         axes.append(context.fresh(int(size)) if same else context.fixed(int(size), why))
     return context.value(axes)
 
 
 def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
-    """The result of one operator by its rule; one without a rule, or whose rule fails, freezes what it touches."""
+    """The result of one operator, with a step on record."""
     arguments, options = looked_up(node.args, found), looked_up(node.kwargs, found)
+    result = applied(context, node, arguments, options)
+    read, given = leaves_of((arguments, options)), leaves_of(result)
+    if not operator_name(node).startswith("wrap_with"):  # those have the steps of what they wrap
+        context.steps.append(Step(operator_name(node), read, given, writes(node)))
+    return result
+
+
+def applied(context: Context, node: Node, arguments: Any, options: Any) -> Any:
+    """The result of one operator by its rule; one without a rule, or whose rule fails, freezes what it touches."""
     name = operator_name(node)
-    context.node, context.place = node.name, f"{name} in {module_path(node)}"
+    context.node, context.place = context.program + node.name, f"{name} in {module_path(node)}"
+    context.named = by_name(node, arguments, options)
     result = node.meta.get("val")
     values = leaves_of((arguments, options))
     if not values and isinstance(result, (Tensor, list, tuple)) and name not in RULES:
@@ -177,12 +217,44 @@ def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
         return walk(context, arguments[inner], arguments[inner + 1 :])
     if name in RULES:
         try:
-            return RULES[name](context, result, *arguments, **options)
-        except (TypeError, ValueError, IndexError, AttributeError, KeyError) as error:
+            return checked(context, name, RULES[name](context, result, *arguments, **options), result, node)
+        except (TypeError, ValueError, IndexError, AttributeError, KeyError, ArithmeticError, RuntimeError) as error:
             context.place += f" (its rule does not fit: {error})"
             return context.opaque(values, result)
     context.place += " (there is no rule for this operator)"
     return context.opaque(values, result)
+
+
+def checked(context: Context, name: str, found: Any, result: Any, node: Node) -> Any:
+    """What a rule gives, of the shape that the operator has. Raises `ValueError` for another."""
+    several = isinstance(found, list)
+    if several != isinstance(result, (list, tuple)):
+        raise ValueError("it gives one result for several" if several else "it gives several results for one")
+    for one, like in zip(found, result, strict=True) if several else [(found, result)]:
+        if isinstance(one, Value) and one.shape != tuple(int(size) for size in like.shape):
+            raise ValueError(f"it gives {one.shape}, not {tuple(like.shape)}")
+    if name in CONSTANT.split() and not written_into(node):
+        context.constants.append(found)
+    return found
+
+
+def by_name(node: Node, arguments: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of an operator by name, the defaults included."""
+    schema = getattr(node.target, "_schema", None)
+    given = [] if schema is None else schema.arguments
+    defaults = {one.name: one.default_value for one in given if one.has_default_value()}
+    return defaults | dict(zip((one.name for one in given), arguments, strict=False)) | dict(options)
+
+
+def written_into(node: Node) -> bool:
+    """Whether a value, or a view of it, is changed in place later."""
+    return any(writes(user) or (is_view(user) and written_into(user)) for user in node.users)
+
+
+def is_view(node: Node) -> bool:
+    """Whether the result of an operator may share memory with an argument."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is None or any(one.alias_info is not None for one in schema.returns)
 
 
 def writes(node: Node) -> bool:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from layergen.preservation import broken_by, unnoticed_moves
 from layergen.preservation.function import tied_names
-from layergen.preservation.moves import larger
+from layergen.preservation.moves import Move, larger
 from layergen.tracing.declaring import Frozen, declared
 from layergen.tracing.propagation import Followed, exported, follow
 from symmetry import SpecificationError, WeightSpace
@@ -33,7 +34,8 @@ class Trace:
 
     `preserved` says that the module computed the same after permuting its weights; None where that was not tried.
     `possible` are rearrangements outside the group that change nothing either, of the `tried` ones: free indices
-    permuted, sets uncoupled or exchanged, units exchanged between heads.
+    permuted, sets uncoupled or exchanged, units exchanged between heads. `assumed` are the buffers whose values were
+    taken to be the same in all networks: those that a `state_dict` does not keep, and those of integers and bools.
     """
 
     space: WeightSpace
@@ -42,6 +44,11 @@ class Trace:
     preserved: bool | None
     possible: tuple[str, ...] = ()
     tried: int = 0
+    assumed: tuple[str, ...] = ()
+
+
+Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
+"""The arguments of a call, by place and by name."""
 
 
 def trace(
@@ -49,20 +56,48 @@ def trace(
     example_inputs: Sequence[Any],
     example_options: Mapping[str, Any] | None = None,
     *,
+    also: Sequence[Sequence[Any] | Mapping[str, Any]] = (),
     prove: bool = True,
     extend: bool = True,
 ) -> Trace:
     """Derive the weight space of a module, in evaluation mode, from its graph on some inputs.
 
     The module is exported with `torch.export`, and every axis of every value followed through the operators. Axes of
-    inputs and outputs stay as they are, and so does whatever an operator is not known to leave alone: the result may
-    be too small, but not wrong. With `prove` it is tested by function preservation, in float64; what breaks it (nested
-    units that are not, sets that an operator treats otherwise than its rule says) is taken back, and a warning says so.
-    With `extend` as well, up to 300 ways to make it larger are tried, on networks of up to ten million weights.
+    inputs and outputs stay as they are, and so does whatever an operator is not known to leave alone, and whatever no
+    example reads: the result may be too small, but not wrong. With `prove` it is tested by function preservation, in
+    float64; what breaks it (nested units that are not, sets that an operator treats otherwise than its rule says) is
+    taken back, and a warning says so. With `extend` as well, up to 300 ways to make it larger are tried, on networks
+    of up to ten million weights.
 
-    A module that cannot be proved (it is random, or does not run in float64) has `preserved` None and a warning. Raises
-    `SpecificationError` for a module that cannot be exported.
+    Parameters
+    ----------
+    module
+        The network; one that cannot be proved (it is random, or does not run in float64) has `preserved` None.
+    example_inputs
+        Its arguments by place.
+    example_options
+        Its arguments by name.
+    also
+        Further examples: inputs of another length, or those that use another head. Each is a list of arguments by
+        place, a mapping of arguments by name, or a tuple of such a list and such a mapping. The group preserves what
+        the module computes on all of them.
+    prove
+        Whether function preservation is tested.
+    extend
+        Whether ways to make the group larger are tried.
 
+    Returns
+    -------
+    Trace
+        The weight space, what is frozen and why, what was assumed.
+
+    Raises
+    ------
+    SpecificationError
+        For a module that cannot be copied or exported, or that has no floating-point tensors.
+
+    Examples
+    --------
     >>> network = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
     >>> traced = trace(network, [torch.randn(4, 2)])
     >>> [str(tensor) for tensor in traced.space], traced.preserved
@@ -70,38 +105,55 @@ def trace(
     >>> str(traced.frozen[0])
     '0.weight, axis 1 (2): an axis of the input'
     """
-    module, options = own_copy(module), dict(example_options or {})
-    followed = follow(exported(module, tuple(example_inputs), options), tied_names(module))
+    module = own_copy(module)
+    examples = [(tuple(example_inputs), dict(example_options or {})), *map(every_call, also)]
+    followed = follow([exported(module, *example) for example in examples], tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
     space, frozen = declared(followed)
-    unproved = Trace(space, tuple(frozen), followed.warnings, None)
+    unproved = Trace(space, tuple(frozen), followed.warnings, None, assumed=followed.assumed)
     if not prove:
         return unproved
     try:
-        return proved(followed, in_general_position(module), example_inputs, options, extend=extend)
+        return replace(proved(followed, in_general_position(module), examples, extend=extend), assumed=followed.assumed)
     except Exception as error:  # what the module does in float64 is its own affair; the derivation stands by itself
         return replace(unproved, warnings=(*unproved.warnings, f"not proved: {type(error).__name__}: {error}"))
 
 
+def every_call(example: Sequence[Any] | Mapping[str, Any]) -> Example:
+    """The arguments of a further example by place and by name."""
+    if isinstance(example, Mapping):
+        return (), dict(example)
+    if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], Mapping):
+        return tuple(example[0]), dict(example[1])
+    return tuple(example), {}
+
+
 def own_copy(module: nn.Module) -> nn.Module:
-    """The module to work on, in evaluation mode. Raises `SpecificationError` for one that cannot be copied."""
+    """The module to work on, in evaluation mode; tensors that hooks compute from others are copied as they are.
+
+    Raises `SpecificationError` for a module that cannot be copied.
+    """
+    computed = {
+        id(value): value.detach().clone()
+        for part in module.modules()
+        for value in vars(part).values()
+        if isinstance(value, Tensor) and not value.is_leaf
+    }
     try:
-        return copy.deepcopy(module).eval()
-    except RuntimeError as error:
+        return copy.deepcopy(module, computed).eval()
+    except Exception as error:  # copying runs the code of whatever the module holds
+        remedy = "trace a module of tensors, modules and plain values"
         raise SpecificationError(
-            f"the module cannot be copied: {error}",
-            remedy="old weight_norm and spectral_norm have successors in torch.nn.utils.parametrizations",
+            f"the module cannot be copied: {type(error).__name__}: {error}", remedy=remedy
         ) from None
 
 
-def proved(
-    followed: Followed, general: nn.Module, inputs: Sequence[Any], options: Mapping[str, Any], *, extend: bool
-) -> Trace:
+def proved(followed: Followed, general: nn.Module, examples: Sequence[Example], *, extend: bool) -> Trace:
     """The trace of a followed module, less what changes its function, and with what could be added."""
     loose, still, warnings = frozenset[str](), frozenset[str](), list(followed.warnings)
     space, frozen = declared(followed)
-    while (g := broken_by(general, space, inputs, options)) is not None:
+    while (g := next(filter(None, (broken_by(general, space, *example) for example in examples)), None)) is not None:
         if not g.moved:
             raise AssertionError("the module computes something else each time")
         nested = frozenset(name for name in g.moved if space.index(name).parent is not None)
@@ -114,12 +166,25 @@ def proved(
         space, frozen = declared(followed, loose=loose, still=still)
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
     small = sum(math.prod(shape) for shape in space.shapes.values()) <= ENTRIES
-    candidates = list(islice(larger(spelled), EXTENSIONS)) if extend and small else []
-    found = unnoticed_moves(general, candidates, spelled, inputs, options)
+    candidates = list(islice(told(larger(spelled), followed), EXTENSIONS)) if extend and small else []
+    found = candidates
+    for example in examples:
+        found = unnoticed_moves(general, found, spelled, *example)
     if len(found) > max(3, len(candidates) // 2):
         warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
     texts = tuple(why_frozen(move.text, spelled) for move in found)
     return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates))
+
+
+def told(moves: Iterable[Move], followed: Followed) -> Iterator[Move]:
+    """The moves of entries some of which an example reaches: of others nothing can be told."""
+    for move in moves:
+        for name, (origin, gather) in move.origins.items():
+            unseen = followed.unseen.get(name)
+            moved = (gather != np.arange(gather.size)) | (origin != name)
+            if unseen is None or bool((moved & ~unseen.ravel()).any()):
+                yield move
+                break
 
 
 def why_frozen(text: str, space: WeightSpace) -> str:
@@ -154,9 +219,10 @@ def in_general_position(module: nn.Module) -> nn.Module:
                     tensor.copy_(normal(tensor) / (tensor.numel() / tensor.shape[0]) ** 0.5)
                 else:
                     tensor.copy_(0.3 * normal(tensor) + (1 if float(tensor.mean()) > 0.5 else 0))
+        kept = module.state_dict().keys()
         for name, buffer in module.named_buffers():
-            if buffer.is_floating_point() and name.endswith("running_mean"):
-                buffer.copy_(0.3 * normal(buffer))
-            elif buffer.is_floating_point() and name.endswith("running_var"):
-                buffer.copy_(1 + 0.3 * normal(buffer).tanh())
+            # Buffers without negative entries may be variances; one that is not finite masks something.
+            if name in kept and buffer.is_floating_point() and buffer.numel() and buffer.isfinite().all():
+                positive = bool((buffer >= 0).all()) and not name.endswith("running_mean")
+                buffer.copy_(1 + 0.3 * normal(buffer).tanh() if positive else 0.3 * normal(buffer))
     return module

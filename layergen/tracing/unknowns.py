@@ -137,7 +137,7 @@ def split(atom: Atom, size: int, origin: str = "", *, family: bool = False) -> t
 
 
 def collapse(atom: Atom) -> None:
-    """The members of a family are one."""
+    """The members of a family are one; an atom that is no family stays as it is."""
     members, atom.members, atom.over = atom.members, (), None
     for member in members[1:]:
         unify(members[0], member, "the members of a family are one")
@@ -240,9 +240,11 @@ def unify_families(a: Axis, b: Axis, families: list[Atom], why: str) -> None:
 
 def cut(axis: Axis, sizes: Sequence[int], why: str) -> list[Axis]:
     """An axis as a concatenation of parts of these sizes; where it cannot be, it and they are frozen."""
-    found = factors(axis)
     if len(sizes) == 1:
-        return [join(found)]
+        return [join([axis])]
+    for atom in list(atoms(axis)):
+        collapse(atom)  # each member would have parts of its own
+    found = factors(axis)
     if len(found) == 1 and isinstance(found[0], Sum):
         return cut_sum(list(found[0].terms), sizes, why)
     rest = join(found[1:])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from layergen.tracing.unknowns import ONE, Atom, Axis, freeze, size_of, unify
+from layergen.tracing.unknowns import ONE, Atom, Axis, atoms, collapse, freeze, size_of, unify
+from symmetry.language.errors import SpecificationError
 
-__all__ = ["Context", "Value", "leaves_of"]
+__all__ = ["Context", "Step", "Value", "leaves_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,36 +25,89 @@ class Value:
         return tuple(size_of(axis) for axis in self.axes)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One operator at work: its name, the values that it read and those that it gave, whether it wrote into one."""
+
+    name: str
+    arguments: Sequence[Value]
+    results: Sequence[Value]
+    writes: bool
+
+
 @dataclass(slots=True)
 class Context:
-    """One run over a graph: which operator is at work, every value there was, what could not be followed."""
+    """One run over a graph: which operator is at work, every value there was, what could not be followed.
+
+    What an index depends on is read off the values: units that are always beside their heads have a permutation for
+    each head, a family has one for each index of what it is over. An operator in which entries meet says where they
+    meet, with a value that has only the axes that stay apart (`apart_in`, `combined`).
+    """
 
     node: str = ""
     """The name of the operator's node in the graph."""
+    program: str = ""
+    """What the names of nodes begin with: the number of the graph among several."""
     apart: frozenset[str] = frozenset()
     """Nodes that view an axis as several things side by side, which are taken apart later by `select`."""
     selected: set[str] = field(default_factory=set)
     """Nodes that were found to be such."""
     place: str = ""
     """The operator and the module it is in, for reasons."""
+    named: Mapping[str, Any] = field(default_factory=dict)
+    """The arguments of the operator by the names that its schema gives them."""
     values: list[Value] = field(default_factory=list)
     constants: list[Value] = field(default_factory=list)
     """Values that are the same number everywhere."""
+    assumed: list[str] = field(default_factory=list)
+    """Buffers whose values are taken to be the same in all networks."""
+    steps: list[Step] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def value(self, axes: Sequence[Axis]) -> Value:
-        """A value, put on record."""
+        """A value, put on record. A family without what it is over has members that met: they are one."""
         made = Value(tuple(axes))
+        present = {atom for axis in made.axes for atom in atoms(axis)}
+        for atom in present:
+            if atom.over not in present:
+                collapse(atom)
         self.values.append(made)
         return made
 
+    def apart_in(self, x: Value, dims: Iterable[int], *, ordered: bool = False) -> Value:
+        """What is left of a value where the entries along some dimensions meet; where they are `ordered`, places count.
+
+        Without order all entries along those dimensions are treated alike, as in a sum or a softmax.
+        """
+        gone = {dim % max(len(x.axes), 1) for dim in dims}
+        for dim in gone if ordered and x.axes else ():
+            self.freeze(x.axes[dim])
+        return self.value([axis for dim, axis in enumerate(x.axes) if dim not in gone])
+
+    def combined(self, terms: Sequence[Mapping[Hashable, Axis]], output: Sequence[Hashable]) -> Value:
+        """Products of entries summed, or any function of those that meet: axes of one letter are one.
+
+        Terms have an axis for each letter, as operands of `einsum`; letters that are not in the output are summed over.
+        An index may depend on another where every term with the one letter has the other too, the result included.
+        """
+        wide = [{letter: axis for letter, axis in term.items() if size_of(axis) != 1} for term in terms]
+        axes: dict[Hashable, Axis] = {}
+        for letter in dict.fromkeys(letter for term in wide for letter in term):
+            axes[letter] = self.unify(*(term[letter] for term in wide if letter in term))
+        everywhere = [*(term.keys() for term in wide), {letter for letter in output if letter in axes}]
+        for letter in axes if any(one != everywhere[0] for one in everywhere) else ():
+            beside = set(axes).intersection(*(one for one in everywhere if letter in one))
+            self.value([axis for other, axis in axes.items() if other in beside])
+        return self.value([axes.get(letter, ONE) for letter in output])
+
     def fresh(self, size: int) -> Axis:
         """An axis along which a value is constant: it can be permuted as anything."""
-        return Atom(size) if size > 1 else ONE
+        return Atom(size) if size != 1 else ONE
 
     def fixed(self, size: int, why: str = "") -> Axis:
         """An axis that may not be permuted."""
-        return Atom(size, why=why or self.place) if size > 1 else ONE
+        return Atom(size, why=why or self.place) if size != 1 else ONE
 
     def freeze(self, axis: Axis, why: str = "") -> None:
         """Freeze an axis, for a reason or because of the operator."""
@@ -72,12 +126,10 @@ class Context:
     def pointwise(self, values: Sequence[Value]) -> Value:
         """An operator on aligned entries, with broadcasting: dimensions from the right, those of size 1 fit any."""
         rank = max((len(value.axes) for value in values), default=0)
-        axes: list[Axis] = []
-        for place in range(-rank, 0):
-            present = [value.axes[place] for value in values if -place <= len(value.axes)]
-            wide = [axis for axis in present if size_of(axis) != 1]
-            axes.append(self.unify(*wide) if wide else ONE)
-        return self.value(axes)
+        terms: list[Mapping[Hashable, Axis]] = [
+            dict(zip(range(-len(value.axes), 0), value.axes, strict=True)) for value in values
+        ]
+        return self.combined(terms, range(-rank, 0))
 
     def opaque(self, values: Sequence[Value], result: Any) -> Any:
         """An operator that is not known, or not in this form: whatever it touches is frozen, and a warning says so."""
@@ -92,10 +144,19 @@ class Context:
 def fixed_like(context: Context, result: Any) -> Any:
     """Values with frozen axes, in the shapes of what an operator returns."""
     if isinstance(result, torch.Tensor):
-        return context.value([context.fixed(int(size)) for size in result.shape])
+        return context.value([context.fixed(length(context, size)) for size in result.shape])
     if isinstance(result, (list, tuple)):
         return [fixed_like(context, one) for one in result]
     return result
+
+
+def length(context: Context, size: Any) -> int:
+    """A size as a number. Raises `SpecificationError` for one that only the data tell."""
+    try:
+        return int(size)
+    except RuntimeError:
+        fault = f"{context.place}: the shape of its result depends on the data"
+        raise SpecificationError(fault, remedy="make it of one shape, as torch.where with three arguments is") from None
 
 
 def leaves_of(arguments: Any) -> list[Value]:

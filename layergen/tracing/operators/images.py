@@ -59,11 +59,13 @@ def convolved(
     if groups == 1:
         inner, out = (weight.axes[0], weight.axes[1]) if transposed else (weight.axes[1], weight.axes[0])
         context.unify(channels, inner)
+        context.value([inner])
     else:
         first = regroup([weight.axes[0]], [groups, size_of(weight.axes[0]) // groups], context.place)
         coming = regroup([channels], [groups, size_of(channels) // groups], context.place)
         context.unify(coming[0], first[0])
         context.unify(coming[1], first[1] if transposed else weight.axes[1])
+        context.value(coming)
         out = join([first[0], weight.axes[1]]) if transposed else join(first)
     if bias is not None:
         context.unify(out, bias.axes[0])

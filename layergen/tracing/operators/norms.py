@@ -14,6 +14,7 @@ __all__: list[str] = []
 @rule("batch_norm", "instance_norm")
 def batch_norm(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
     """Statistics and parameters of the channels, dimension 1."""
+    context.value([x.axes[1]])
     for value in leaves_of((arguments, options)):
         context.unify(x.axes[1], value.axes[0])
     return context.value(x.axes)
@@ -22,10 +23,8 @@ def batch_norm(context: Context, result: Any, x: Value, *arguments: Any, **optio
 @rule("layer_norm", "rms_norm")
 def layer_norm(context: Context, result: Any, x: Value, shape: Any, *arguments: Any, **options: Any) -> Value:
     """Statistics over the last dimensions, parameters along them."""
-    for value in leaves_of((arguments, options)):
-        for axis, other in zip(x.axes[len(x.axes) - len(value.axes) :], value.axes, strict=True):
-            context.unify(axis, other)
-    return context.value(x.axes)
+    context.apart_in(x, range(-len(shape), 0))
+    return context.pointwise([x, *leaves_of((arguments, options))])
 
 
 @rule("group_norm")
@@ -39,6 +38,14 @@ def group_norm(context: Context, result: Any, x: Value, groups: int, *arguments:
 
 
 @rule("softmax", "log_softmax", "_softmax", "_log_softmax")
-def softmax(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
+def softmax(context: Context, result: Any, x: Value, dim: int, *arguments: Any, **options: Any) -> Value:
     """Entries against the others along one dimension, all alike."""
+    context.apart_in(x, [dim])
     return context.value(x.axes)
+
+
+@rule("_weight_norm")
+def weight_norm(context: Context, result: Any, direction: Value, size: Value, dim: int = 0) -> Value:
+    """Lengths over all dimensions but one."""
+    context.value([direction.axes[dim]])
+    return context.pointwise([direction, size])

@@ -84,9 +84,10 @@ def select(context: Context, result: Any, x: Value, dim: int, index: Any) -> Val
     if isinstance(taken, Atom) and not taken.why and taken.origin:
         context.selected.add(taken.origin)
     context.freeze(taken, "one entry is taken out of it")
-    number = index % size_of(taken) if isinstance(index, int) and size_of(taken) else 0
     left = [*x.axes[:dim], *x.axes[dim + 1 :]]
-    return context.value([chosen(axis, taken, number) for axis in left])
+    if isinstance(index, int) and size_of(taken):  # else the data choose, any of all
+        left = [chosen(axis, taken, index % size_of(taken)) for axis in left]
+    return context.value(left)
 
 
 @rule("unbind")
@@ -103,13 +104,13 @@ def getitem(context: Context, result: Any, values: Any, index: Any) -> Any:
 
 
 @rule("pad", "constant_pad_nd")
-def pad(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Value:
-    """Longer dimensions: places count along those."""
-    axes = []
-    for axis, size in zip(x.axes, result.shape, strict=True):
-        if size_of(axis) != size:
-            context.freeze(axis)
-        axes.append(axis if size_of(axis) == size else context.fixed(int(size)))
+def pad(context: Context, result: Any, x: Value, amounts: Sequence[Any], *arguments: Any, **options: Any) -> Value:
+    """Longer, shorter or shifted dimensions, two amounts for each from the last one: places count along those."""
+    dims = [-1 - place // 2 for place, amount in enumerate(amounts) if amount != 0]
+    context.apart_in(x, dims, ordered=True)
+    axes = list(x.axes)
+    for dim in dims:
+        axes[dim] = context.fixed(int(result.shape[dim]))
     return context.value(axes)
 
 
@@ -131,15 +132,6 @@ def embedding(context: Context, result: Any, weight: Value, indices: Value, *arg
 def nothing(context: Context, result: Any, *arguments: Any, **options: Any) -> Any:
     """What looks at shapes and numbers, and gives no tensor."""
     return result
-
-
-@rule("diff")
-def diff(context: Context, result: Any, x: Value, n: int = 1, dim: int = -1, *arguments: Any) -> Value:
-    """Each entry against its neighbour: places count along that dimension."""
-    context.freeze(x.axes[dim])
-    axes = list(x.axes)
-    axes[dim] = context.fixed(int(result.shape[dim]))
-    return context.value(axes)
 
 
 @rule("gather")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import Axis, regroup, size_of
+from layergen.tracing.unknowns import Axis, join, regroup, size_of
 from layergen.tracing.values import Context, Value
 
 __all__: list[str] = []
@@ -15,27 +15,45 @@ __all__: list[str] = []
 @rule("linear")
 def linear(context: Context, result: Any, x: Value, weight: Value, bias: Value | None = None) -> Value:
     """x[…, in], weight[out, in], bias[out]."""
-    context.unify(x.axes[-1], weight.axes[-1])
-    out = list(weight.axes[:-1])
-    if bias is not None:
-        context.unify(out[0], bias.axes[0])
-    return context.value([*x.axes[:-1], *out])
+    *before, into = range(len(x.axes))
+    out = ["out"] if len(weight.axes) > 1 else []
+    terms = [lettered(x, [*before, into]), lettered(weight, [*out, into])]
+    return context.combined([*terms, *([] if bias is None else [lettered(bias, out)])], [*before, *out])
+
+
+def lettered(value: Value, letters: Sequence[Hashable]) -> dict[Hashable, Axis]:
+    """The axes of a value by letters."""
+    return dict(zip(letters, value.axes, strict=True))
+
+
+def batch_of(value: Value, rank: int = 2) -> list[Hashable]:
+    """Letters for the dimensions of a value before the last few, counted from there."""
+    return [*range(rank - len(value.axes), 0)]
 
 
 @rule("matmul", "mm", "bmm", "mv", "dot", "vdot")
 def matmul(context: Context, result: Any, left: Value, right: Value) -> Value:
     """Dimensions before the last two are aligned, the last and the last but one are summed over."""
-    rows = list(left.axes[-2:-1]) if len(left.axes) > 1 else []
-    columns = list(right.axes[-1:]) if len(right.axes) > 1 else []
-    context.unify(left.axes[-1], right.axes[-2] if len(right.axes) > 1 else right.axes[-1])
-    batch = context.pointwise([context.value(left.axes[:-2]), context.value(right.axes[:-2])])
-    return context.value([*batch.axes, *rows, *columns])
+    rows: list[Hashable] = ["row"] if len(left.axes) > 1 else []
+    columns: list[Hashable] = ["column"] if len(right.axes) > 1 else []
+    terms = [
+        lettered(left, [*batch_of(left), *rows, "inner"]),
+        lettered(right, [*batch_of(right), "inner", *columns]),
+    ]
+    return context.combined(terms, [*max(batch_of(left), batch_of(right), key=len), *rows, *columns])
 
 
-@rule("addmm", "baddbmm", "addbmm")
+@rule("addmm", "baddbmm", "addmv")
 def addmm(context: Context, result: Any, added: Value, left: Value, right: Value, **options: Any) -> Value:
     """added + left @ right."""
     return context.pointwise([matmul(context, result, left, right), added])
+
+
+@rule("addbmm")
+def addbmm(context: Context, result: Any, added: Value, left: Value, right: Value, **options: Any) -> Value:
+    """added + the sum of left @ right over the batch."""
+    terms = [lettered(left, ["batch", "row", "inner"]), lettered(right, ["batch", "inner", "column"])]
+    return context.pointwise([context.combined(terms, ["row", "column"]), added])
 
 
 @rule("einsum")
@@ -46,25 +64,29 @@ def einsum(context: Context, result: Any, equation: str, operands: Sequence[Valu
     if not arrow:
         plain = inputs.replace(",", "").replace("...", "")
         output = "..." * ("..." in inputs) + "".join(sorted(one for one in set(plain) if plain.count(one) == 1))
-    letters: dict[str, Axis] = {}
-    batches = []
-    for term, operand in zip(inputs.split(","), operands, strict=True):
-        before, dots, after = term.partition("...")
-        count = len(operand.axes) - len(before) - len(after)
-        named = [*operand.axes[: len(before)], *operand.axes[len(before) + count :]]
-        if dots:
-            batches.append(context.value(operand.axes[len(before) : len(before) + count]))
-        for letter, axis in zip(before + after, named, strict=True):
-            letters[letter] = context.unify(letters[letter], axis) if letter in letters else axis
-    before, dots, after = output.partition("...")
-    middle = context.pointwise(batches).axes if dots else ()
-    return context.value([*(letters[one] for one in before), *middle, *(letters[one] for one in after)])
+    terms, rank = [], 0
+    for text, operand in zip(inputs.split(","), operands, strict=True):
+        count = len(operand.axes) - len(text.replace("...", ""))
+        rank = max(rank, count)
+        letters = spelled(text, count)
+        # The diagonal of an operand with a letter twice: both are the one axis, and the places of it meet.
+        terms += [{letter: axis} for letter, axis in zip(letters, operand.axes, strict=True)] * (
+            len(set(letters)) < len(letters)
+        )
+        terms.append(lettered(operand, letters))
+    return context.combined(terms, spelled(output, rank))
+
+
+def spelled(text: str, dots: int) -> list[Hashable]:
+    """The letters of one operand of an equation; dimensions in the dots are numbers, counted from the last."""
+    before, there, after = text.partition("...")
+    return [*before, *range(-dots if there else 0, 0), *after]
 
 
 @rule("outer")
 def outer(context: Context, result: Any, left: Value, right: Value) -> Value:
     """Every entry with every entry."""
-    return context.value([*left.axes, *right.axes])
+    return context.combined([lettered(left, ["row"]), lettered(right, ["column"])], ["row", "column"])
 
 
 @rule("scaled_dot_product_attention")
@@ -79,22 +101,21 @@ def attention(
     is_causal: bool = False,
     **options: Any,
 ) -> Value:
-    """query[…, l, e], key[…, s, e], value[…, s, v]."""
-    context.unify(query.axes[-1], key.axes[-1])
-    context.unify(key.axes[-2], value.axes[-2])
-    if options.get("enable_gqa") and size_of(query.axes[-3]) != size_of(key.axes[-3]):
-        groups, _ = regroup(
-            [query.axes[-3]], [size_of(key.axes[-3]), size_of(query.axes[-3]) // size_of(key.axes[-3])], context.place
-        )
-        context.unify(key.axes[-3], groups)
-        context.unify(value.axes[-3], groups)
-        batch = context.value(query.axes[:-2])
-    else:
-        batch = context.pointwise([context.value(one.axes[:-2]) for one in (query, key, value)])
+    """query[…, l, e], key[…, s, e], value[…, s, v]; with grouped queries a key for several heads of the queries."""
     if is_causal:
         context.freeze(query.axes[-2], "causal attention")
         context.freeze(key.axes[-2], "causal attention")
-    scores = context.value([*batch.axes, query.axes[-2], key.axes[-2]])
     if mask is not None:
-        context.pointwise([scores, mask])
-    return context.value([*batch.axes, query.axes[-2], value.axes[-1]])
+        context.pointwise([context.value([*query.axes[:-1], key.axes[-2]]), mask])
+    heads, grouped = batch_of(query), bool(options.get("enable_gqa"))
+    if grouped:
+        groups, each = size_of(key.axes[-3]), size_of(query.axes[-3]) // size_of(key.axes[-3])
+        parts = regroup([query.axes[-3]], [groups, each], context.place)
+        query = context.value([*query.axes[:-3], *parts, *query.axes[-2:]])
+        heads.append("each")
+    terms = [lettered(query, [*heads, "l", "e"]), lettered(key, [*batch_of(key), "s", "e"])]
+    scores = context.combined(terms, [*heads, "l", "s"])
+    context.apart_in(scores, [-1])
+    terms = [lettered(scores, [*heads, "l", "s"]), lettered(value, [*batch_of(value), "s", "v"])]
+    found = context.combined(terms, [*heads, "l", "v"])
+    return context.value([*found.axes[:-4], join(found.axes[-4:-2]), *found.axes[-2:]]) if grouped else found

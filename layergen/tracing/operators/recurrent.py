@@ -60,7 +60,8 @@ def cell(context: Context, x: Value, states: list[Value], weights: Sequence[Any]
     """weight_ih[(g h), x], weight_hh[(g h), h], biases; returns the units."""
     ih, hh, *biases = weights
     hidden = hh.axes[1]
-    context.unify(ih.axes[1], x.axes[-1])
+    context.value([context.unify(ih.axes[1], x.axes[-1])])
+    context.value([hidden])
     for value in (ih, hh, *leaves_of(biases)):
         for part_ in cut(value.axes[0], [size_of(hidden)] * gates, context.place):
             context.unify(hidden, part_)
@@ -89,7 +90,8 @@ def recurrent(
                 direction * each // (2 if both else 1) : (direction + 1) * each // (2 if both else 1)
             ]
             hidden = hh.axes[1]
-            context.unify(ih.axes[1], coming)
+            context.value([context.unify(ih.axes[1], coming)])
+            context.value([hidden])
             for value in (ih, hh, *biases):
                 parts_ = cut(value.axes[0], [size_of(hidden)] * gates, context.place)
                 for part_ in parts_:

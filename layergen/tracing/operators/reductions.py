@@ -11,24 +11,20 @@ from layergen.tracing.values import Context, Value, leaves_of
 __all__: list[str] = []
 
 
-@rule("mean", "sum", "amax", "amin", "prod", "var", "std", "logsumexp", "any", "all")
+@rule("mean", "sum", "amax", "amin", "prod", "var", "std", "logsumexp", "any", "all", "linalg_vector_norm", "norm")
 def reduction(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
     """All entries along some dimensions alike: what is left are the others."""
-    if not hasattr(result, "shape"):
-        return context.opaque([x], result)
-    candidates = [*arguments, *options.values()]
-    chosen: Any = next((one for one in candidates if isinstance(one, (list, tuple)) or type(one) is int), None)
-    places = [chosen] if isinstance(chosen, int) else chosen or range(len(x.axes))
-    gone = {place % max(len(x.axes), 1) for place in places}
-    if len(result.shape) == len(x.axes):
-        return context.value([ONE if place in gone else axis for place, axis in enumerate(x.axes)])
-    return context.value([axis for place, axis in enumerate(x.axes) if place not in gone])
+    left = context.apart_in(x, dims_of(context, x))
+    if len(result.shape) == len(left.axes):
+        return left
+    gone = {dim % len(x.axes) for dim in dims_of(context, x)}
+    return context.value([ONE if dim in gone else axis for dim, axis in enumerate(x.axes)])
 
 
-@rule("linalg_vector_norm", "norm")
-def norm(context: Context, result: Any, x: Value, order: Any = 2, *arguments: Any, **options: Any) -> Any:
-    """As a reduction; the first argument is no dimension."""
-    return reduction(context, result, x, *arguments, **options)
+def dims_of(context: Context, x: Value) -> list[int]:
+    """The dimensions along which an operator works: those that it is given, or all."""
+    dims = context.named.get("dim", context.named.get("dims"))
+    return [dims] if isinstance(dims, int) else list(dims or range(len(x.axes)))
 
 
 @rule("max", "min")
@@ -38,7 +34,7 @@ def extreme(context: Context, result: Any, x: Value, *arguments: Any, **options:
         return context.pointwise([x, *leaves_of(arguments)])
     if not isinstance(result, (tuple, list)):
         return context.value([])
-    return with_places(context, result, x, int([*arguments, *options.values()][0]))
+    return with_places(context, result, x, context.named["dim"])
 
 
 @rule("sort", "topk", "kthvalue", "median", "mode", "cummax", "cummin")
@@ -46,9 +42,7 @@ def by_size(context: Context, result: Any, x: Value, *arguments: Any, **options:
     """Entries along a dimension by their size, with their places."""
     if not isinstance(result, (tuple, list)):
         return context.opaque([x], result)
-    default = {"topk": [0, -1], "sort": [-1], "kthvalue": [0, -1]}.get(context.place.split(" ")[0], [-1])
-    numbers = [one for one in arguments if type(one) is int]
-    dim = options.get("dim", (numbers + default[len(numbers) :])[-1] if numbers or default else -1)
+    dim = context.named["dim"]
     if context.place.startswith("cum"):
         context.freeze(x.axes[dim])
     return with_places(context, result, x, dim)
@@ -75,21 +69,18 @@ def place_of_extreme(context: Context, result: Any, x: Value, dim: Any = None, k
     """The place of the largest entry along a dimension."""
     if dim is None:
         return context.opaque([x], result)
+    left = context.apart_in(x, [dim], ordered=True)
     dim %= len(x.axes)
-    context.freeze(x.axes[dim])
-    return context.value([*x.axes[:dim], *([ONE] if keepdim else []), *x.axes[dim + 1 :]])
+    return context.value([*x.axes[:dim], ONE, *x.axes[dim + 1 :]]) if keepdim else left
 
 
-@rule("cumsum", "cumprod", "flip", "roll", "argsort", "logcumsumexp")
+@rule("cumsum", "cumprod", "flip", "roll", "argsort", "logcumsumexp", "diff")
 def ordered(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
-    """Places count along some dimensions: the last argument that names them."""
-    named = [one for one in (*arguments, *options.values()) if isinstance(one, (int, list, tuple)) and one is not False]
-    if not named or (context.place.startswith("roll") and len(named) < 2):
-        return context.opaque([x], result)
-    dims = named[-1] if isinstance(named[-1], (list, tuple)) else [named[-1] if named[-1] is not True else -1]
-    for dim in dims:
-        context.freeze(x.axes[dim])
-    return context.value(x.axes)
+    """Places count along some dimensions."""
+    dims = [dim % len(x.axes) for dim in dims_of(context, x)]
+    context.apart_in(x, dims, ordered=True)
+    after = (context.fixed(int(size)) if dim in dims else x.axes[dim] for dim, size in enumerate(result.shape))
+    return context.value([*after])
 
 
 @rule("tril", "triu")

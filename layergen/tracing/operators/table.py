@@ -35,7 +35,7 @@ POINTWISE = """
     lift_fresh lift_fresh_copy log log10 log1p log2 log_sigmoid logical_and logical_not logical_or logical_xor long lt
     masked_fill masked_fill_ maximum minimum mish mul mul_ nan_to_num native_dropout ne neg pow reciprocal relu relu6
     relu6_ relu_ remainder round rsqrt rsub selu selu_ sigmoid sigmoid_ sign silu silu_ sin sinh softplus softsign sqrt
-    square copy_ softshrink rrelu alpha_dropout feature_alpha_dropout _weight_norm
+    square copy_ softshrink rrelu alpha_dropout feature_alpha_dropout
     sub sub_ tan tanh tanh_ threshold to true_divide type_as where xlogy _to_copy __and__ __or__ __xor__
 """
 CONSTANT = """
@@ -52,6 +52,4 @@ def pointwise(context: Context, result: Any, *arguments: Any, **options: Any) ->
 @rule(*CONSTANT.split())
 def constant(context: Context, result: Any, *arguments: Any, **options: Any) -> Value:
     """The same number everywhere."""
-    made = context.value([context.fresh(int(size)) for size in result.shape])
-    context.constants.append(made)
-    return made
+    return context.value([context.fresh(int(size)) for size in result.shape])

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import layergen
 import symmetry
@@ -14,6 +15,7 @@ from layergen.tracing.trace import in_general_position
 from symmetry import EquivariantMaps, SpecificationError, group_order
 from tests.generated.architectures import ARCHITECTURES, random_network, sizes, specification
 from tests.layergen.cli.commands import run
+from tests.layergen.tracing.action import assert_preserved
 from tests.layergen.tracing.networks import NETWORKS, Forward, kinds, made, small
 
 SETS = {
@@ -152,6 +154,7 @@ def test_units_that_are_shared_by_heads_are_not_nested():
     [
         (nn.Linear(2, 3), [torch.randn(3, 4)], "the module cannot be exported"),
         (nn.ReLU(), [torch.randn(3)], "no floating-point tensors"),
+        (small(lambda net, x: net.o(net.a(x)) * torch.where(net.a.weight > 0)[0].sum()), [torch.randn(2, 3)], "data"),
     ],
 )
 def test_what_cannot_be_traced(module, inputs, message):
@@ -264,3 +267,115 @@ def test_what_cannot_be_proved_is_not_called_preserved(folder):
     )
     result = run("trace", "random_net.py:net", "--input", "4,2", "--output", "net.toml")
     assert (result.exit_code, "not proved" in result.stdout, Path("net.toml").exists()) == (1, True, True)
+
+
+@pytest.mark.parametrize("name", ["lambda", "class", "µ", "ﬁ", "None", "match", "2", "_", "é", "a-b"])
+def test_parameters_of_every_name(name):
+    network = small(lambda net, x: net.o(getattr(net, name) * net.a(x).tanh()))
+    network.register_parameter(name, nn.Parameter(torch.rand(5)))
+    first = Forward(lambda net, x: net.inner(x), inner=network)
+    for module in (network, first):
+        module._modules = dict(reversed(module._modules.items()))
+        space = layergen.trace(module, [torch.randn(2, 3)]).space
+        assert kinds(space) == {5: 1}
+        assert symmetry.parse(symmetry.dumps(space)) == space
+    layergen.EquivariantLinear(space, 1, 1)
+
+
+def shuffled(groups):
+    def forward(net, x):
+        for layer in net.layers:
+            x = layer(x).unflatten(-1, (groups, -1)).transpose(-1, -2).flatten(-2).tanh()
+        return net.o(x)
+
+    layers = nn.ModuleList([nn.Linear(3, 12), nn.Linear(12, 12), nn.Linear(12, 12)])
+    return Forward(forward, layers=layers, o=nn.Linear(12, 2))
+
+
+@pytest.mark.parametrize("groups", [2, 3, 4, 6])
+def test_channels_that_are_shuffled(groups):
+    network, examples = shuffled(groups), [[torch.randn(2, 3)], [torch.randn(4, 3)]]
+    found = layergen.trace(network, examples[0])
+    assert found.preserved
+    assert found.warnings == ()
+    assert kinds(found.space) != {}
+    assert_preserved(network, found.space, examples)
+
+
+def test_complex_and_empty_parameters_are_named():
+    def forward(net, x):
+        return net.o((net.a(x) * (net.turn * net.turn.conj()).real).tanh()) + torch.cat([net.none, net.none]).sum()
+
+    network = small(forward)
+    network.turn = nn.Parameter(torch.ones(5, dtype=torch.cfloat))
+    network.none = nn.Parameter(torch.zeros(0, 4))
+    found = layergen.trace(network, [torch.randn(2, 3)])
+    assert "'turn' is not declared: it is complex; what it meets is frozen" in found.warnings
+    assert "'none' is not declared: it has no entries; what it meets is frozen" in found.warnings
+    assert (kinds(found.space), set(found.space.names)) == ({}, {"a.weight", "a.bias", "o.weight", "o.bias"})
+
+
+def test_a_branch_on_the_data_prints_nothing(capfd):
+    class Branching(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) if x.sum() > 0 else x
+
+    with pytest.raises(SpecificationError, match="cannot be exported") as caught:
+        layergen.trace(Branching(2, 2), [torch.randn(4, 2)])
+    assert len(str(caught.value).splitlines()) == 2
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("how", ["pruned", "normalised"])
+def test_weights_that_hooks_compute(how):
+    network = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))
+    if how == "pruned":
+        prune.l1_unstructured(network[0], "weight", 0.3)
+    else:
+        with pytest.warns(FutureWarning):
+            nn.utils.weight_norm(network[0])
+    network(torch.randn(2, 3))
+    found = layergen.trace(network, [torch.randn(2, 3)])
+    assert (kinds(found.space), found.preserved, found.warnings) == ({5: 1}, True, ())
+    assert set(found.space.names) == set(network.state_dict())
+
+
+def test_a_module_that_cannot_be_copied_says_why():
+    network = nn.Linear(2, 2)
+    network.lock = __import__("threading").Lock()
+    with pytest.raises(SpecificationError, match="cannot be copied: TypeError: cannot pickle"):
+        layergen.trace(network, [torch.randn(1, 2)])
+
+
+INPUTS = {
+    "2,7:int64:0": "HIGH is at least 1",
+    f"2,7:int64:{10**20}": "HIGH is at most 9,223,372,036,854,775,807 for int64",
+    "2,7:int32:3000000000": "HIGH is at most 2,147,483,647 for int32",
+    "2,7:float32:5": "HIGH is for integers",
+    "1000000,1000000,1000000": "more than fit into memory",
+    f"{10**20}": "more than fit into memory",
+}
+
+
+@pytest.mark.parametrize("text", INPUTS)
+@pytest.mark.parametrize("option", ["--input", "--also"])
+def test_inputs_that_cannot_be_made(folder, text, option):
+    given = ("--input", text) if option == "--input" else ("--input", "4,2", "--also", f"x={text} 2,2")
+    result = run("trace", "traceable.py:perceptron", *given, "--output", "net.toml")
+    assert result.exit_code == 2, result.output
+    assert INPUTS[text] in " ".join(result.stderr.split())
+    assert option in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_further_examples_on_the_command_line(folder):
+    net = "class Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    net += "        self.a, self.b, self.o = (torch.nn.Linear(*s) for s in ((3, 5), (3, 5), (5, 2)))\n"
+    net += "    def forward(self, x):\n        return self.o((self.b if x.shape[1] > 4 else self.a)(x).tanh())\n"
+    Path("lengths.py").write_text("import torch\n" + net)
+    arguments = ("trace", "lengths.py:Net", "--input", "2,3,3", "--output", "net.toml", "--json")
+    one = json.loads(run(*arguments).stdout)
+    assert ({5: 1}, "no example reaches it" in one["warnings"][0]) == (kinds(symmetry.load("net.toml")), True)
+    both = json.loads(run(*arguments, "--also", "2,6,3", "--also", "x=2,7,3").stdout)
+    assert (both["warnings"], both["preserved"], both["assumed_constant"]) == ([], True, [])
+    assert str(symmetry.load("net.toml")["b.bias"]) == str(symmetry.load("net.toml")["a.bias"]).replace("a.", "b.", 1)
