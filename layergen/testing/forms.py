@@ -39,6 +39,13 @@ class Form:
     single
         Whether the function takes one network at a time, without batch and channels: it is then called for each
         network of a batch, with one channel.
+
+    Examples
+    --------
+    >>> pairs = Form("list", pack=lambda x, space: [x[name] for name in space.names],
+    ...              unpack=lambda found, space: dict(zip(space.names, found)))
+    >>> pairs.pack({"b": 1, "a": 2}, WeightSpace({"a": "", "b": ""}))
+    [2, 1]
     """
 
     name: str

@@ -89,6 +89,16 @@ class Coverage:
         output channel at a time: numbers are then for a single pair of channels.
     sizes
         The sizes of the sets that were made smaller.
+
+    Examples
+    --------
+    >>> from layergen import EquivariantLinear
+    >>> from layergen.testing import coverage
+    >>> from symmetry import WeightSpace
+    >>> space = WeightSpace({"b": "h"}, sets={"h": 3})
+    >>> found = coverage(EquivariantLinear(space, 1, 1), space)
+    >>> found.passed, found.linear.rank, found.bias.rank
+    (True, 2, 1)
     """
 
     linear: Reach
@@ -135,7 +145,13 @@ class Coverage:
         return self.is_linear and self.is_equivariant and self.is_complete
 
     def to_json(self) -> dict[str, Any]:
-        """Everything as plain values."""
+        """Everything as plain values.
+
+        Returns
+        -------
+        dict
+            What `layergen coverage --json` prints.
+        """
         return {
             "passed": self.passed,
             "linear": self.linear.to_json(),

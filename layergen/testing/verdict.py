@@ -19,7 +19,8 @@ class Verdict:
     message
         The answer in words, for people.
     kind
-        The answer in two or three words: "equivariant", "not equivariant", "not deterministic", "changes its input", …
+        The answer in two or three words, such as "equivariant", "not equivariant", "not deterministic", "changes its
+        input".
     moved
         The element that fails, as `symmetry.element` takes it.
     tensor, entry
@@ -32,6 +33,14 @@ class Verdict:
         The several things that one verdict may have to say.
     snippet
         Code that shows the failure again, given `f` and `space` (and `target`).
+
+    Examples
+    --------
+    >>> from layergen.testing import check
+    >>> from symmetry import WeightSpace
+    >>> verdict = check(lambda x: x["b"][:, 0], WeightSpace({"b": "h"}, sets={"h": 2}), invariant=True)
+    >>> verdict.passed, verdict.kind, verdict.moved
+    (False, 'not invariant', {'h': [1, 0]})
     """
 
     passed: bool
@@ -47,7 +56,13 @@ class Verdict:
     snippet: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The fields as plain values."""
+        """The fields as plain values.
+
+        Returns
+        -------
+        dict
+            The fields by name.
+        """
         return asdict(self)
 
 

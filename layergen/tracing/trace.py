@@ -32,10 +32,32 @@ EXTENSIONS = 300
 class Trace:
     """A module's weight space, the axes that are frozen with the reasons, and what was not understood.
 
-    `preserved` says that the module computed the same after permuting its weights; None where that was not tried.
-    `possible` are rearrangements outside the group that change nothing either, of the `tried` ones: free indices
-    permuted, sets uncoupled or exchanged, units exchanged between heads. `assumed` are the buffers whose values were
-    taken to be the same in all networks: those that a `state_dict` does not keep, and those of integers and bools.
+    Parameters
+    ----------
+    space
+        The weight space.
+    frozen
+        The axes that may not be permuted, whole or in part, each with the reason.
+    warnings
+        What was not understood, or taken back.
+    preserved
+        Whether the module computed the same after permuting its weights; None where that was not tried.
+    possible
+        Rearrangements outside the group that change nothing either: free indices permuted, sets uncoupled or exchanged,
+        units exchanged between heads.
+    tried
+        How many rearrangements outside the group were tried.
+    assumed
+        The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep, and
+        those of integers and bools.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> found = trace(network, [torch.randn(5, 2)])
+    >>> found.preserved, [str(tensor) for tensor in found.space]
+    (True, ['0.weight[h_0 2]', '0.bias[h_0]', '2.weight[1 h_0]', '2.bias[1]'])
     """
 
     space: WeightSpace
