@@ -20,7 +20,7 @@ def print_basis(basis: Basis) -> Iterator[str]:
     """A basis as a constant in double precision: whole numbers over the roots of whole numbers where it can be."""
     parts = basis.decomposition
     copies = zip(parts.irreps, parts.multiplicities, strict=True)
-    summands = " + ".join(f"{count} × irrep {irrep.label}" for irrep, count in copies).replace("×", "x")
+    summands = " + ".join(f"{count} x irrep {irrep.label}" for irrep, count in copies)
     kind = "each copy once for each map that commutes with it (Schur)" if basis.reading else "copy after copy"
     matrix = parts.reading if basis.reading else parts.basis
     squares = [square_length(column) for column in matrix.T]
@@ -35,11 +35,9 @@ def print_basis(basis: Basis) -> Iterator[str]:
         yield from bracketed("[", entries, "],", "        ")
     yield "    ],"
     yield "    dtype=torch.float64,"
+    yield ")"
     lengths = [str(square or 1) for square in squares]
-    if set(lengths) == {"1"}:
-        yield ")"
-    else:
-        yield ")"
+    if set(lengths) != {"1"}:
         yield from bracketed(f"{basis.name} /= torch.tensor([", lengths, "], dtype=torch.float64).sqrt()", "")
     yield ""
 

@@ -66,13 +66,13 @@ def _(size: ops.Fixed) -> list[str]:
 
 @lines_of.register
 def _(size: ops.ReadSize) -> list[str]:
-    length = f"{code(size.feature)}.shape[{size.axis + 1}]"
     rest = "".join(f" - {size_code(term, inner=True)}" for term in size.rest)
-    factor = size_code(size.factor)
-    if factor == "1":
-        return [f"{INDENT}{size.variable.name} = {length}{rest}"]
-    length, factor = f"({length}{rest})" if rest else length, f"({factor})" if " " in factor else factor
-    return [f"{INDENT}{size.variable.name} = {length} // {factor}"]
+    length = f"{code(size.feature)}.shape[{size.axis + 1}]{rest}"
+    if size.factor is not None:
+        factor = size_code(size.factor)
+        length = f"({length})" if size.rest else length
+        length += f" // {factor if isinstance(size.factor, Atom) else f'({factor})'}"
+    return [f"{INDENT}{size.variable.name} = {length}"]
 
 
 @lines_of.register

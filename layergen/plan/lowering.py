@@ -32,10 +32,11 @@ def lower(maps: EquivariantMaps, *, limit: int = LIMIT) -> Plan:
     check_limit(maps.diagram_count, limit, "the layer")
     pools = by_core(sources(*maps.source), positions_by_set(targets(*maps.target)), limit, ordered=True)
     spreads = by_core(targets(*maps.target), positions_by_set(sources(*maps.source)), limit, ordered=False)
+    included = included_sources(maps)
     mixes = [
         mix
         for core in sorted(spreads, key=lambda core: (len(core.sets), core.sets, str(core.parents), core.charges))
-        for mix in core_mixes(maps, core, pools.get(core, []), spreads[core])
+        for mix in core_mixes(maps, core, pools.get(core, []), spreads[core], included)
     ]
     pooled = dict.fromkeys(unordered(side) for mix in mixes for side in mix.pools)
     spread = dict.fromkeys(unordered(side) for mix in mixes for side in mix.spreads)
@@ -70,18 +71,19 @@ def by_core(pieces: Iterable[Piece], most: Mapping[str, int], limit: int, *, ord
     return found
 
 
-def core_mixes(maps: EquivariantMaps, core: Core, pools: list[Side], spreads: list[Side]) -> list[Mix]:
+def core_mixes(
+    maps: EquivariantMaps, core: Core, pools: list[Side], spreads: list[Side], included: Mapping[str, frozenset[str]]
+) -> list[Mix]:
     """The mixes of one core: spreads that may be fed by the same pools go together."""
     rooms = [(pool, pool.room()) for pool in pools]
     ranks = {tuple(sorted(name.split())): bound for name, bound in maps.ranks}
     together: dict[tuple[Side, ...], list[Side]] = {}
     for spread in spreads:
-        left = room_left(core, spread, maps.sizes)
-        included = included_sources(maps, spread)
+        left, names = room_left(core, spread, maps.sizes), included[spread.piece.tensor]
         fitting = tuple(
             pool
             for pool, room in rooms
-            if pool.piece.tensor in included and all(count <= left(key) for key, count in room.items())
+            if pool.piece.tensor in names and all(count <= left(key) for key, count in room.items())
         )
         together.setdefault(fitting, []).append(spread)
     rank = ranks.get(tuple(sorted(core.sets)))
@@ -89,10 +91,14 @@ def core_mixes(maps: EquivariantMaps, core: Core, pools: list[Side], spreads: li
     return [mix for mix in mixes if mix.pools or mix.biased]
 
 
-def included_sources(maps: EquivariantMaps, spread: Side) -> set[str]:
-    """Names of the source tensors whose block to the spread's tensor is included."""
-    target = maps.target[spread.piece.tensor]
-    return {source.name for source in maps.source if maps.terms == "all" or maps.includes(target, source)}
+def included_sources(maps: EquivariantMaps) -> dict[str, frozenset[str]]:
+    """For each target tensor the names of the source tensors whose block to it is included."""
+    if maps.terms == "all":
+        return dict.fromkeys(maps.target.names, frozenset(maps.source.names))
+    return {
+        target.name: frozenset(source.name for source in maps.source if maps.includes(target, source))
+        for target in maps.target
+    }
 
 
 def room_left(core: Core, spread: Side, sizes: Mapping[str, int]) -> Callable[[tuple[str, int | None]], int]:

@@ -230,13 +230,16 @@ class Fixed(Statement):
 
 @dataclass(frozen=True, slots=True)
 class ReadSize(Statement):
-    """A set whose size is (length of an axis of `feature` - rest) // factor, both in the program's variables."""
+    """A set whose size is (length of an axis of `feature` - rest) // factor, both in the program's variables.
+
+    The factor is None where it is one.
+    """
 
     name: str
     variable: Atom
     feature: Feature
     axis: int
-    factor: Size
+    factor: Size | None
     rest: tuple[Size, ...]
 
 

@@ -12,9 +12,12 @@ from layergen.plan.reading import read_pools
 from layergen.plan.scaling import fan_in
 from layergen.plan.steps import Plan
 from layergen.plan.writing import write_tensors
+from symmetry.language.axes import Atom, Expression, Product
 from symmetry.space.reading import readings
 
 __all__ = ["schedule"]
+
+ONE: tuple[Expression, ...] = (Product(()), Atom("", 1))
 
 
 def schedule(plan: Plan, reserved: Collection[str] = ()) -> ops.Program:
@@ -59,5 +62,6 @@ def set_sizes(draft: Draft) -> Iterator[ops.Fixed | ops.ReadSize]:
         yield ops.Fixed(name, draft.sizes[name], draft.declared[name], why)
     for reading in found:
         variable, feature = draft.sizes[reading.name], draft.feature(reading.tensor)
-        factor, rest = draft.size(reading.factor), tuple(draft.size(term) for term in reading.rest)
+        factor = None if reading.factor in ONE else draft.size(reading.factor)
+        rest = tuple(draft.size(term) for term in reading.rest)
         yield ops.ReadSize(reading.name, variable, feature, reading.axis, factor, rest)
