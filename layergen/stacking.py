@@ -24,8 +24,9 @@ def stack(
 ) -> Features:
     """Features of some networks, the one channel their weights.
 
-    Undeclared values are left out where they are no weights: those that are no tensors, extra state, tensors of
-    integers or bools (`num_batches_tracked`), and a declared tensor under another name. Gradients flow back to tensors
+    Undeclared values are left out where they are no weights: those that are no tensors, extra state, tensors without
+    entries, tensors of integers or bools (`num_batches_tracked`), and a declared tensor under another name. A traced
+    specification never needs one of those: axes that meet a mask of bools are frozen. Gradients flow back to tensors
     that ask for them. Pixel grids, `grid(3)`, are one axis of features, in networks two. Networks of another width are
     stacked with `space.resized({"h": 16})`.
 
@@ -129,9 +130,9 @@ def is_dense(value: Any) -> TypeGuard[Tensor]:
 
 
 def is_weight(name: str, value: Any) -> bool:
-    """Whether a value is one that training changes: a tensor of numbers that are no integers, and no extra state."""
+    """Whether a value is one that training changes: a tensor with entries, no integers, and no extra state."""
     numbers = isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
-    return numbers and name.rpartition(".")[2] != EXTRA_STATE
+    return numbers and value.numel() > 0 and name.rpartition(".")[2] != EXTRA_STATE
 
 
 def is_same(value: Any, other: Any) -> bool:
