@@ -24,10 +24,11 @@ def stack(
 ) -> Features:
     """Features of some networks, with their weights as the one channel.
 
-    Undeclared values that are no weights are left out: values that are no tensors, extra state, tensors of integers or
-    bools (`num_batches_tracked`), and declared tensors under a second name (tied weights). Gradients flow back to
-    tensors that ask for them. The rows and columns of a pixel grid, `grid(3)`, are two axes of a network's tensor and
-    one axis of features. Networks of another width are stacked with `space.resized({"h": 16})`.
+    Undeclared values that are no weights are left out: values that are no tensors, extra state, tensors without
+    entries, tensors of integers or bools (`num_batches_tracked`), and declared tensors under a second name (tied
+    weights). A traced specification never needs one of those: axes that meet a mask of bools are frozen. Gradients flow
+    back to tensors that ask for them. The rows and columns of a pixel grid, `grid(3)`, are two axes of a network's
+    tensor and one axis of features. Networks of another width are stacked with `space.resized({"h": 16})`.
 
     Parameters
     ----------
@@ -129,9 +130,9 @@ def is_dense(value: Any) -> TypeGuard[Tensor]:
 
 
 def is_weight(name: str, value: Any) -> bool:
-    """Whether a value may be a weight: a tensor of real or complex numbers that is no extra state."""
+    """Whether a value may be a weight: a tensor of real or complex numbers, with entries, that is no extra state."""
     numbers = isinstance(value, Tensor) and (value.is_floating_point() or value.is_complex())
-    return numbers and name.rpartition(".")[2] != EXTRA_STATE
+    return numbers and value.numel() > 0 and name.rpartition(".")[2] != EXTRA_STATE
 
 
 def is_same(value: Any, other: Any) -> bool:

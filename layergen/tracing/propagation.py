@@ -170,7 +170,9 @@ def entering(
             tensors[name] = context.value([context.fresh(int(size)) for size in like.shape])
         return tensors[name]
     if spec.kind == InputKind.USER_INPUT:
-        return context.value([context.fixed(int(size), "an axis of the input") for size in like.shape])
+        made = context.value([context.fixed(int(size), "an axis of the input") for size in like.shape])
+        context.data.add(made)
+        return made
     if stored and (like.is_complex() or spec.kind == InputKind.PARAMETER):
         why = "it is complex" if like.is_complex() else "it has no entries"
         context.warnings.append(f"{spec.target!r} is not declared: {why}; what it meets is frozen")
@@ -198,6 +200,8 @@ def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
     arguments, options = looked_up(node.args, found), looked_up(node.kwargs, found)
     result = applied(context, node, arguments, options)
     read, given = leaves_of((arguments, options)), leaves_of(result)
+    if context.data.intersection(read):
+        context.data.update(given)
     if not operator_name(node).startswith("wrap_with"):  # those have the steps of what they wrap
         context.steps.append(Step(operator_name(node), read, given, writes(node)))
     return result

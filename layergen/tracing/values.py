@@ -61,6 +61,8 @@ class Context:
     """Values that are the same number everywhere."""
     assumed: list[str] = field(default_factory=list)
     """Buffers whose values are taken to be the same in all networks."""
+    data: set[Value] = field(default_factory=set)
+    """The values that depend on the inputs."""
     steps: list[Step] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +61,9 @@ def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = Non
     dim %= len(x.axes)
     size, length = size_of(x.axes[dim]), int(result.shape[dim])
     if size == length:
+        bounds = [context.named[name] for name in ("start", "end", "length") if name in context.named]
+        if x not in context.data and any(bound not in (None, 0, sys.maxsize) for bound in bounds):
+            context.freeze(x.axes[dim], "cut, perhaps to the length of the example")
         return context.value(x.axes)
     step = rest[1] if len(rest) > 1 else 1
     if length == 0:

@@ -312,6 +312,10 @@ def test_complex_and_empty_parameters_are_named():
     found = layergen.trace(network, [torch.randn(2, 3)])
     assert "'turn' is not declared: it is complex; what it meets is frozen" in found.warnings
     assert "'none' is not declared: it has no entries; what it meets is frozen" in found.warnings
+    with pytest.raises(ValueError, match="'turn' is not declared") as caught:
+        layergen.stack([network.state_dict()], found.space)
+    assert "'none'" not in str(caught.value)
+    assert layergen.stack([network.state_dict()], found.space, ignore="turn").keys() == set(found.space.names)
     assert (kinds(found.space), set(found.space.names)) == ({}, {"a.weight", "a.bias", "o.weight", "o.bias"})
 
 
