@@ -28,6 +28,24 @@ def features(
     Of the two sorts, entries counted up through all tensors show where each one went; normal ones are in general
     position. A failure that needs no more is shown with the first.
 
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        How many channels, or a strategy for that.
+    max_batch
+        The most networks of a batch.
+    dtype
+        As torch has it.
+
+    Returns
+    -------
+    dict of Tensor
+        Features `{tensor: (batch, *axes, channels)}`.
+
+    Examples
+    --------
     >>> from hypothesis import find
     >>> space = WeightSpace({"b": "h"}, sets={"h": 3})
     >>> find(features(space), lambda x: True)["b"].flatten().tolist()
