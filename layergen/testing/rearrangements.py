@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import combinations, islice
 
 import numpy as np
@@ -52,7 +52,7 @@ class Rescaling:
 
 
 def rearrangements(space: WeightSpace) -> Iterator[Move]:
-    """Permutations outside the group, each once."""
+    """Permutations outside the group, each once; a move of a set has its name."""
     seen = set()
     for kind in (free_values, parted_sets, slices):
         for move in kind(space):
@@ -111,7 +111,7 @@ def parted_sets(space: WeightSpace) -> Iterator[Move]:
             for some in parts(places_of(space, index)):
                 for text, permutation in permutations_of(index.size, pairs=1):
                     said = f"{text} of {index.name!r} in {listed(some)} alone"
-                    yield moved(space, said, dict.fromkeys(some, permutation))
+                    yield replace(moved(space, said, dict.fromkeys(some, permutation)), index=index.name)
 
 
 def slices(space: WeightSpace) -> Iterator[Move]:
@@ -126,7 +126,7 @@ def slices(space: WeightSpace) -> Iterator[Move]:
                 name: (name, sliced(space, name, {p: others[0] for p, others in chosen.items() if p[0] == name}))
                 for name in dict.fromkeys(name for name, *_ in chosen)
             }
-            yield Move(text, origins)
+            yield Move(text, origins, first.name if first.joined else "")
 
 
 def permutations_of(size: int, pairs: int | None = None) -> Iterator[tuple[str, Gather]]:

@@ -163,8 +163,7 @@ def sensitivity(
 
 def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Change | None, Change | None, str]]:
     """What is done to inputs, what to outputs, and what it means that nobody notices."""
-    permuted = (*moves(space), *rearrangements(space))
-    changes: tuple[Change, ...] = (*permuted, *rescalings(space))
+    changes: tuple[Change, ...] = (*moves(space), *rearrangements(space), *rescalings(space))
     if target == space:
         for change in changes:
             yield change, change, f"equivariant to {change.text}"
@@ -173,7 +172,9 @@ def trials(space: WeightSpace, target: WeightSpace | None) -> Iterator[tuple[Cha
     if target is not None:
         known = {index.name for index in space.indices}
         sets = [move for move in set_moves(target) if move.index in known]
-        others = permuted if target == space else (*moves(target), *rearrangements(target))
+        # No function can tell the elements of a set apart that only its outputs have.
+        fresh = {index.name for index in target.indices if index.joined} - known
+        others = (*moves(target), *(move for move in rearrangements(target) if move.index not in fresh))
         for move in (*sets, *others):
             yield None, move, f"its outputs are always invariant to {move.text}"
 

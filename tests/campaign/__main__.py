@@ -4,7 +4,6 @@ import argparse
 import sys
 import time
 import traceback
-from itertools import count
 
 import torch
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -62,27 +61,28 @@ def main(arguments=None):
     console, end = Console(), time.monotonic() + 60 * chosen.minutes
     tried, seconds = dict.fromkeys(GROUPS, 0), dict.fromkeys(GROUPS, 0.0)
     groups = chosen.group or list(GROUPS)
+    batches = dict.fromkeys(groups, 0)
     with Live(table(tried, seconds), console=console, refresh_per_second=2) as live:
-        for number in (
-            count(chosen.seed) if chosen.batches is None else range(chosen.seed, chosen.seed + chosen.batches)
-        ):
+        while time.monotonic() < end or not all(batches.values()):
             # The group that has had the least time is next, so that the slow ones do not take all of it.
-            for group in sorted(groups, key=seconds.__getitem__):
-                if time.monotonic() >= end and number > chosen.seed:
-                    return 0
-                start = time.monotonic()
-                try:
-                    tried[group] += batch(group, number)
-                except Exception as error:
-                    live.stop()
-                    again = f"python -m tests.campaign --group {group!r} --seed {number} --batches 1"
-                    said = [f"{group}: a wrong answer", *getattr(error, "__notes__", [])]
-                    where = traceback.extract_tb(error.__traceback__)[-1]
-                    said += [f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"]
-                    console.print(*said, f"to see it again: {again}", sep="\n", markup=False, soft_wrap=True)
-                    return 1
-                seconds[group] += time.monotonic() - start
-                live.update(table(tried, seconds))
+            left = [group for group in groups if chosen.batches is None or batches[group] < chosen.batches]
+            if not left:
+                break
+            group = min(left, key=lambda name: (batches[name] > 0, seconds[name]))
+            number, start = chosen.seed + batches[group], time.monotonic()
+            try:
+                tried[group] += batch(group, number)
+            except Exception as error:
+                live.stop()
+                again = f"python -m tests.campaign --group {group!r} --seed {number} --batches 1"
+                said = [f"{group}: a wrong answer", *getattr(error, "__notes__", [])]
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                said += [f"{type(error).__name__}: {error} ({where.filename}, line {where.lineno})"]
+                console.print(*said, f"to see it again: {again}", sep="\n", markup=False, soft_wrap=True)
+                return 1
+            batches[group] += 1
+            seconds[group] += time.monotonic() - start
+            live.update(table(tried, seconds))
     return 0
 
 
