@@ -5,12 +5,12 @@ import math
 import numpy as np
 import torch
 from hypothesis import strategies as st
-from layergen.plan.widths import orders, readings
 from torch import nn
 
 import layergen
 from layergen.testing import check, coverage, random_features, sensitivity
 from symmetry import EquivariantMaps, dumps, random_element
+from symmetry.space.reading import orders, readings
 from symmetry.strategies import weight_spaces
 from tests.campaign.orbits import orbit_counts
 from tests.layergen.testing.planted import DEFECTS
@@ -57,8 +57,7 @@ def ranks(data):
 def widths(data):
     """A layer made for one width has at another as many independent maps, and is equivariant there."""
     space = data.draw(weight_spaces(max_entries=60, max_diagrams=120, max_size=3, max_order=3, max_tensors=3))
-    maps = EquivariantMaps(space)
-    least, (_, fixed) = orders(maps), readings(maps)
+    least, (_, fixed) = orders(space, space), readings(space, space)
     made, used = (
         space.resized({name: size + data.draw(st.integers(0, 2)) for name, size in least.items() if name not in fixed})
         for _ in range(2)
