@@ -15,12 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from layergen.features import Features
 from symmetry import WeightSpace
 from symmetry.language.errors import SpecificationError
 
 __all__ = ["FORMS", "Form", "adapted", "find_form"]
-
-Features = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from layergen.features import Features
 from layergen.testing.rounding import DROWNED, ROUNDING, allowance, difference, is_nothing, measured_noise, scales
 from layergen.testing.subject import Subject
 from layergen.testing.verdict import Fault, Verdict
 
 __all__ = ["check_finite", "check_repeated", "sane_output", "with_noise"]
-
-Features = dict[str, Tensor]
 
 CALLS = 7
 """How often a function is called again on the same input: what happens every second time is missed once in 128."""

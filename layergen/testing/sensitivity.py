@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from layergen.features import Features
 from layergen.linear import EquivariantLinear
 from layergen.preservation.moves import Move, moves, set_moves
 from layergen.testing.forms import Form, find_form
@@ -23,7 +24,6 @@ from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 
 __all__ = ["assert_no_more_symmetric", "sensitivity"]
 
-Features = dict[str, Tensor]
 Change = Move | Rescaling
 
 

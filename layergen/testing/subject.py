@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from layergen.features import Features
 from layergen.testing.forms import Form, adapted, find_form
 from layergen.testing.inputs import channels_of, like_parameters, random_features
 from layergen.testing.verdict import Fault, Verdict
@@ -19,8 +20,6 @@ __all__ = ["OUTPUT", "Subject", "make_subject"]
 
 OUTPUT = "output"
 """The name under which an invariant function's result is reported."""
-
-Features = dict[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
