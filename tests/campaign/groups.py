@@ -115,7 +115,7 @@ def representations(data):
         rows[start : start + math.prod(shape)] = np.eye(math.prod(shape))
         basis[name], start = rows.reshape(count, *shape), start + math.prod(shape)
     squares, singles = np.zeros((count**2, count**2)), np.zeros((count, count))
-    for _ in range(8):
+    for _ in range(24):  # with fewer, all of them might leave a set of two elements as it is
         moved = random_element(space, rng)
         images = [moved.act({name: value[k] for name, value in basis.items()}) for k in range(count)]
         matrix = np.array([np.concatenate([image[name].ravel() for name in space.names]) for image in images]).T
