@@ -15,6 +15,7 @@ from layergen.tracing.unknowns import Atom, Axis, atoms, factors, join, known, s
 from symmetry import WeightSpace
 from symmetry.language import axes
 from symmetry.language.axes import Expression, concatenation, fold, is_size, multiplied, print_axes, product
+from symmetry.language.names import fresh_name
 
 __all__ = ["Frozen", "declared"]
 
@@ -168,15 +169,6 @@ def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str
             for atom in atoms(axis):
                 if atom not in names and not atom.why:
                     wish = f"{names[parents[atom]]}_unit" if atom in parents and parents[atom] in names else base
-                    names[atom] = fresh(wish, taken)
+                    names[atom] = fresh_name(wish, taken)
+                    taken.add(names[atom])
     return names
-
-
-def fresh(wish: str, taken: set[str]) -> str:
-    """A name that is not taken."""
-    name, number = wish, 1
-    while name in taken:
-        number += 1
-        name = f"{wish}_{number}"
-    taken.add(name)
-    return name
