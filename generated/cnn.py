@@ -166,13 +166,14 @@ class CNNLayer(nn.Module):
         }
         _initialise(
             self.mix,
-            [(9 * n, c2 * c1), (31 * n, c1), (9 * n, c3 * c2), (4 * n, c2), (14 * n, c3), (10 * n, 1)],
+            [(31 * n, c1), (9 * n, c2 * c1), (4 * n, c2), (9 * n, c3 * c2), (14 * n, c3), (10 * n, 1)],
             [
-                (9 * c, fan_in["conv2.weight"]), (27 * c, fan_in["conv1.weight"]), (c, fan_in["bn1.weight"]),
-                (c, fan_in["bn1.bias"]), (c, fan_in["bn1.running_mean"]), (c, fan_in["bn1.running_var"]),
-                (9 * c, fan_in["conv3.weight"]), (c, fan_in["bn2.weight"]), (c, fan_in["bn2.bias"]),
-                (c, fan_in["bn2.running_mean"]), (c, fan_in["bn2.running_var"]), (c, fan_in["bn3.weight"]),
-                (c, fan_in["bn3.bias"]), (c, fan_in["bn3.running_mean"]), (c, fan_in["bn3.running_var"]),
+                (27 * c, fan_in["conv1.weight"]), (c, fan_in["bn1.weight"]), (c, fan_in["bn1.bias"]),
+                (c, fan_in["bn1.running_mean"]), (c, fan_in["bn1.running_var"]),
+                (9 * c, fan_in["conv2.weight"]), (c, fan_in["bn2.weight"]), (c, fan_in["bn2.bias"]),
+                (c, fan_in["bn2.running_mean"]), (c, fan_in["bn2.running_var"]),
+                (9 * c, fan_in["conv3.weight"]), (c, fan_in["bn3.weight"]), (c, fan_in["bn3.bias"]),
+                (c, fan_in["bn3.running_mean"]), (c, fan_in["bn3.running_var"]),
                 (10 * c, fan_in["fc.weight"]), (10 * c, fan_in["fc.bias"]),
             ],
         )
@@ -270,7 +271,6 @@ class CNNLayer(nn.Module):
             bn3_running_var,
             fc_weight,
         ], dim=-1)
-        from_bn3_weight_to_fc_weight = slice(9 * n, 23 * n)
         # c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
         # bn2.running_mean[c2], bn2.running_var[c2]: (batch, c2, 22·in)
         pools_c2 = torch.cat([
@@ -281,7 +281,8 @@ class CNNLayer(nn.Module):
             bn2_running_mean,
             bn2_running_var,
         ], dim=-1)
-        from_conv3_weight_to_bn2_running_var = slice(9 * n, 22 * n)
+        from_conv2_weight_c2 = slice(0, 9 * n)
+        from_bn2_weight_to_bn2_running_var = slice(18 * n, 22 * n)
         # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1]: (batch, c1, 40·in)
         pools_c1 = torch.cat([
@@ -292,34 +293,43 @@ class CNNLayer(nn.Module):
             bn1_running_mean,
             bn1_running_var,
         ], dim=-1)
-        # 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
-        # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
-        # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        from_conv1_weight_to_bn1_running_var = slice(9 * n, 40 * n)
+        # 1 <- conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1], bn1.running_mean[c1],
+        # bn1.running_var[c1], conv2.weight[c2 c1 3 3], bn2.weight[c2], bn2.bias[c2], bn2.running_mean[c2],
+        # bn2.running_var[c2], conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
         # bn3.running_var[c3], fc.weight[y c3], fc.bias[y]: (batch, 77·in)
         pools = torch.cat([
-            pools_c1.sum(1) / c1,
-            pools_c2[..., from_conv3_weight_to_bn2_running_var].sum(1) / c2,
-            pools_c3[..., from_bn3_weight_to_fc_weight].sum(1) / c3,
+            pools_c1[..., from_conv1_weight_to_bn1_running_var].sum(1) / c1,
+            pools_c2[..., from_conv2_weight_c2].sum(1) / c2,
+            pools_c2[..., from_bn2_weight_to_bn2_running_var].sum(1) / c2,
+            pools_c3.sum(1) / c3,
             fc_bias,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 17 pools, 17 spreads, 5929 diagrams
-        # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
-        # bn1.running_mean[c1], bn1.running_var[c1], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
-        # bn2.running_mean[c2], bn2.running_var[c2], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
+        # conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1], bn1.running_mean[c1],
+        # bn1.running_var[c1], conv2.weight[c2 c1 3 3], bn2.weight[c2], bn2.bias[c2], bn2.running_mean[c2],
+        # bn2.running_var[c2], conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
         # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1: (batch, 77·out)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias.to(mixed.dtype)
-        to_c1, to_c2, to_c3, to_fc_bias_all = mixed.split([40 * c, 13 * c, 14 * c, 10 * c], dim=-1)
+        (
+            to_c1,
+            to_conv2_weight_all,
+            to_bn2_weight_to_bn2_running_var,
+            to_c3,
+            to_fc_bias_all,
+        ) = mixed.split([31 * c, 9 * c, 4 * c, 23 * c, 10 * c], dim=-1)
 
         # core (c1): 6 pools, 6 spreads, 1600 diagrams
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1] <- c1: (batch, c1, 40·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1 = _add(mixed_c1, to_c1[:, None])
+        into_conv1_weight_to_bn1_running_var = slice(9 * c, 40 * c)
+        mixed_c1 = _add(mixed_c1, to_c1[:, None], into_conv1_weight_to_bn1_running_var)
         (
             c1_to_c2_c1,
             to_conv1_weight_c1,
@@ -333,8 +343,14 @@ class CNNLayer(nn.Module):
         # conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
         # bn2.running_mean[c2], bn2.running_var[c2] <- c2: (batch, c2, 22·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
-        into_conv3_weight_to_bn2_running_var = slice(9 * c, 22 * c)
-        mixed_c2 = _add(mixed_c2, to_c2[:, None], into_conv3_weight_to_bn2_running_var)
+        into_conv2_weight_c2 = slice(0, 9 * c)
+        mixed_c2 = _add(mixed_c2, to_conv2_weight_all[:, None], into_conv2_weight_c2)
+        into_bn2_weight_to_bn2_running_var = slice(18 * c, 22 * c)
+        mixed_c2 = _add(
+            mixed_c2,
+            to_bn2_weight_to_bn2_running_var[:, None],
+            into_bn2_weight_to_bn2_running_var,
+        )
         (
             c2_to_c2_c1,
             c2_to_c3_c2,
@@ -348,8 +364,7 @@ class CNNLayer(nn.Module):
         # conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3], bn3.running_var[c3],
         # fc.weight[y c3] <- c3: (batch, c3, 23·out)
         mixed_c3 = _product(pools_c3, self.mix_c3)
-        into_bn3_weight_to_fc_weight = slice(9 * c, 23 * c)
-        mixed_c3 = _add(mixed_c3, to_c3[:, None], into_bn3_weight_to_fc_weight)
+        mixed_c3 = _add(mixed_c3, to_c3[:, None])
         (
             c3_to_c3_c2,
             to_bn3_weight_c3,

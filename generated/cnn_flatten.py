@@ -152,13 +152,13 @@ class CNNFlattenLayer(nn.Module):
         }
         _initialise(
             self.mix,
-            [(9 * n, c2 * c1), (10 * n, c1), (49 * n, h * c2), (n, c2), (11 * n, h), (10 * n, 1)],
+            [(10 * n, c1), (9 * n, c2 * c1), (n, c2), (49 * n, h * c2), (11 * n, h), (10 * n, 1)],
             [
-                (9 * c, fan_in["conv2.weight"]),
                 (9 * c, fan_in["conv1.weight"]),
                 (c, fan_in["conv1.bias"]),
-                (49 * c, fan_in["fc1.weight"]),
+                (9 * c, fan_in["conv2.weight"]),
                 (c, fan_in["conv2.bias"]),
+                (49 * c, fan_in["fc1.weight"]),
                 (c, fan_in["fc1.bias"]),
                 (10 * c, fan_in["fc2.weight"]),
                 (10 * c, fan_in["fc2.bias"]),
@@ -222,49 +222,59 @@ class CNNFlattenLayer(nn.Module):
         # Pools of each core, from the largest core to the smallest.
         # h <- fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h]: (batch, h, 60·in)
         pools_h = torch.cat([fc1_weight.sum(2) / c2, fc1_bias, fc2_weight], dim=-1)
-        from_fc1_bias_to_fc2_weight = slice(49 * n, 60 * n)
         # c2 <- conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2]: (batch, c2, 59·in)
         pools_c2 = torch.cat([conv2_weight.sum(2) / c1, fc1_weight.sum(1) / h, conv2_bias], dim=-1)
-        from_fc1_weight_to_conv2_bias = slice(9 * n, 59 * n)
+        from_conv2_weight_c2 = slice(0, 9 * n)
+        from_conv2_bias_c2 = slice(58 * n, 59 * n)
         # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]: (batch, c1, 19·in)
         pools_c1 = torch.cat([conv2_weight.sum(1) / c2, conv1_weight, conv1_bias], dim=-1)
-        # 1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2 row column],
-        # conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y]: (batch, 90·in)
+        from_conv1_weight_to_conv1_bias = slice(9 * n, 19 * n)
+        # 1 <- conv1.weight[c1 1 3 3], conv1.bias[c1], conv2.weight[c2 c1 3 3], conv2.bias[c2],
+        # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h], fc2.bias[y]: (batch, 90·in)
         pools = torch.cat([
-            pools_c1.sum(1) / c1,
-            pools_c2[..., from_fc1_weight_to_conv2_bias].sum(1) / c2,
-            pools_h[..., from_fc1_bias_to_fc2_weight].sum(1) / h,
+            pools_c1[..., from_conv1_weight_to_conv1_bias].sum(1) / c1,
+            pools_c2[..., from_conv2_weight_c2].sum(1) / c2,
+            pools_c2[..., from_conv2_bias_c2].sum(1) / c2,
+            pools_h.sum(1) / h,
             fc2_bias,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 8 pools, 8 spreads, 8100 diagrams
-        # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1], fc1.weight[h c2 row column],
-        # conv2.bias[c2], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1: (batch, 90·out)
+        # conv1.weight[c1 1 3 3], conv1.bias[c1], conv2.weight[c2 c1 3 3], conv2.bias[c2],
+        # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1: (batch, 90·out)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias.to(mixed.dtype)
-        to_c1, to_c2, to_h, to_fc2_bias_all = mixed.split([19 * c, 50 * c, 11 * c, 10 * c], dim=-1)
+        (
+            to_c1,
+            to_conv2_weight_all,
+            to_conv2_bias_all,
+            to_h,
+            to_fc2_bias_all,
+        ) = mixed.split([10 * c, 9 * c, c, 60 * c, 10 * c], dim=-1)
 
         # core (c1): 3 pools, 3 spreads, 361 diagrams
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1: (batch, c1, 19·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
-        mixed_c1 = _add(mixed_c1, to_c1[:, None])
+        into_conv1_weight_to_conv1_bias = slice(9 * c, 19 * c)
+        mixed_c1 = _add(mixed_c1, to_c1[:, None], into_conv1_weight_to_conv1_bias)
         c1_to_c2_c1, to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1.split([9 * c, 9 * c, c], dim=-1)
 
         # core (c2): 3 pools, 3 spreads, 3481 diagrams
         # conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2: (batch, c2, 59·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
-        into_fc1_weight_to_conv2_bias = slice(9 * c, 59 * c)
-        mixed_c2 = _add(mixed_c2, to_c2[:, None], into_fc1_weight_to_conv2_bias)
+        into_conv2_weight_c2 = slice(0, 9 * c)
+        mixed_c2 = _add(mixed_c2, to_conv2_weight_all[:, None], into_conv2_weight_c2)
+        into_conv2_bias_c2 = slice(58 * c, 59 * c)
+        mixed_c2 = _add(mixed_c2, to_conv2_bias_all[:, None], into_conv2_bias_c2)
         c2_to_c2_c1, c2_to_h_c2, to_conv2_bias_c2 = mixed_c2.split([9 * c, 49 * c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 3600 diagrams
         # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h: (batch, h, 60·out)
         mixed_h = _product(pools_h, self.mix_h)
-        into_fc1_bias_to_fc2_weight = slice(49 * c, 60 * c)
-        mixed_h = _add(mixed_h, to_h[:, None], into_fc1_bias_to_fc2_weight)
+        mixed_h = _add(mixed_h, to_h[:, None])
         h_to_h_c2, to_fc1_bias_h, to_fc2_weight_h = mixed_h.split([49 * c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams

@@ -185,27 +185,26 @@ class LSTMLayer(nn.Module):
             self.mix,
             [
                 (4 * n, h1 * e),
-                (n, token * e),
                 (4 * n, h1 * h1),
                 (12 * n, h1),
                 (4 * n, h2 * h1),
                 (4 * n, h2 * h2),
-                (n, token * h2),
                 (12 * n, h2),
+                (n, token * e),
+                (n, token * h2),
                 (n, token),
             ],
             [
                 (4 * c, fan_in["lstm.weight_ih_l0"]),
-                (c, fan_in["embedding.weight"]),
                 (8 * c, fan_in["lstm.weight_hh_l0"]),
                 (4 * c, fan_in["lstm.bias_ih_l0"]),
                 (4 * c, fan_in["lstm.bias_hh_l0"]),
                 (4 * c, fan_in["lstm.weight_ih_l1"]),
-                (4 * c, fan_in["lstm.weight_hh_l1"]),
-                (c, fan_in["readout.weight"]),
-                (4 * c, fan_in["lstm.weight_hh_l1"]),
+                (8 * c, fan_in["lstm.weight_hh_l1"]),
                 (4 * c, fan_in["lstm.bias_ih_l1"]),
                 (4 * c, fan_in["lstm.bias_hh_l1"]),
+                (c, fan_in["embedding.weight"]),
+                (c, fan_in["readout.weight"]),
                 (c, fan_in["readout.bias"]),
             ],
         )
@@ -322,7 +321,6 @@ class LSTMLayer(nn.Module):
             readout_weight.sum(2) / h2,
             readout_bias,
         ], dim=-1)
-        from_readout_bias_token = slice(2 * n, 3 * n)
         # h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2], lstm.weight_hh_l1[gate h2 h2'],
         # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
         # lstm.bias_hh_l1[gate h2]: (batch, h2, 25·in)
@@ -336,7 +334,8 @@ class LSTMLayer(nn.Module):
             lstm_bias_hh_l1,
         ], dim=-1)
         from_lstm_weight_ih_l1_h2 = slice(0, 4 * n)
-        from_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(8 * n, 25 * n)
+        from_lstm_weight_hh_l1_h2 = slice(8 * n, 12 * n)
+        from_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(13 * n, 25 * n)
         # h1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1], lstm.weight_hh_l0[gate h1 h1'],
         # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
         # lstm.bias_hh_l0[gate h1]: (batch, h1, 28·in)
@@ -349,48 +348,50 @@ class LSTMLayer(nn.Module):
             lstm_bias_ih_l0,
             lstm_bias_hh_l0,
         ], dim=-1)
+        from_lstm_weight_ih_l0_h1 = slice(0, 4 * n)
         from_lstm_weight_hh_l0_h1 = slice(8 * n, 12 * n)
         from_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * n, 28 * n)
         # e <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e]: (batch, e, 5·in)
         pools_e = torch.cat([lstm_weight_ih_l0.sum(1) / h1, embedding_weight.sum(1) / token], dim=-1)
-        # 1 <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate h1 h1'],
-        # lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
-        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
-        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
-        # readout.bias[token]: (batch, 43·in)
+        # 1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1],
+        # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1],
+        # lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
+        # lstm.bias_hh_l1[gate h2], embedding.weight[token e], readout.weight[token h2], readout.bias[token]:
+        # (batch, 43·in)
         pools = torch.cat([
-            pools_e.sum(1) / e,
+            pools_h1[..., from_lstm_weight_ih_l0_h1].sum(1) / h1,
             pools_h1[..., from_lstm_weight_hh_l0_h1].sum(1) / h1,
             pools_h1[..., from_lstm_weight_hh_l0_to_lstm_bias_hh_l0].sum(1) / h1,
             pools_h2[..., from_lstm_weight_ih_l1_h2].sum(1) / h2,
+            pools_h2[..., from_lstm_weight_hh_l1_h2].sum(1) / h2,
             pools_h2[..., from_lstm_weight_hh_l1_to_lstm_bias_hh_l1].sum(1) / h2,
-            pools_token[..., from_readout_bias_token].sum(1) / token,
+            pools_token.sum(1) / token,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 13 pools, 13 spreads, 1849 diagrams
-        # lstm.weight_ih_l0[gate h1 e], embedding.weight[token e], lstm.weight_hh_l0[gate h1 h1'],
-        # lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1],
-        # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2 h2'], readout.weight[token h2],
-        # lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2], lstm.bias_hh_l1[gate h2],
-        # readout.bias[token] <- 1: (batch, 43·out)
+        # lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1],
+        # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1],
+        # lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
+        # lstm.bias_hh_l1[gate h2], embedding.weight[token e], readout.weight[token h2], readout.bias[token]
+        # <- 1: (batch, 43·out)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias.to(mixed.dtype)
         (
-            to_e,
+            to_lstm_weight_ih_l0_all,
             to_lstm_weight_hh_l0_all,
             to_lstm_weight_hh_l0_to_lstm_bias_hh_l0,
             to_lstm_weight_ih_l1_all,
+            to_lstm_weight_hh_l1_all,
             to_lstm_weight_hh_l1_to_lstm_bias_hh_l1,
             to_token,
-        ) = mixed.split([5 * c, 4 * c, 12 * c, 4 * c, 17 * c, c], dim=-1)
+        ) = mixed.split([4 * c, 4 * c, 12 * c, 4 * c, 4 * c, 12 * c, 3 * c], dim=-1)
 
         # core (e): 2 pools, 2 spreads, 25 diagrams
         # lstm.weight_ih_l0[gate h1 e], embedding.weight[token e] <- e: (batch, e, 5·out)
         mixed_e = _product(pools_e, self.mix_e)
-        mixed_e = _add(mixed_e, to_e[:, None])
         e_to_h1_e, e_to_token_e = mixed_e.split([4 * c, c], dim=-1)
 
         # core (h1): 7 pools, 7 spreads, 784 diagrams
@@ -398,6 +399,8 @@ class LSTMLayer(nn.Module):
         # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
         # lstm.bias_hh_l0[gate h1] <- h1: (batch, h1, 28·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
+        into_lstm_weight_ih_l0_h1 = slice(0, 4 * c)
+        mixed_h1 = _add(mixed_h1, to_lstm_weight_ih_l0_all[:, None], into_lstm_weight_ih_l0_h1)
         into_lstm_weight_hh_l0_h1 = slice(8 * c, 12 * c)
         mixed_h1 = _add(mixed_h1, to_lstm_weight_hh_l0_all[:, None], into_lstm_weight_hh_l0_h1)
         into_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * c, 28 * c)
@@ -423,7 +426,9 @@ class LSTMLayer(nn.Module):
         mixed_h2 = _product(pools_h2, self.mix_h2)
         into_lstm_weight_ih_l1_h2 = slice(0, 4 * c)
         mixed_h2 = _add(mixed_h2, to_lstm_weight_ih_l1_all[:, None], into_lstm_weight_ih_l1_h2)
-        into_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(8 * c, 25 * c)
+        into_lstm_weight_hh_l1_h2 = slice(8 * c, 12 * c)
+        mixed_h2 = _add(mixed_h2, to_lstm_weight_hh_l1_all[:, None], into_lstm_weight_hh_l1_h2)
+        into_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(13 * c, 25 * c)
         mixed_h2 = _add(
             mixed_h2,
             to_lstm_weight_hh_l1_to_lstm_bias_hh_l1[:, None],
@@ -443,8 +448,7 @@ class LSTMLayer(nn.Module):
         # embedding.weight[token e], readout.weight[token h2], readout.bias[token] <- token:
         # (batch, token, 3·out)
         mixed_token = _product(pools_token, self.mix_token)
-        into_readout_bias_token = slice(2 * c, 3 * c)
-        mixed_token = _add(mixed_token, to_token[:, None], into_readout_bias_token)
+        mixed_token = _add(mixed_token, to_token[:, None])
         token_to_token_e, token_to_token_h2, to_readout_bias_token = mixed_token.split(c, dim=-1)
 
         # core (h1 e): 1 pool, 1 spread, 16 diagrams

@@ -212,27 +212,27 @@ class ResNetBlockLayer(nn.Module):
             [
                 (9 * n, m1 * s1),
                 (4 * n, m1),
+                (9 * n, m2 * s1),
                 (4 * n, m2),
                 (9 * n, s1 * m1),
-                (9 * n, m2 * s1),
-                (n, s2 * s1),
                 (35 * n, s1),
                 (9 * n, s2 * m2),
+                (n, s2 * s1),
                 (18 * n, s2),
                 (10 * n, 1),
             ],
             [
                 (9 * c, fan_in["layer1.0.conv1.weight"]), (c, fan_in["layer1.0.bn1.weight"]),
                 (c, fan_in["layer1.0.bn1.bias"]), (c, fan_in["layer1.0.bn1.running_mean"]),
-                (c, fan_in["layer1.0.bn1.running_var"]), (c, fan_in["layer2.0.bn1.weight"]),
-                (c, fan_in["layer2.0.bn1.bias"]), (c, fan_in["layer2.0.bn1.running_mean"]),
-                (c, fan_in["layer2.0.bn1.running_var"]), (9 * c, fan_in["layer1.0.conv2.weight"]),
-                (9 * c, fan_in["layer2.0.conv1.weight"]), (c, fan_in["layer2.0.downsample.0.weight"]),
-                (27 * c, fan_in["conv1.weight"]), (c, fan_in["bn1.weight"]), (c, fan_in["bn1.bias"]),
-                (c, fan_in["bn1.running_mean"]), (c, fan_in["bn1.running_var"]),
-                (c, fan_in["layer1.0.bn2.weight"]), (c, fan_in["layer1.0.bn2.bias"]),
-                (c, fan_in["layer1.0.bn2.running_mean"]), (c, fan_in["layer1.0.bn2.running_var"]),
-                (9 * c, fan_in["layer2.0.conv2.weight"]), (c, fan_in["layer2.0.bn2.weight"]),
+                (c, fan_in["layer1.0.bn1.running_var"]), (9 * c, fan_in["layer2.0.conv1.weight"]),
+                (c, fan_in["layer2.0.bn1.weight"]), (c, fan_in["layer2.0.bn1.bias"]),
+                (c, fan_in["layer2.0.bn1.running_mean"]), (c, fan_in["layer2.0.bn1.running_var"]),
+                (9 * c, fan_in["layer1.0.conv2.weight"]), (27 * c, fan_in["conv1.weight"]),
+                (c, fan_in["bn1.weight"]), (c, fan_in["bn1.bias"]), (c, fan_in["bn1.running_mean"]),
+                (c, fan_in["bn1.running_var"]), (c, fan_in["layer1.0.bn2.weight"]),
+                (c, fan_in["layer1.0.bn2.bias"]), (c, fan_in["layer1.0.bn2.running_mean"]),
+                (c, fan_in["layer1.0.bn2.running_var"]), (9 * c, fan_in["layer2.0.conv2.weight"]),
+                (c, fan_in["layer2.0.downsample.0.weight"]), (c, fan_in["layer2.0.bn2.weight"]),
                 (c, fan_in["layer2.0.bn2.bias"]), (c, fan_in["layer2.0.bn2.running_mean"]),
                 (c, fan_in["layer2.0.bn2.running_var"]), (c, fan_in["layer2.0.downsample.1.weight"]),
                 (c, fan_in["layer2.0.downsample.1.bias"]), (c, fan_in["layer2.0.downsample.1.running_mean"]),
@@ -411,8 +411,6 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_downsample_1_running_var,
             fc_weight,
         ], dim=-1)
-        from_layer2_0_conv2_weight_s2 = slice(0, 9 * n)
-        from_layer2_0_bn2_weight_to_fc_weight = slice(10 * n, 28 * n)
         # s1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.downsample.0.weight[s2 s1 1 1],
         # conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1],
@@ -432,7 +430,8 @@ class ResNetBlockLayer(nn.Module):
             layer1_0_bn2_running_mean,
             layer1_0_bn2_running_var,
         ], dim=-1)
-        from_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * n, 63 * n)
+        from_layer1_0_conv2_weight_s1 = slice(9 * n, 18 * n)
+        from_conv1_weight_to_layer1_0_bn2_running_var = slice(28 * n, 63 * n)
         # m2 <- layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2]:
         # (batch, m2, 22·in)
@@ -444,6 +443,7 @@ class ResNetBlockLayer(nn.Module):
             layer2_0_bn1_running_mean,
             layer2_0_bn1_running_var,
         ], dim=-1)
+        from_layer2_0_conv1_weight_m2 = slice(0, 9 * n)
         from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * n, 22 * n)
         # m1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
         # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1]:
@@ -458,23 +458,24 @@ class ResNetBlockLayer(nn.Module):
         from_layer1_0_conv1_weight_m1 = slice(0, 9 * n)
         from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * n, 22 * n)
         # 1 <- layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
-        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
-        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
-        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
-        # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
-        # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
-        # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
-        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.conv1.weight[m2 s1 3 3],
+        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
+        # layer2.0.bn1.running_var[m2], layer1.0.conv2.weight[s1 m1 3 3], conv1.weight[s1 colour 3 3],
+        # bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1],
+        # layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1],
+        # layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], layer2.0.bn2.weight[s2],
+        # layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2], layer2.0.bn2.running_var[s2],
+        # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
         # fc.bias[y]: (batch, 108·in)
         pools = torch.cat([
             pools_m1[..., from_layer1_0_conv1_weight_m1].sum(1) / m1,
             pools_m1[..., from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var].sum(1) / m1,
+            pools_m2[..., from_layer2_0_conv1_weight_m2].sum(1) / m2,
             pools_m2[..., from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var].sum(1) / m2,
-            pools_s1[..., from_layer1_0_conv2_weight_to_layer1_0_bn2_running_var].sum(1) / s1,
-            pools_s2[..., from_layer2_0_conv2_weight_s2].sum(1) / s2,
-            pools_s2[..., from_layer2_0_bn2_weight_to_fc_weight].sum(1) / s2,
+            pools_s1[..., from_layer1_0_conv2_weight_s1].sum(1) / s1,
+            pools_s1[..., from_conv1_weight_to_layer1_0_bn2_running_var].sum(1) / s1,
+            pools_s2.sum(1) / s2,
             fc_bias,
         ], dim=-1)
 
@@ -482,14 +483,14 @@ class ResNetBlockLayer(nn.Module):
 
         # core (): 32 pools, 32 spreads, 11664 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.bn1.weight[m1], layer1.0.bn1.bias[m1],
-        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.bn1.weight[m2],
-        # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2],
-        # layer1.0.conv2.weight[s1 m1 3 3], layer2.0.conv1.weight[m2 s1 3 3],
-        # layer2.0.downsample.0.weight[s2 s1 1 1], conv1.weight[s1 colour 3 3], bn1.weight[s1], bn1.bias[s1],
-        # bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1],
-        # layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1], layer2.0.conv2.weight[s2 m2 3 3],
-        # layer2.0.bn2.weight[s2], layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2],
-        # layer2.0.bn2.running_var[s2], layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
+        # layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1], layer2.0.conv1.weight[m2 s1 3 3],
+        # layer2.0.bn1.weight[m2], layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2],
+        # layer2.0.bn1.running_var[m2], layer1.0.conv2.weight[s1 m1 3 3], conv1.weight[s1 colour 3 3],
+        # bn1.weight[s1], bn1.bias[s1], bn1.running_mean[s1], bn1.running_var[s1], layer1.0.bn2.weight[s1],
+        # layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1], layer1.0.bn2.running_var[s1],
+        # layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], layer2.0.bn2.weight[s2],
+        # layer2.0.bn2.bias[s2], layer2.0.bn2.running_mean[s2], layer2.0.bn2.running_var[s2],
+        # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
         # fc.bias[y] <- 1: (batch, 108·out)
         mixed = pools @ self.mix
@@ -498,12 +499,13 @@ class ResNetBlockLayer(nn.Module):
         (
             to_layer1_0_conv1_weight_all,
             to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
-            to_m2,
-            to_s1,
-            to_layer2_0_conv2_weight_all,
-            to_layer2_0_bn2_weight_to_fc_weight,
+            to_layer2_0_conv1_weight_all,
+            to_layer2_0_bn1_weight_to_layer2_0_bn1_running_var,
+            to_layer1_0_conv2_weight_all,
+            to_conv1_weight_to_layer1_0_bn2_running_var,
+            to_s2,
             to_fc_bias_all,
-        ) = mixed.split([9 * c, 4 * c, 4 * c, 54 * c, 9 * c, 18 * c, 10 * c], dim=-1)
+        ) = mixed.split([9 * c, 4 * c, 9 * c, 4 * c, 9 * c, 35 * c, 28 * c, 10 * c], dim=-1)
 
         # core (m1): 6 pools, 6 spreads, 484 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
@@ -531,8 +533,14 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2] <- m2:
         # (batch, m2, 22·out)
         mixed_m2 = _product(pools_m2, self.mix_m2)
+        into_layer2_0_conv1_weight_m2 = slice(0, 9 * c)
+        mixed_m2 = _add(mixed_m2, to_layer2_0_conv1_weight_all[:, None], into_layer2_0_conv1_weight_m2)
         into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * c, 22 * c)
-        mixed_m2 = _add(mixed_m2, to_m2[:, None], into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var)
+        mixed_m2 = _add(
+            mixed_m2,
+            to_layer2_0_bn1_weight_to_layer2_0_bn1_running_var[:, None],
+            into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var,
+        )
         (
             m2_to_m2_s1,
             m2_to_s2_m2,
@@ -549,8 +557,14 @@ class ResNetBlockLayer(nn.Module):
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
         # layer1.0.bn2.running_var[s1] <- s1: (batch, s1, 63·out)
         mixed_s1 = _product(pools_s1, self.mix_s1)
-        into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var = slice(9 * c, 63 * c)
-        mixed_s1 = _add(mixed_s1, to_s1[:, None], into_layer1_0_conv2_weight_to_layer1_0_bn2_running_var)
+        into_layer1_0_conv2_weight_s1 = slice(9 * c, 18 * c)
+        mixed_s1 = _add(mixed_s1, to_layer1_0_conv2_weight_all[:, None], into_layer1_0_conv2_weight_s1)
+        into_conv1_weight_to_layer1_0_bn2_running_var = slice(28 * c, 63 * c)
+        mixed_s1 = _add(
+            mixed_s1,
+            to_conv1_weight_to_layer1_0_bn2_running_var[:, None],
+            into_conv1_weight_to_layer1_0_bn2_running_var,
+        )
         (
             s1_to_m1_s1,
             s1_to_m2_s1,
@@ -573,14 +587,7 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <-
         # s2: (batch, s2, 28·out)
         mixed_s2 = _product(pools_s2, self.mix_s2)
-        into_layer2_0_conv2_weight_s2 = slice(0, 9 * c)
-        mixed_s2 = _add(mixed_s2, to_layer2_0_conv2_weight_all[:, None], into_layer2_0_conv2_weight_s2)
-        into_layer2_0_bn2_weight_to_fc_weight = slice(10 * c, 28 * c)
-        mixed_s2 = _add(
-            mixed_s2,
-            to_layer2_0_bn2_weight_to_fc_weight[:, None],
-            into_layer2_0_bn2_weight_to_fc_weight,
-        )
+        mixed_s2 = _add(mixed_s2, to_s2[:, None])
         (
             s2_to_s2_m2,
             s2_to_s2_s1,

@@ -171,25 +171,24 @@ class TransformerBlockLayer(nn.Module):
         _initialise(
             self.mix,
             [
-                (n, h * d),
                 (n, d * h),
+                (n, d * head * dv),
                 (6 * n, d),
+                (n, h * d),
                 (n, h),
                 (2 * n, head * dk * d),
                 (2 * n, head * dk),
                 (n, head * dv * d),
-                (n, d * head * dv),
                 (n, head * dv),
             ],
             [
-                (c, fan_in["linear1.weight"]), (c, fan_in["linear2.weight"]),
+                (c, fan_in["linear2.weight"]), (c, fan_in["self_attn.out_proj.weight"]),
                 (c, fan_in["self_attn.out_proj.bias"]), (c, fan_in["linear2.bias"]),
                 (c, fan_in["norm1.weight"]), (c, fan_in["norm1.bias"]), (c, fan_in["norm2.weight"]),
-                (c, fan_in["norm2.bias"]), (c, fan_in["linear1.bias"]),
+                (c, fan_in["norm2.bias"]), (c, fan_in["linear1.weight"]), (c, fan_in["linear1.bias"]),
                 (c, fan_in["self_attn.in_proj_weight#0"]), (c, fan_in["self_attn.in_proj_weight#1"]),
                 (c, fan_in["self_attn.in_proj_bias#0"]), (c, fan_in["self_attn.in_proj_bias#1"]),
-                (c, fan_in["self_attn.in_proj_weight#2"]), (c, fan_in["self_attn.out_proj.weight"]),
-                (c, fan_in["self_attn.in_proj_bias#2"]),
+                (c, fan_in["self_attn.in_proj_weight#2"]), (c, fan_in["self_attn.in_proj_bias#2"]),
             ],
         )
         _initialise(
@@ -217,14 +216,14 @@ class TransformerBlockLayer(nn.Module):
         )
         _initialise(
             self.mix_head,
-            [(2 * n, dk * d), (2 * n, dk), (n, dv * d), (n, d * dv), (n, dv)],
+            [(n, d * dv), (2 * n, dk * d), (2 * n, dk), (n, dv * d), (n, dv)],
             [
+                (c, fan_in["self_attn.out_proj.weight"]),
                 (c, fan_in["self_attn.in_proj_weight#0"]),
                 (c, fan_in["self_attn.in_proj_weight#1"]),
                 (c, fan_in["self_attn.in_proj_bias#0"]),
                 (c, fan_in["self_attn.in_proj_bias#1"]),
                 (c, fan_in["self_attn.in_proj_weight#2"]),
-                (c, fan_in["self_attn.out_proj.weight"]),
                 (c, fan_in["self_attn.in_proj_bias#2"]),
             ],
         )
@@ -357,6 +356,8 @@ class TransformerBlockLayer(nn.Module):
         # head dv <- self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv]: (batch, head, dv, 3·in)
         pools_head_dv = torch.cat([pools_d_head_dv.sum(1) / d, self_attn_in_proj_bias_p2], dim=-1)
+        from_self_attn_in_proj_weight_p2_head_dv = slice(0, n)
+        from_self_attn_in_proj_bias_p2_head_dv = slice(2 * n, 3 * n)
         # head dk <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk]: (batch, head, dk, 4·in)
         pools_head_dk = torch.cat([
@@ -370,15 +371,23 @@ class TransformerBlockLayer(nn.Module):
             pools_head_dk_d.sum(2) / dk,
             (pools_d_head_dv.sum(3) / dv).permute(0, 2, 1, 3),
         ], dim=-1)
+        from_self_attn_out_proj_weight_head_d = slice(3 * n, 4 * n)
         # d h <- linear1.weight[h d], linear2.weight[d h]: (batch, d, h, 2·in)
         pools_d_h = torch.cat([linear1_weight.permute(0, 2, 1, 3), linear2_weight], dim=-1)
-        # head <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
-        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
-        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # head <- self_attn.out_proj.weight[d head dv], self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv]: (batch, head, 7·in)
-        pools_head = torch.cat([pools_head_dk.sum(2) / dk, pools_head_dv.sum(2) / dv], dim=-1)
+        pools_head = torch.cat([
+            pools_head_d[..., from_self_attn_out_proj_weight_head_d].sum(2) / d,
+            pools_head_dk.sum(2) / dk,
+            pools_head_dv[..., from_self_attn_in_proj_weight_p2_head_dv].sum(2) / dv,
+            pools_head_dv[..., from_self_attn_in_proj_bias_p2_head_dv].sum(2) / dv,
+        ], dim=-1)
+        from_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2 = slice(n, 7 * n)
         # h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]: (batch, h, 3·in)
         pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
+        from_linear1_weight_h = slice(0, n)
         from_linear1_bias_h = slice(2 * n, 3 * n)
         # d <- linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
         # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_weight#2[head dv d],
@@ -394,39 +403,41 @@ class TransformerBlockLayer(nn.Module):
             norm2_weight,
             norm2_bias,
         ], dim=-1)
-        from_linear1_weight_to_linear2_weight = slice(0, 2 * n)
-        from_self_attn_out_proj_bias_to_norm2_bias = slice(6 * n, 12 * n)
-        # 1 <- linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d], linear2.bias[d],
-        # norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
-        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
-        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
-        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        from_linear2_weight_d = slice(n, 2 * n)
+        from_self_attn_out_proj_weight_to_norm2_bias = slice(5 * n, 12 * n)
+        # 1 <- linear2.weight[d h], self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d],
+        # linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d],
+        # linear1.weight[h d], linear1.bias[h], self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv]: (batch, 16·in)
         pools = torch.cat([
-            pools_d[..., from_linear1_weight_to_linear2_weight].sum(1) / d,
-            pools_d[..., from_self_attn_out_proj_bias_to_norm2_bias].sum(1) / d,
+            pools_d[..., from_linear2_weight_d].sum(1) / d,
+            pools_d[..., from_self_attn_out_proj_weight_to_norm2_bias].sum(1) / d,
+            pools_h[..., from_linear1_weight_h].sum(1) / h,
             pools_h[..., from_linear1_bias_h].sum(1) / h,
-            pools_head.sum(1) / head,
+            pools_head[..., from_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2].sum(1) / head,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
         # core (): 16 pools, 16 spreads, 256 diagrams
-        # linear1.weight[h d], linear2.weight[d h], self_attn.out_proj.bias[d], linear2.bias[d],
-        # norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d], linear1.bias[h],
-        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
-        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
-        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # linear2.weight[d h], self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d],
+        # linear2.bias[d], norm1.weight[d], norm1.bias[d], norm2.weight[d], norm2.bias[d],
+        # linear1.weight[h d], linear1.bias[h], self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv] <- 1: (batch, 16·out)
         mixed = pools @ self.mix
         if self.bias is not None:
             mixed = mixed + self.bias.to(mixed.dtype)
         (
-            to_linear1_weight_to_linear2_weight,
-            to_self_attn_out_proj_bias_to_norm2_bias,
-            to_h,
+            to_linear2_weight_all,
+            to_self_attn_out_proj_weight_to_norm2_bias,
+            to_linear1_weight_all,
+            to_linear1_bias_all,
             to_head,
-        ) = mixed.split([2 * c, 6 * c, c, 7 * c], dim=-1)
+        ) = mixed.split([c, 7 * c, c, c, 6 * c], dim=-1)
 
         # core (d): 12 pools, 12 spreads, 144 diagrams
         # linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
@@ -434,17 +445,13 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
         # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d: (batch, d, 12·out)
         mixed_d = _product(pools_d, self.mix_d)
-        into_linear1_weight_to_linear2_weight = slice(0, 2 * c)
+        into_linear2_weight_d = slice(c, 2 * c)
+        mixed_d = _add(mixed_d, to_linear2_weight_all[:, None], into_linear2_weight_d)
+        into_self_attn_out_proj_weight_to_norm2_bias = slice(5 * c, 12 * c)
         mixed_d = _add(
             mixed_d,
-            to_linear1_weight_to_linear2_weight[:, None],
-            into_linear1_weight_to_linear2_weight,
-        )
-        into_self_attn_out_proj_bias_to_norm2_bias = slice(6 * c, 12 * c)
-        mixed_d = _add(
-            mixed_d,
-            to_self_attn_out_proj_bias_to_norm2_bias[:, None],
-            into_self_attn_out_proj_bias_to_norm2_bias,
+            to_self_attn_out_proj_weight_to_norm2_bias[:, None],
+            into_self_attn_out_proj_weight_to_norm2_bias,
         )
         (
             d_to_d_h,
@@ -460,18 +467,30 @@ class TransformerBlockLayer(nn.Module):
         # core (h): 3 pools, 3 spreads, 9 diagrams
         # linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h: (batch, h, 3·out)
         mixed_h = _product(pools_h, self.mix_h)
+        into_linear1_weight_h = slice(0, c)
+        mixed_h = _add(mixed_h, to_linear1_weight_all[:, None], into_linear1_weight_h)
         into_linear1_bias_h = slice(2 * c, 3 * c)
-        mixed_h = _add(mixed_h, to_h[:, None], into_linear1_bias_h)
+        mixed_h = _add(mixed_h, to_linear1_bias_all[:, None], into_linear1_bias_h)
         h_to_d_h, to_linear1_bias_h = mixed_h.split([2 * c, c], dim=-1)
 
         # core (head): 7 pools, 7 spreads, 49 diagrams
-        # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
-        # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk],
-        # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
+        # self_attn.out_proj.weight[d head dv], self_attn.in_proj_weight#0[head dk d],
+        # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
+        # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv] <- head: (batch, head, 7·out)
         mixed_head = _product(pools_head, self.mix_head)
-        mixed_head = _add(mixed_head, to_head[:, None])
-        head_to_head_dk, head_to_head_dv = mixed_head.split([4 * c, 3 * c], dim=-1)
+        into_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2 = slice(c, 7 * c)
+        mixed_head = _add(
+            mixed_head,
+            to_head[:, None],
+            into_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2,
+        )
+        (
+            head_to_head_d,
+            head_to_head_dk,
+            to_self_attn_in_proj_weight_p2_head,
+            to_self_attn_in_proj_bias_p2_head,
+        ) = mixed_head.split([c, 4 * c, c, c], dim=-1)
 
         # core (d h): 2 pools, 2 spreads, 4 diagrams
         # linear1.weight[h d], linear2.weight[d h] <- d h: (batch, d, h, 2·out)
@@ -485,6 +504,8 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- head d:
         # (batch, head, d, 4·out)
         mixed_head_d = _product(pools_head_d, self.mix_head_d)
+        into_self_attn_out_proj_weight_head_d = slice(3 * c, 4 * c)
+        mixed_head_d = _add(mixed_head_d, head_to_head_d[:, :, None], into_self_attn_out_proj_weight_head_d)
         mixed_head_d = _add(mixed_head_d, d_to_head_d[:, None])
         head_d_to_head_dk_d, head_d_to_d_head_dv = mixed_head_d.split(2 * c, dim=-1)
 
@@ -504,7 +525,18 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv] <- head dv: (batch, head, dv, 3·out)
         mixed_head_dv = _product(pools_head_dv, self.mix_head_dv)
-        mixed_head_dv = _add(mixed_head_dv, head_to_head_dv[:, :, None])
+        into_self_attn_in_proj_weight_p2_head_dv = slice(0, c)
+        mixed_head_dv = _add(
+            mixed_head_dv,
+            to_self_attn_in_proj_weight_p2_head[:, :, None],
+            into_self_attn_in_proj_weight_p2_head_dv,
+        )
+        into_self_attn_in_proj_bias_p2_head_dv = slice(2 * c, 3 * c)
+        mixed_head_dv = _add(
+            mixed_head_dv,
+            to_self_attn_in_proj_bias_p2_head[:, :, None],
+            into_self_attn_in_proj_bias_p2_head_dv,
+        )
         head_dv_to_d_head_dv, to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv.split([2 * c, c], dim=-1)
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams

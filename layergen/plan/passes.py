@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -14,10 +13,14 @@ from symmetry.maps.sides import Side
 __all__ = ["PASSES", "entries", "optimised", "orient_cores", "share_pools", "share_spreads"]
 
 
+LENGTH = 64
+"""The size that every index other than a free one counts with. Declared sizes play no part: a layer for another width
+has its parameters in the same order, so that a `state_dict` goes from one to the other."""
+
+
 def entries(side: Side) -> int:
-    """How many values a side's feature has, a batch element and channel."""
-    kept = (side.piece.positions[side.blocks[number][0]].index.size for number in side.kept)
-    return math.prod(kept) * side.piece.free_size
+    """About how many values a side's feature has, a batch element and channel."""
+    return LENGTH ** len(side.kept) * side.piece.free_size
 
 
 def share_pools(plan: Plan) -> Plan:

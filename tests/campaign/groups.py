@@ -55,7 +55,8 @@ def ranks(data):
 
 
 def widths(data):
-    """A layer made for one width has at another as many independent maps, and is equivariant there."""
+    """A layer made for one width has at another as many independent maps, is equivariant there, and is the layer made
+    for that width: parameters go from one to the other."""
     space = data.draw(weight_spaces(max_entries=60, max_diagrams=120, max_size=3, max_order=3, max_tensors=3))
     least, (_, fixed) = orders(space, space), readings(space, space)
     made, used = (
@@ -65,7 +66,13 @@ def widths(data):
     if made == used or sum(math.prod(shape) for shape in used.shapes.values()) > 80:
         return 0
     layer = layergen.EquivariantLinear(made, 1, 1, dtype=torch.float64)
-    assert_whole(layer, used, EquivariantMaps(used), np.random.default_rng(data.draw(SEEDS)))
+    rng = np.random.default_rng(data.draw(SEEDS))
+    assert_whole(layer, used, EquivariantMaps(used), rng)
+    other = layergen.EquivariantLinear(used, 1, 1, dtype=torch.float64)
+    other.load_state_dict(layer.state_dict())
+    x = random_features(used, 1, batch=2, dtype=torch.float64)
+    with torch.no_grad():
+        close(layer(x), other(x))
     return 1
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import layergen
 from layergen.linear import EquivariantLinear
 from layergen.plan.names import RESERVED, Namer, identifier
 from symmetry import SCALAR, SpecificationError, WeightSpace
+from symmetry.space.reading import orders, readings
 from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features, mean_squares, standard_deviations
 
@@ -181,6 +182,22 @@ def test_one_layer_serves_every_width():
     layer = EquivariantLinear(space, 2, 2, dtype=torch.float64)
     for width in (1, 5, 6, 20):
         layergen.testing.assert_equivariant(layer, space.resized({"h": width}))
+
+
+@given(weight_spaces(max_entries=200, max_diagrams=200, max_size=3), st.data())
+@example(WeightSpace({"t": "x h x", "u": "k h x"}, sets={"h": 3}, free={"x": 1, "k": 4}), None)
+def test_parameters_go_from_one_width_to_another(space, data):
+    """A layer for one width computes with the parameters of a layer for another what that layer computes."""
+    fixed = readings(space, space)[1]
+    least = {name: size for name, size in orders(space, space).items() if name not in fixed}
+    larger = {name: 7 if data is None else data.draw(st.integers(size, size + 4)) for name, size in least.items()}
+    small, large = (
+        EquivariantLinear(space.resized(sizes), 1, 1, dtype=torch.float64) for sizes in (space.sizes | least, larger)
+    )
+    large.load_state_dict(small.state_dict())
+    x = features(small.maps.source, 1, 1)
+    found, expected = large(x), small(x)
+    assert all(torch.allclose(found[name], expected[name], rtol=1e-9, atol=1e-9) for name in space.names)
 
 
 def test_half_precision_weights_are_finite():
