@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from symmetry.kinds.registry import KINDS
+from symmetry.kinds.scalars import SCALARS
+from symmetry.language.axes import Atom, atoms, parse_axes
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.elements import GroupElement, element
 from symmetry.space.group import acted_on, movers
@@ -68,13 +70,16 @@ def weight_spaces(
     """
     kinds = tuple(KINDS) if kinds is None else kinds
     parents = draw_sets(draw, max_sets)
+    scaled = draw_scaled(draw, parents) if "sets" in kinds else {}
     declared = draw_declarations(draw, kinds)
+    charges = dict.fromkeys(scaled, (1, 1, -1, 2, 0)) | draw_charges(declared)
     loose = ["x"] * ("free" in kinds) + ["p"] * ("positional" in kinds) + ["2"]
     pool = [*parents, *draw(st.lists(st.sampled_from([*loose, *declared]), unique=True, max_size=3))]
-    tensors = [draw_axes(draw, pool, parents, max_order) for _ in range(draw(st.integers(1, max_tensors)))]
+    several = range(draw(st.integers(1, max_tensors)))
+    tensors = [draw_axes(draw, pool, parents, charges, max_order) for _ in several]
     sizes = {name: draw(st.integers(1, max_size)) for name in (*parents, "x", "p")}
     while True:
-        space = make_space(tensors, parents, sizes, declared)
+        space = make_space(tensors, parents, scaled, sizes, declared)
         if any(math.prod(tensor.shape) > max_entries for tensor in space):
             largest = max(sizes, key=lambda name: sizes[name])
             if sizes[largest] == 1:
@@ -97,6 +102,17 @@ def draw_sets(draw: st.DrawFn, max_sets: int) -> dict[str, str | None]:
     return parents
 
 
+def draw_scaled(draw: st.DrawFn, parents: Iterable[str]) -> dict[str, str]:
+    """The sets whose elements may be multiplied: few, as other sets have more diagrams."""
+    drawn = {name: draw(st.sampled_from([None, None, None, *SCALARS])) for name in parents}
+    return {name: scaled for name, scaled in drawn.items() if scaled is not None}
+
+
+def draw_charges(declared: Mapping[str, tuple[str, Any]]) -> dict[str, tuple[int, ...]]:
+    """The charges that occurrences of indices drawn from examples may have, by the index."""
+    return {name: (1, -1) for name, (section, _) in declared.items() if KINDS[section].charged}
+
+
 def draw_declarations(draw: st.DrawFn, kinds: Collection[str]) -> dict[str, tuple[str, Any]]:
     """Two indices of a kind that gives examples: by name, the section and the declaration."""
     rows = {section: found for section in kinds if (found := KINDS[section].examples())}
@@ -108,8 +124,14 @@ def draw_declarations(draw: st.DrawFn, kinds: Collection[str]) -> dict[str, tupl
     return {"r": (section, draw(st.sampled_from(row))), "s": (section, draw(st.sampled_from(other)))}
 
 
-def draw_axes(draw: st.DrawFn, pool: Sequence[str], parents: dict[str, str | None], max_order: int) -> str:
-    """An axis string over the indices of `pool`, with the parents of every nested set."""
+def draw_axes(
+    draw: st.DrawFn,
+    pool: Sequence[str],
+    parents: dict[str, str | None],
+    charges: Mapping[str, tuple[int, ...]],
+    max_order: int,
+) -> str:
+    """An axis string over the indices of `pool`, with the parents of every nested set, and with charges."""
     words = draw(st.lists(st.sampled_from(pool), max_size=max_order))
     for word in list(words):
         if word in ("r", "s") and words.count("r") + words.count("s") > MOST_EXAMPLES:
@@ -118,7 +140,7 @@ def draw_axes(draw: st.DrawFn, pool: Sequence[str], parents: dict[str, str | Non
             if parent not in words:
                 words.insert(draw(st.integers(0, len(words))), parent)
             word = parent
-    axes = " ".join(words)
+    axes = " ".join(str(Atom(word, charge=draw(st.sampled_from(charges.get(word, (1,)))))) for word in words)
     match draw(st.sampled_from(["plain", "plain", "plain", "product", "sum", "inner sum"])):
         case "product":
             return f"({axes})"
@@ -133,15 +155,17 @@ def draw_axes(draw: st.DrawFn, pool: Sequence[str], parents: dict[str, str | Non
 def make_space(
     tensors: Sequence[str],
     parents: dict[str, str | None],
+    scaled: Mapping[str, str],
     sizes: dict[str, int],
     declared: dict[str, tuple[str, Any]],
 ) -> WeightSpace:
     """The space with the given tensors, in which the indices that they use are declared."""
-    words = set(" ".join(tensors).replace("(", " ").replace(")", " ").split())
+    words = {atom.name for axes in tensors for atom in atoms(*parse_axes(axes))}
     sections: dict[str, dict[str, Any]] = {"sets": {}, "free": {}, "positional": {}}
     for name, parent in {"h": None, **parents}.items():
         if name in words:
-            sections["sets"][name] = sizes[name] if parent is None else {"size": sizes[name], "within": parent}
+            optional = {"within": parent, "scaled": scaled.get(name)}
+            sections["sets"][name] = {"size": sizes[name]} | {key: one for key, one in optional.items() if one}
     for name, section in (("x", "free"), ("p", "positional")):
         if name in words:
             sections[section][name] = sizes[name]

@@ -1,14 +1,17 @@
-"""Companions: tensors beside those over representation indices, on which functions of single entries are allowed.
+"""Companions: tensors beside those whose entries a group multiplies, on which functions of single entries are allowed.
 
 On a tensor over a representation whose matrices are no permutations, only the length of the entries may enter
 functions. A companion offers more. The regular representation of a finite group permutes its values, so that a tensor
 over it admits every function of its entries, and equivariant linear maps lead there from any other representation of
-the group, and back.
+the group, and back. Elsewhere a companion holds invariants: it has the tensor's axes with neutral charges, and length 1
+in place of vectors. Products of the tensor's entries with others that transform against them lead there
+(`layergen.nn.contraction`), and gates back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from torch import nn
 
@@ -17,7 +20,7 @@ from layergen.nn.entries import Pieces
 from symmetry.groups.groups import find_group
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.representation import RepresentationIndex
-from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes
+from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes, substitute
 from symmetry.language.names import fresh_name
 from symmetry.space.weight_space import WeightSpace, resized
 
@@ -31,9 +34,8 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
     """The space with companions, tensors beside those on which a group does more than permute entries.
 
     Functions of single entries are allowed on companions. Where the groups are finite and have at most 60 elements, a
-    companion has their regular representations in place of the indices on which they act; elsewhere its axes have
-    length 1 in place of these indices, for lengths, unless the symmetry also changes the entries' signs: lengths have
-    none. Equivariant maps lead from a companion of either sort to every tensor over its sets.
+    companion has their regular representations in place of the indices on which they act; elsewhere it is for lengths
+    and other invariants: its axes have length 1 in place of these indices and of vectors, and neutral charges.
 
     Parameters
     ----------
@@ -61,14 +63,28 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
         positions = [position for piece in tensor.pieces for position in piece.positions]
         groups = dict.fromkeys(acted[p.index.name] for p in positions if p.index.name in acted)
         small = all(group.finite and len(group.elements) <= LARGEST for group in map(find_group, groups))
-        signed = any(p.index.invariant(p.charge) is Invariant.MAGNITUDE for p in positions)
-        if groups and (small or not signed):  # lengths have no sign
-            (regular if small else lengths)[tensor.name] = beside = f"{tensor.name} {'regular' if small else 'length'}"
-            stands = {group: regular_name(group, space) for group in groups if small}
-            tensors[beside] = print_axes(replaced(tensor.axes, acted, stands))
-            declared = {name: {"group": group, "representation": "regular"} for group, name in stands.items()}
-            sections[RepresentationIndex.section] |= declared
+        beyond = any(p.index.acting is None and p.index.invariant(p.charge) is not Invariant.ENTRY for p in positions)
+        if not groups and not beyond:
+            continue
+        small = small and not beyond  # linear maps do not lead to them from what changes its sign or its scale
+        (regular if small else lengths)[tensor.name] = beside = f"{tensor.name} {'regular' if small else 'length'}"
+        stands = {group: regular_name(group, space) for group in groups if small}
+        tensors[beside] = print_axes(replaced(neutral_axes(space, tensor.axes), acted, stands))
+        declared = {name: {"group": group, "representation": "regular"} for group, name in stands.items()}
+        sections[RepresentationIndex.section] |= declared
     return WeightSpace(tensors, **sections) if regular or lengths else space, regular, lengths
+
+
+def neutral_axes(space: WeightSpace, axes: Sequence[Expression]) -> tuple[Expression, ...]:
+    """Axes with neutral charges; an index without a neutral charge, on which no representation acts, becomes 1."""
+
+    def of(atom: Atom) -> Atom:
+        index = space.index(atom.name) if atom.name else None
+        if index is None or index.acting is not None or index.invariant(atom.charge) is Invariant.ENTRY:
+            return atom
+        return Atom("", 1) if index.neutral is None else replace(atom, charge=index.neutral)
+
+    return tuple(substitute(axis, of) for axis in axes)
 
 
 def acting_groups(space: WeightSpace) -> dict[str, str]:

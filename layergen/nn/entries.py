@@ -1,10 +1,11 @@
-"""What a function of entries may depend on: on the entries themselves, or on their length alone.
+"""What a function of entries may depend on: on the entries themselves, or on what the symmetry leaves alone of them.
 
 A function of single entries is equivariant where the symmetry moves entries about and does nothing else to them. Where
-it also multiplies the entries along an axis by a matrix, or each entry by a sign, it leaves their length alone: such
-entries, called *vectors* here, are multiplied by functions of the length, which is the root mean square of their
-components. A kind of index says which of the two holds (`symmetry.kinds.index.Invariant`); the modules of this folder
-are written once, over `Scalars` and `Vectors`, and name no kind.
+it also multiplies the entries along an axis by an orthogonal matrix, or each entry by a sign, it leaves their length
+alone, the root mean square of their components; where it multiplies by positive numbers, the direction over the
+channels; by other matrices, nothing. Such entries, called *vectors* here, are multiplied by functions of what is left
+alone. A kind of index says what that is (`symmetry.kinds.index.Invariant`); the modules of this folder are written
+once, over `Scalars` and `Vectors`, and name no kind.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from symmetry.kinds.index import Invariant
 from symmetry.space.layout import Leaf, Piece, take_apart
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["SCALARS", "Entries", "Function", "Pieces", "learned", "tensor_entries"]
+__all__ = ["SCALARS", "Entries", "Function", "Pieces", "learned", "summed", "tensor_entries"]
 
 Function = Callable[[Tensor], Tensor]
 
@@ -100,6 +101,40 @@ class Vectors:
         return x * dropout(x.new_ones([1 if dim in self.dims else size for dim, size in enumerate(x.shape)]))
 
 
+@dataclass(frozen=True, slots=True)
+class Directions(Vectors):
+    """Entries that the symmetry multiplies by positive numbers, all channels alike: their direction stays.
+
+    With `signed` it also multiplies by signs, or by matrices along `dims`, and only magnitudes stay of the direction.
+    """
+
+    signed: bool
+
+    def argument(self, x: Tensor) -> Tensor:
+        """The invariants: entries, or their lengths, divided by their root mean square over the channels."""
+        wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        squares = wide.square().mean((*self.dims, -1), keepdim=True)
+        directions = wide / torch.where(squares > 0, squares, 1.0).sqrt()
+        return Vectors.argument(self, directions) if self.signed else directions
+
+    def normalise(self, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+        """The entries times `scale`: divided by their length they would not be multiplied as the symmetry demands."""
+        return scale * x
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque(Vectors):
+    """Entries that the symmetry multiplies by any invertible matrices along `dims`: nothing of them stays."""
+
+    def argument(self, x: Tensor) -> Tensor:
+        """Nought in the place of invariants; only products with other entries have any (`Contraction`)."""
+        return x.new_zeros([1 if dim in self.dims else size for dim, size in enumerate(x.shape)])
+
+    def normalise(self, x: Tensor, scale: Tensor, shift: Tensor, eps: float) -> Tensor:
+        """The entries times `scale`."""
+        return scale * x
+
+
 Entries = Scalars | Vectors
 SCALARS = Scalars()
 
@@ -109,7 +144,19 @@ def piece_entries(piece: Piece) -> Entries:
     demands = [position.index.invariant(position.charge) for position in piece.positions]
     if all(demand is Invariant.ENTRY for demand in demands):
         return SCALARS
-    return Vectors(tuple(place for place, demand in enumerate(demands, start=1) if demand is Invariant.LENGTH))
+    dims = summed(piece)
+    if Invariant.CONTRACTION in demands:
+        return Opaque(dims)
+    if Invariant.DIRECTION in demands:
+        return Directions(dims, signed=bool(dims) or Invariant.MAGNITUDE in demands)
+    return Vectors(dims)
+
+
+def summed(piece: Piece) -> tuple[int, ...]:
+    """The dimensions of `(batch, *positions, channels)` over which invariants of a piece's entries are sums."""
+    along = (Invariant.LENGTH, Invariant.CONTRACTION)
+    demands = (position.index.invariant(position.charge) for position in piece.positions)
+    return tuple(place for place, demand in enumerate(demands, start=1) if demand in along)
 
 
 def tensor_entries(space: WeightSpace) -> dict[str, Entries]:
@@ -123,8 +170,8 @@ def tensor_entries(space: WeightSpace) -> dict[str, Entries]:
     Returns
     -------
     dict
-        By tensor `Scalars` or `Vectors`; the dimensions are those of `(batch, *axes, channels)`, and all axes of a
-        tensor of which some piece has lengths along an axis.
+        By tensor `Scalars` or `Vectors`, of whatever sort; the dimensions are those of `(batch, *axes, channels)`, and
+        all axes of a tensor of which some piece has lengths along an axis.
 
     Examples
     --------
@@ -161,7 +208,7 @@ class Pieces:
         self.space, tensors = space, () if space is None else space.tensors
         self.entries = {tensor.name: tuple(map(piece_entries, tensor.pieces)) for tensor in tensors}
         several = [tensor.name for tensor in tensors if not isinstance(tensor.layout, Leaf)]
-        self.apart = {name for name in several if set(self.entries[name]) not in ({SCALARS}, {Vectors(())})}
+        self.apart = {n for n in several if len(set(self.entries[n])) > 1 or any(one.dims for one in self.entries[n])}
 
     def map(
         self, function: Callable[..., Tensor], x: Features, names: Iterable[tuple[str, ...]] | None = None

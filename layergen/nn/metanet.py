@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -12,11 +13,12 @@ from torch import Tensor, nn
 from layergen.features import Features
 from layergen.linear import EquivariantLinear
 from layergen.nn.companions import Companions
+from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
-from symmetry.maps.cores import core_sets, has_core
+from layergen.nn.restrictions import Restrictions
 from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
@@ -29,11 +31,12 @@ class Metanet(nn.Module):
     With `out_features` it gives invariants, with `out_channels` features of the same weight space. The input goes
     through `Standardise`, `FourierFeatures`, `PerTensorLinear` and `PositionalEmbedding`; then through `layers`
     residual blocks, each a channel norm, a derived equivariant layer, the activation and dropout; then through a
-    channel norm and a head. Where the symmetry multiplies entries by matrices or signs, gates (`Gated`) take the place
-    of the activation. Over representation indices there are also companions (`Companions`), tensors over the regular
-    representation of a finite group, on which the activation is allowed, or else tensors of lengths. With lengths alone
-    the network may be more symmetric than the group: one over SO(3) does not notice a reflection in the origin. The
-    network is not equivariant to permuting positional indices, whose values it tells apart.
+    channel norm and a head. Where the symmetry multiplies entries by matrices, signs or scales, gates (`Gated`)
+    take the place of the activation. There are also companions (`Companions`), on which the activation is allowed:
+    tensors over the regular representation of a finite group, or else tensors of invariants, lengths and products
+    of entries that transform against each other (`Contraction`). With invariants alone the network may be more
+    symmetric than the group: one over SO(3) does not notice a reflection in the origin. The network is not
+    equivariant to permuting positional indices, whose values it tells apart.
 
     Parameters
     ----------
@@ -141,7 +144,7 @@ class Metanet(nn.Module):
         self.positions = PositionalEmbedding(space, hidden)
         self.companions = Companions(space)
         wide, lengths = self.companions.space, self.companions.lengths.items()
-        ranks = EquivariantMaps(wide, terms=terms, rank=rank).ranks
+        restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
         last = "all" if out_channels is None and terms == "local" else terms
         maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
         reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
@@ -154,11 +157,13 @@ class Metanet(nn.Module):
             """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
             pairs = [pair for pair in lengths if not kept.isdisjoint(pair)]
             given, hears = wide.only(kept.union(*pairs)), any(gate in kept for _, gate in pairs)
-            options = fitting(EquivariantMaps(wide, given, terms=terms), ranks, limit)
+            mixed: nn.Module = EquivariantLinear(wide, hidden, hidden, target=given, **restrictions.of(wide, given))
+            if hears:
+                mixed = Bilinear(mixed, Contraction(wide, dict(pairs), hidden, restrictions))
             return Residual(
                 nn.Sequential(
                     ChannelNorm(wide, hidden) if norm else nn.Identity(),
-                    EquivariantLinear(wide, hidden, hidden, target=given, **options),
+                    mixed,
                     Gated(given, hidden, activation, dict(pairs), hears=hears),
                     Dropout(dropout, given),
                 )
@@ -167,7 +172,7 @@ class Metanet(nn.Module):
         self.blocks = nn.Sequential(*map(block, [*[set(wide.names)] * (layers - 1), set(read.names)][:layers]))
         self.read = read.names
         self.norm = ChannelNorm(read, hidden) if norm else nn.Identity()
-        options = fitting(maps, ranks, limit)
+        options = replace(restrictions, terms=last).of(read, maps.target)
         self.head: nn.Module
         if out_channels is not None:
             self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **options)
@@ -241,9 +246,3 @@ def check_arguments(
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):
             raise ValueError(f"{name}={count!r}: give an integer, at least {least}")
-
-
-def fitting(maps: EquivariantMaps, ranks: Iterable[tuple[str, int]], limit: int) -> dict[str, Any]:
-    """The options of a layer of some maps, without the ranks of cores that only other layers have."""
-    fit = {core: bound for core, bound in ranks if has_core(maps, core_sets(core))}
-    return {"terms": maps.terms, "rank": fit, "limit": limit}

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from symmetry.groups.representations import Representation
 from symmetry.kinds.action import Action, Part
+from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_size
 
 __all__ = ["Index", "Invariant"]
@@ -33,7 +34,9 @@ class Invariant(Enum):
 
     ENTRY = "the entry itself"
     MAGNITUDE = "the absolute value of the entry"
+    DIRECTION = "the entry over the norm of its channels"
     LENGTH = "the length along the index"
+    CONTRACTION = "only its products with entries that transform against it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,10 @@ class Index:
     """Whether a learned embedding tells the values apart, which breaks the symmetry that the derivation assumes."""
     parental: ClassVar[bool] = False
     """Whether other indices may be nested within the index."""
+    charged: ClassVar[bool] = False
+    """Whether an occurrence of the index may have a charge other than 1."""
+    exact_below: ClassVar[bool] = True
+    """Whether the diagrams with room for their blocks are a basis at every size, below the `order` too."""
 
     # How an index is declared and printed.
 
@@ -166,7 +173,66 @@ class Index:
         """Name of the group that acts on this index together with others; None for an index without one."""
         return None if self.action is None or self.action.name == self.name else self.action.name
 
+    # Charges of occurrences.
+
+    def check_charge(self, charge: int) -> None:
+        """Raise `SpecificationError` for a charge that an occurrence of the index cannot have.
+
+        Parameters
+        ----------
+        charge
+            Exponent with which the group acts at the occurrence.
+
+        Raises
+        ------
+        SpecificationError
+            By default for every charge but 1.
+        """
+        if charge != 1:
+            raise SpecificationError(
+                f"{self.name!r} has no charges",
+                remedy=f'write {self.name}, or declare it with scaled = "sign" or "positive", or in [vectors]',
+            )
+
+    def opposite(self, charge: int) -> int:
+        """The charge of a position that transforms against another.
+
+        Parameters
+        ----------
+        charge
+            Exponent with which the group acts at the other position.
+
+        Returns
+        -------
+        int
+            The charge for which a sum over both positions does not change; by default the same.
+        """
+        return charge
+
+    @property
+    def neutral(self) -> int | None:
+        """The charge at which entries are only moved, or None.
+
+        The group of an index without such a charge leaves nothing alone but what does not depend on the index.
+        """
+        return None
+
     # Which blocks of positions a diagram may have.
+
+    def order(self, positions: int) -> int:
+        """The size from which on the number of diagrams does not depend on it.
+
+        Parameters
+        ----------
+        positions
+            The largest number of positions of the index in one diagram.
+
+        Returns
+        -------
+        int
+            By default the number of positions.
+        """
+        return positions
 
     def label(self, charge: int, *, read: bool) -> Hashable:
         """The label of a position, by which `allows` decides; positions with equal labels are counted together.
@@ -325,6 +391,21 @@ class Index:
         """
         return Fraction(1)
 
+    def trace_mean(self, labels: Sequence[Any]) -> Fraction | None:
+        """The group mean of the product of traces, for the character average.
+
+        Parameters
+        ----------
+        labels
+            The `label` of each position whose trace is in the product.
+
+        Returns
+        -------
+        Fraction | None
+            The mean; None where it follows from the fixed values of permutations and from `scalar_mean`.
+        """
+        return None
+
     def invariant(self, charge: int = 1) -> Invariant:
         """The function of an entry that the action along one occurrence of the index leaves unchanged.
 
@@ -336,6 +417,6 @@ class Index:
         Returns
         -------
         Invariant
-            The entry itself, its absolute value, or the length along the index.
+            The entry itself, or what is left of it.
         """
         return Invariant.ENTRY

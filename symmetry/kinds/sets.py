@@ -1,15 +1,23 @@
-"""Set indices: the neurons of a layer, channels, heads, and sets nested in them."""
+"""Set indices: the neurons of a layer, channels, heads, sets nested in them, and neurons that may be multiplied."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
+from symmetry.kinds.action import Part
+from symmetry.kinds.index import Index, Invariant
 from symmetry.kinds.permuted import PermutedIndex
+from symmetry.kinds.scalars import SCALARS, Monomials, Scalars
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name, check_size
 
-__all__ = ["SetIndex"]
+__all__ = ["ScaledSetIndex", "SetIndex"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +59,118 @@ class SetIndex(PermutedIndex):
     def declared(cls, name: str, declaration: Any) -> SetIndex:
         if not isinstance(declaration, dict):
             return cls(name, check_size(name, declaration))
-        unknown = sorted(set(declaration) - {"size", "within"}, key=str)
+        unknown = sorted(set(declaration) - {"size", "within", "scaled"}, key=str)
         if unknown or "size" not in declaration:
             fault = f"unknown key {unknown[0]!r}" if unknown else "no size"
             raise SpecificationError(
                 f"{fault} in the declaration of {name!r}", remedy=f'write {name} = {{ size = 16, within = "head" }}'
             )
-        within = declaration.get("within")
-        return cls(name, check_size(name, declaration["size"]), None if within is None else check_name(within))
+        size, within = check_size(name, declaration["size"]), declaration.get("within")
+        parent = None if within is None else check_name(within)
+        if "scaled" not in declaration:
+            return cls(name, size, parent)
+        scaled = declaration["scaled"]
+        if not isinstance(scaled, str) or scaled not in SCALARS:
+            known = " or ".join(f'"{word}"' for word in SCALARS)
+            raise SpecificationError(f"{name!r} is scaled by {scaled!r}", remedy=f"write scaled = {known}")
+        return ScaledSetIndex(name, size, parent, scaled)
+
+    def _keys(self) -> dict[str, Any]:
+        """The declaration as a table, without keys that have their defaults."""
+        return {"size": self.size} | ({} if self.within is None else {"within": self.within})
 
     def declaration(self) -> str:
-        return str(self.size) if self.within is None else f'{{ size = {self.size}, within = "{self.within}" }}'
+        keys = self._keys()
+        if len(keys) == 1:
+            return str(self.size)
+        pairs = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in keys.items())
+        return f"{{ {', '.join(pairs)} }}"
 
     def of_size(self, size: int) -> Any:
-        return size if self.within is None else {"size": size, "within": self.within}
+        keys = self._keys()
+        return size if len(keys) == 1 else keys | {"size": size}
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledSetIndex(SetIndex):
+    """A set each of whose elements may be multiplied by a number: a tanh neuron by -1, a ReLU neuron by any a > 0.
+
+    The wreath product of the scalars and the symmetric group acts. An occurrence of the index has a charge: entries
+    are multiplied by that power of their element's number. A block of positions may stand alone where the charges add
+    up to zero (signs: to an even number), and joins positions of target and source where their sums are equal.
+
+    Parameters
+    ----------
+    name, size, within
+        As for a `SetIndex`.
+    scaled
+        `"sign"` or `"positive"`.
+
+    References
+    ----------
+    Kalogeropoulos, Bouritsas and Panagakis, "Scale equivariant graph metanetworks", NeurIPS 2024; Tran et al.,
+    "Monomial matrix group equivariant neural functional networks", NeurIPS 2024.
+
+    Examples
+    --------
+    >>> index = ScaledSetIndex("h", 32, scaled="sign")
+    >>> index.declaration(), index.acted_on_by
+    ('{ size = 32, scaled = "sign" }', 'Z_2 ≀ S_32')
+    >>> index.closes([1]), index.closes([1, 1]), index.keeps([1, 1, -1])
+    (False, True, 1)
+    """
+
+    scaled: str = "sign"
+
+    charged: ClassVar[bool] = True
+
+    @property
+    def scalars(self) -> Scalars:
+        """The group of the numbers."""
+        return SCALARS[self.scaled]
+
+    def _keys(self) -> dict[str, Any]:
+        return SetIndex._keys(self) | {"scaled": self.scaled}
+
+    def check_charge(self, charge: int) -> None:
+        pass
+
+    def opposite(self, charge: int) -> int:
+        return -charge
+
+    @property
+    def neutral(self) -> int:
+        return 0
+
+    def label(self, charge: int, *, read: bool) -> Hashable:
+        return self.scalars.exponent(charge), read
+
+    def allows(self, labels: Sequence[Any]) -> bool:
+        return Index.allows(self, labels)
+
+    def closes(self, charges: Sequence[int]) -> bool:
+        return self.scalars.exponent(sum(charges)) == 0
+
+    def keeps(self, charges: Sequence[int]) -> int:
+        return self.scalars.exponent(sum(charges))
+
+    @property
+    def action(self) -> Monomials:  # type: ignore[override]
+        return Monomials(self.name, self.size, self.scaled)
+
+    def images(self, part: Part) -> NDArray[np.intp]:
+        images: NDArray[np.intp] = part["image"]
+        return images
+
+    def factors(self, part: Part, charge: int) -> NDArray[np.float64] | None:
+        exponent = self.scalars.exponent(charge)
+        return part["factor"] ** exponent if exponent else None
+
+    def scalar_mean(self, labels: Sequence[Any]) -> Fraction:
+        """The mean of the m-th roots of unity to the power of all charges, m above every sum; ±1 for signs."""
+        total = sum(-charge if read else charge for charge, read in labels)
+        order = self.scalars.order or 1 + sum(abs(charge) for charge, _ in labels)
+        return Fraction(total % order == 0)
+
+    def invariant(self, charge: int = 1) -> Invariant:
+        return self.scalars.invariant if self.scalars.exponent(charge) else Invariant.ENTRY

@@ -1,10 +1,11 @@
 """Axis strings, such as `"(gate h) x"` and `"((head dk) + (head dv)) d"`: their grammar, parser and printer.
 
     axes    := axis*                    "" is a scalar tensor
-    axis    := NAME | INTEGER | "(" sum ")"
+    axis    := name | INTEGER | "(" sum ")"
     sum     := product ("+" product)*   concatenation along the axis
     product := item*                    a flattened product, row-major
-    item    := NAME | INTEGER | "(" sum ")"
+    item    := name | INTEGER | "(" sum ")"
+    name    := NAME [ "^" ["-"] DIGITS ]   with the charge of a scaled set or of a vector index, as in h^-1
 
 An axis is parsed into an expression: a tree of products and concatenations whose leaves are names and sizes
 (`layergen.tracing` makes trees whose leaves are indices that are not known yet). `product` and `concatenation` build
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 TOKEN = re.compile(r"[()+]|[^\s()+]+")
+CHARGE = re.compile(r"-?[0-9]{1,3}")
 DEEPEST = 50  # brackets within brackets; nobody writes more, and the recursion below stays shallow
 
 Leaf = TypeVar("Leaf")
@@ -63,7 +65,7 @@ class Atom:
     start
         Offset of the leaf, in characters, in the text that it was read from.
     charge
-        Exponent with which the group acts at this occurrence of the index; no kind of index reads it yet.
+        Exponent with which the group acts at this occurrence of the index.
     """
 
     name: str
@@ -72,7 +74,8 @@ class Atom:
     charge: int = 1
 
     def __str__(self) -> str:
-        return self.name or str(self.size)
+        charge = "" if self.charge == 1 else f"^{self.charge}"
+        return f"{self.name}{charge}" if self.name else str(self.size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +237,12 @@ class Parser:
             if len(token) > 18 or int(token) < 1:
                 raise self.fault(f"the size {token} is out of range", token, start, "sizes are integers of at least 1")
             return Atom("", int(token), start)
+        name, caret, exponent = token.partition("^")
+        if caret and not CHARGE.fullmatch(exponent):
+            digits = "a charge is an integer of at most three digits, as in h^-1"
+            raise self.fault(f"the charge {exponent!r} is no integer", token, start, digits)
         try:
-            return Atom(check_name(token), 0, start)
+            return Atom(check_name(name), 0, start, int(exponent or 1))
         except SpecificationError as error:
             remedy = "separate indices by spaces" if "," in token else error.remedy
             raise self.fault(error.fault, token, start, remedy or "") from None

@@ -14,6 +14,7 @@ from symmetry.maps.diagrams import Diagram, block_diagrams
 from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
+from symmetry.space.reading import orders
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class EquivariantMaps:
     ) -> None:
         target = source if target is None else target
         check_shared(source, target)
+        check_orders(source, target)
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "terms", check_terms(terms))
@@ -334,6 +336,18 @@ class EquivariantMaps:
         from symmetry.maps.symbolic import symbolic_dimension
 
         return symbolic_dimension(self)
+
+
+def check_orders(source: WeightSpace, target: WeightSpace) -> None:
+    """Raise `SpecificationError` for an index that is too small for its diagrams to be a basis."""
+    sizes = source.sizes | target.sizes
+    for index in (*source.indices, *target.indices):
+        if index.joined and not index.exact_below and sizes[index.name] < orders(source, target)[index.name]:
+            least = orders(source, target)[index.name]
+            raise SpecificationError(
+                f"{index.noun} {index.name!r} has the size {index.size}, at which its diagrams are not independent",
+                remedy=f"tensors have so many positions of it that they are from the size {least} on",
+            )
 
 
 def check_terms(terms: Terms) -> Terms:

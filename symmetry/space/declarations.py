@@ -98,7 +98,7 @@ def check_parents(declared: Mapping[str, Index]) -> None:
         part, chain = f"[{index.section}]", [index.name]
         while (parent := declared[chain[-1]].parent) is not None:
             if parent not in declared or not declared[parent].parental:
-                known = ", ".join(name for name, other in declared.items() if other.parental)
+                known = ", ".join(name for name, other in declared.items() if other.parental) or "none is declared"
                 raise SpecificationError(
                     f"{chain[-1]!r} is nested within {parent!r}, which is not a set",
                     part=part,
@@ -133,6 +133,8 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
         for atom in atoms(*axes):
             if atom.name and atom.name not in indices:
                 raise undeclared(atom, indices)
+            if atom.name:
+                check_charge(atom, indices[atom.name])
         sizes = {atom.name: indices[atom.name].size for atom in atoms(*axes) if atom.name}
         shape = tuple(expression_size(axis, sizes) for axis in axes)
         layout = make_layout(name, axes, indices)
@@ -147,6 +149,15 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
         length for index, size in zip(whole, shape, strict=True) for length in (index.stored if index else (size,))
     )
     return Tensor(name, axes, shape, layout, pieces, stored)
+
+
+def check_charge(atom: Atom, index: Index) -> None:
+    """Raise `SpecificationError`, with the atom's location, for a charge that the index cannot have."""
+    try:
+        index.check_charge(atom.charge)
+    except SpecificationError as error:
+        end = atom.start + len(str(atom))
+        raise SpecificationError(error.fault, start=atom.start, end=end, remedy=error.remedy) from None
 
 
 def undeclared(atom: Atom, indices: Mapping[str, Index]) -> SpecificationError:

@@ -53,8 +53,8 @@ def positions_by_set(pieces: Iterable[Piece]) -> dict[str, int]:
 def orders(source: WeightSpace, target: WeightSpace) -> dict[str, int]:
     """The order of each set: the size from which on the number of diagrams between two spaces does not depend on it."""
     read, written = positions_by_set(source.pieces), positions_by_set(target.pieces)
-    names = [index.name for space in (source, target) for index in space.indices if index.joined]
-    return {name: read.get(name, 0) + written.get(name, 0) for name in dict.fromkeys(names)}
+    joined = {index.name: index for space in (source, target) for index in space.indices if index.joined}
+    return {name: index.order(read.get(name, 0) + written.get(name, 0)) for name, index in joined.items()}
 
 
 def readings(source: WeightSpace, target: WeightSpace) -> tuple[list[Reading], dict[str, str]]:

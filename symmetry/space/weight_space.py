@@ -30,13 +30,16 @@ class WeightSpace:
     tensors
         The axes of each tensor by its `state_dict` key, in the language of `symmetry.language.axes`.
     sets
-        Sizes of the indices that are permuted; of a nested set `{"size": 4, "within": "head"}`.
+        Sizes of the indices that are permuted; of a nested set `{"size": 4, "within": "head"}`, of neurons that may
+        be multiplied `{"size": 4, "scaled": "sign"}` or `"positive"`.
     free
         Sizes of the indices on which no group acts.
     positional
         Sizes of the indices whose values share parameters and are told apart by a learned embedding.
     representations
         For indices on which a group acts by matrices `{"group": "C4", "representation": "regular"}`.
+    vectors
+        For indices on which O(n) or GL(n) acts `{"size": 8, "group": "GL"}`.
     **sections
         Declarations of other kinds of index, by the section of the specification in which each kind is declared.
 
@@ -70,9 +73,11 @@ class WeightSpace:
         free: Mapping[str, int] | None = None,
         positional: Mapping[str, int] | None = None,
         representations: Mapping[str, Any] | None = None,
+        vectors: Mapping[str, Any] | None = None,
         **sections: Mapping[str, Any] | None,
     ) -> None:
-        sections |= {"sets": sets, "free": free, "positional": positional, "representations": representations}
+        sections |= {"sets": sets, "free": free, "positional": positional}
+        sections |= {"representations": representations, "vectors": vectors}
         indices = declared_indices(sections)
         built = tuple(make_tensor(name, axes, indices) for name, axes in check_tensors(tensors).items())
         check_used(indices, built)
@@ -108,7 +113,7 @@ class WeightSpace:
         """The canonical specification, as TOML."""
         lines = []
         for kind in KINDS.values():
-            declared = [index for index in self.indices if type(index) is kind]
+            declared = [index for index in self.indices if index.section == kind.section]
             if declared:
                 lines.append(f"[{kind.section}]")
                 lines += [f"{toml_key(index.name)} = {index.declaration()}" for index in declared]

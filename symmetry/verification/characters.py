@@ -124,7 +124,9 @@ def mean(traces: tuple[Trace, ...]) -> Fraction:
     """The mean of a product of traces; the groups of different indices are independent."""
     result = Fraction(1)
     for index in {trace.index for trace in traces}:
-        result *= mean_of_set(tuple(trace for trace in traces if trace.index == index))
+        own = tuple(trace for trace in traces if trace.index == index)
+        whole = index.trace_mean([trace.label for trace in own])
+        result *= mean_of_set(own) if whole is None else whole
     return result
 
 

@@ -14,12 +14,14 @@ elements that generate a dense subgroup, instead of a basis of the Lie algebra.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.language.axes import Atom
 from symmetry.space.elements import generators
 from symmetry.space.layout import Piece, Position
 from symmetry.space.specification import parse
@@ -43,9 +45,11 @@ def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
     """Sizes of the sets, cut down evenly until the unknowns fit; None if not even sets of two elements fit."""
     acted = [p.index for piece in pieces for p in piece.positions if p.index.action is not None]
     joined = [index for index in acted if index.joined]
+    places = Counter(index.name for index in joined)
     others = math.prod(index.size for index in acted if not index.joined)
     for most in (max((index.size for index in joined), default=1), 8, 6, 5, 4, 3, 2):
-        sizes = {index.name: min(index.size, most) for index in joined}
+        least = {index.name: 1 if index.exact_below else index.order(places[index.name]) for index in joined}
+        sizes = {index.name: min(index.size, max(most, least[index.name])) for index in joined}
         if others * math.prod(sizes[index.name] for index in joined) <= UNKNOWNS:
             return sizes
     return None
@@ -54,6 +58,8 @@ def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
 def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
     """The specification of one tensor over the positions of target and source on which groups act: a map's entries.
 
+    The source's positions transform against the source's entries.
+
     Each parent comes right before the positions nested in it. Indices are renamed in the order of their occurrence, so
     that blocks of the same form are solved only once.
     """
@@ -61,7 +67,7 @@ def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
     names: dict[str, str] = {}
     declared: dict[str, dict[str, str]] = {}
 
-    def place(positions: tuple[Position, ...], parent: int | None) -> None:
+    def place(positions: tuple[Position, ...], parent: int | None, *, read: bool) -> None:
         for number, position in enumerate(positions):
             index = position.index
             if index.action is None or position.parent != parent:
@@ -70,11 +76,11 @@ def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
             sized = replace(index, size=sizes.get(index.name, index.size))
             parent_name = None if index.parent is None else names[index.parent]
             declared.setdefault(index.section, {})[name] = sized.named(name, parent_name).declaration()
-            words.append(name)
-            place(positions, number)
+            words.append(str(Atom(name, charge=index.opposite(position.charge) if read else position.charge)))
+            place(positions, number, read=read)
 
-    for piece in pieces:
-        place(piece.positions, None)
+    for piece, read in zip(pieces, (False, True), strict=True):
+        place(piece.positions, None, read=read)
     lines = [
         line
         for section, indices in declared.items()

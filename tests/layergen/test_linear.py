@@ -16,7 +16,7 @@ import symmetry
 from layergen.linear import EquivariantLinear, InvariantLinear
 from layergen.plan.terms import bias_terms, terms
 from symmetry import SCALAR, EquivariantMaps, WeightSpace
-from symmetry.language.axes import print_axes
+from symmetry.language.axes import atoms, print_axes
 from symmetry.strategies import group_elements, weight_spaces
 from symmetry.verification.characters import character_average
 from tests.layergen.oracle import features, oracle, plan_of
@@ -117,7 +117,7 @@ def test_layer_is_no_more_symmetric_than_declared(axis):
 def part_of(space, names):
     """The weight space of some of the tensors, with the indices that they use."""
     tensors = {name: print_axes(space[name].axes) for name in names}
-    words = set(" ".join(tensors.values()).replace("(", " ").replace(")", " ").split())
+    words = {atom.name for name in names for atom in atoms(*space[name].axes)}
     _, sections = space.declarations({})
     used = {section: {name: one for name, one in found.items() if name in words} for section, found in sections.items()}
     return WeightSpace(tensors, **used)

@@ -24,6 +24,7 @@ from layergen.nn.entries import SCALARS, Pieces, Vectors, tensor_entries
 from symmetry import SpecificationError, WeightSpace
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.sets import SetIndex
+from symmetry.language.axes import print_axes
 from symmetry.space.layout import take_apart
 from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
@@ -118,11 +119,20 @@ def test_pointwise_functions_refuse_signs(signs):
     Pointwise(torch.relu, WeightSpace({"b": "h"}, sets={"h": 2}))
 
 
-def test_lengths_are_no_companions_of_signs(signs):
-    """A companion over `s` changes its sign with it; lengths do not."""
+def test_companions_have_neutral_charges_and_no_vectors(signs):
+    """Lengths do not change their sign with the neurons: the companion's charge is nought."""
     rotated = {"xyz": {"group": "SO(3)", "representation": "standard"}}
-    assert Companions(WeightSpace({"m": "s xyz"}, sets={"s": 3}, representations=rotated)).lengths == {}
-    assert Companions(WeightSpace({"m": "h xyz"}, sets={"h": 3}, representations=rotated)).lengths == {"m": "m length"}
+    for space, axes in (
+        (WeightSpace({"m": "s xyz"}, sets={"s": {"size": 3, "scaled": "sign"}}, representations=rotated), "s^0 1"),
+        (WeightSpace({"m": "h xyz"}, sets={"h": 3}, representations=rotated), "h 1"),
+        (WeightSpace({"m": "(h^2 r^-1)"}, sets={"h": {"size": 3, "scaled": "positive"}}, vectors=GL), "(h^0 1)"),
+    ):
+        companions = Companions(space)
+        assert companions.lengths == {"m": "m length"}
+        assert print_axes(companions.space["m length"].axes) == axes
+
+
+GL = {"r": {"size": 2, "group": "GL"}}
 
 
 def test_the_strongest_demand_of_a_piece_counts(signs):

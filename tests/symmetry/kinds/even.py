@@ -89,16 +89,24 @@ class EvenIndex(Index):
     section: ClassVar[str] = "even"
     noun: ClassVar[str] = "even"
     joined: ClassVar[bool] = True
+    charged: ClassVar[bool] = True
 
     @classmethod
     def examples(cls):
         return [[1, 2, 3, 4]]
 
+    def check_charge(self, charge):
+        pass
+
+    @property
+    def neutral(self):
+        return 0
+
     def closes(self, charges):
-        return len(charges) % 2 == 0
+        return sum(charges) % 2 == 0
 
     def keeps(self, charges):
-        return len(charges) % 2
+        return sum(charges) % 2
 
     @property
     def action(self):
@@ -108,11 +116,11 @@ class EvenIndex(Index):
         return part[:, 0]
 
     def factors(self, part, charge):
-        return part[:, 1].astype(float)
+        return part[:, 1].astype(float) if charge % 2 else None
 
     def scalar_mean(self, labels):
         """The mean of 1^k and (-1)^k."""
-        return Fraction(1 + (-1) ** len(labels), 2)
+        return Fraction((1 + sum(charge for charge, _ in labels)) % 2)
 
     def invariant(self, charge=1):
-        return Invariant.MAGNITUDE
+        return Invariant.MAGNITUDE if charge % 2 else Invariant.ENTRY

@@ -191,7 +191,7 @@ def test_unknown_sections_are_refused_from_python_too():
     with pytest.raises(SpecificationError) as caught:
         WeightSpace({"w": "x"}, free={"x": 2}, evn={"h": 3})
     assert "unknown section [evn]" in str(caught.value)
-    assert "sections: [sets], [free], [positional], [representations], [tensors]" in str(caught.value)
+    assert "sections: [sets], [free], [positional], [representations], [vectors], [tensors]" in str(caught.value)
 
 
 @pytest.mark.parametrize("section", ["self", "tensor", "indices"])
