@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from layergen.emission.generate import generate
     from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
+    from layergen.representatives import augment, canonicalise
     from layergen.stacking import stack, unstack
     from layergen.tracing import Trace, trace
     from symmetry import __version__
@@ -25,6 +26,8 @@ __all__ = [
     "InvariantLinear",
     "Trace",
     "__version__",
+    "augment",
+    "canonicalise",
     "drawing",
     "generate",
     "nn",
@@ -42,6 +45,8 @@ HOMES = {
     "InvariantLinear": "layergen.linear",
     "Trace": "layergen.tracing",
     "__version__": "symmetry",
+    "augment": "layergen.representatives",
+    "canonicalise": "layergen.representatives",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",
     "trace": "layergen.tracing",

@@ -41,6 +41,7 @@ ROOMS = {
         "compiled",
         "linear",
         "stacking",
+        "representatives",
         "steerable",
         "nn",
         "verification",

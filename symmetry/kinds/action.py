@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -105,4 +105,20 @@ class Action(ABC):
 
     def moving(self, images: NDArray[np.intp], copies: Copies) -> Part | None:
         """The part that takes each value to its image, in every copy; None where the group does not permute values."""
+        return None
+
+    def canonical(self, entries: Mapping[int, NDArray[np.float64]]) -> Part | None:
+        """A part that takes entries to a representative of their orbit, up to a permutation of the values.
+
+        Parameters
+        ----------
+        entries
+            By charge, entries on which no other group does more than permute, axes `(…, value, entry)`.
+
+        Returns
+        -------
+        Part | None
+            A part with the axes `(…)` of the entries in the place of parents, which commutes with permutations; None
+            for a group that only permutes.
+        """
         return None

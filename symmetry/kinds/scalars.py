@@ -59,6 +59,17 @@ class Scalars:
         """Whether all numbers are elements of the group."""
         return bool(np.all(values**self.order == 1 if self.order else np.isfinite(values) & (values > 0)))
 
+    def canonical(self, entries: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+        """The factor of each value that makes its entries, axes `(…, value, entry)` by charge, canonical.
+
+        The entries of charge 1 decide, or of the charge next to it; where they are nought the factor is 1.
+        """
+        charge = min(entries, key=lambda charge: (abs(charge), -charge))
+        if self.order:
+            return np.where(entries[charge].sum(-1) < 0, -1.0, 1.0)
+        norms = np.linalg.norm(entries[charge], axis=-1)
+        return np.where(norms > 0, norms, 1.0) ** (-1 / charge)
+
 
 SCALARS: dict[str, Scalars] = {
     "sign": Scalars("Z_2", 2, -1.0, Invariant.MAGNITUDE, "1 and -1"),
@@ -209,3 +220,8 @@ class Monomials(Action):
 
     def moving(self, images: NDArray[np.intp], copies: Copies) -> NDArray[Any]:
         return self.joined(self.permutations.moving(images, copies), 1.0)
+
+    def canonical(self, entries: Mapping[int, NDArray[np.float64]]) -> NDArray[Any] | None:
+        """Signs by which the sum of the entries of charge 1 is positive; scales by which they have norm 1."""
+        shape = next(iter(entries.values())).shape[:-1]
+        return self.joined(np.broadcast_to(np.arange(self.size), shape), self.scalars.canonical(entries))

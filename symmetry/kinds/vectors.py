@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -35,6 +35,8 @@ def invertible(shape: tuple[int, ...], rng: np.random.Generator) -> Matrix:
     return np.asarray(orthogonal(shape, rng) * stretched[..., None, :] @ orthogonal(shape, rng))
 
 
+SINGULAR = 1e-12
+"""Eigenvalues that are smaller in proportion to the largest count as nought."""
 SAMPLES: dict[str, Callable[[tuple[int, ...], np.random.Generator], Matrix]] = {"O": orthogonal, "GL": invertible}
 """Random elements of the groups by the word that declares them."""
 
@@ -140,6 +142,59 @@ class LinearMaps(Action):
         """Simple parts of the copies that the part changes."""
         for number in range(self.simple_count(part.shape[:-2])):
             yield self.simple(part.shape[:-2], number)
+
+    def canonical(self, entries: Mapping[int, NDArray[np.float64]]) -> Matrix | None:
+        """The matrix that makes the Gram matrices of both charges diagonal, for GL equal ones; then signs of rows.
+
+        Where entries of one charge only are given, or fewer directions of one than there are coordinates, those of the
+        other become orthonormal (`leveraged`).
+        """
+        shape = next(iter(entries.values())).shape[:-2]
+        turns = np.empty((*shape, self.size, self.size))
+        for place in np.ndindex(shape):
+            own = {charge: values[place] for charge, values in entries.items()}
+            turns[place] = eigenbasis(own) if self.group == "O" else balancing(own)
+        return turns
+
+
+def eigenbasis(entries: Mapping[int, Matrix]) -> Matrix:
+    """The orthogonal matrix that makes the Gram matrix of all entries diagonal, largest eigenvalue first."""
+    rows = np.concatenate([*entries.values()], axis=-1)
+    return upright(np.linalg.eigh(rows @ rows.T)[1].T[::-1], rows)
+
+
+def balancing(entries: Mapping[int, Matrix]) -> Matrix:
+    """The matrix g with g S gᵀ = g⁻ᵀ T g⁻¹ diagonal, for the Gram matrices S and T of charges 1 and -1."""
+    charge = 1 if 1 in entries else -1
+    first, second = entries[charge], entries.get(-charge)
+    gram = first @ first.T
+    values = np.linalg.eigvalsh(gram)
+    if values[0] <= SINGULAR * max(values[-1], SINGULAR):
+        return np.eye(len(gram))
+    root = np.linalg.cholesky(gram)
+    found = leveraged(first, root)
+    if second is not None:
+        squares, vectors = np.linalg.eigh(root.T @ second @ second.T @ root)
+        if squares[0] > SINGULAR * squares[-1]:
+            found = (squares[::-1, None] ** 0.25) * vectors.T[::-1] @ np.linalg.inv(root)
+    found = upright(found, first)
+    return np.asarray(found if charge == 1 else np.linalg.inv(found).T)
+
+
+def leveraged(rows: Matrix, root: Matrix) -> Matrix:
+    """The matrix that makes rows orthonormal, and diagonal the sum of their squares weighted by leverage.
+
+    The leverage of a column, its squared length in an orthonormal basis of the rows, is the same for every basis.
+    """
+    inverse = np.linalg.inv(root)
+    orthonormal = inverse @ rows
+    weighted = orthonormal * np.square(orthonormal).sum(0)
+    return np.asarray(np.linalg.eigh(weighted @ orthonormal.T)[1].T[::-1] @ inverse)
+
+
+def upright(turn: Matrix, rows: Matrix) -> Matrix:
+    """A matrix with the signs of its rows changed so that the sums of the rows that it turns are positive."""
+    return np.asarray(turn * np.where((turn @ rows).sum(-1) < 0, -1.0, 1.0)[:, None])
 
 
 @dataclass(frozen=True, slots=True)

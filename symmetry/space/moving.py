@@ -13,7 +13,7 @@ from symmetry.kinds.action import Part
 from symmetry.space.layout import Piece, take_apart
 from symmetry.space.weight_space import Tensor
 
-__all__ = ["images_on", "multiplied"]
+__all__ = ["chain", "floating_copy", "images_on", "multiplied", "multiply"]
 
 Indices = NDArray[np.intp]
 
@@ -54,10 +54,16 @@ def multiplies(piece: Piece, place: int, parts: Mapping[str, Part]) -> bool:
     return index.factors(part, charge) is not None or index.matrices(part, charge) is not None
 
 
-def multiply(array: Any, piece: Piece, place: int, parts: Mapping[str, Part], lead: int) -> None:
-    """Multiply the entries of a piece, in place, by the factors or matrices that act along one position."""
+def multiply(
+    array: Any, piece: Piece, place: int, parts: Mapping[str, Part], lead: int, *, batched: bool = False
+) -> None:
+    """Multiply the entries of a piece, in place, by the factors or matrices that act along one position.
+
+    With `batched` the first dimension of the array is also the first of the parts: each of its values has its own.
+    """
     index, charge = piece.positions[place].index, piece.positions[place].charge
-    part, dims = parts[index.action.name] if index.action else None, [lead + above for above in chain(piece, place)]
+    part = parts[index.action.name] if index.action else None
+    dims = [*range(batched), *(lead + above for above in chain(piece, place))]
     if (factors := index.factors(part, charge)) is not None:
         shape = [array.shape[dim] if dim in dims else 1 for dim in range(array.ndim)]
         array *= like(np.ascontiguousarray(factors.transpose(np.argsort(dims))), array).reshape(shape)
