@@ -69,6 +69,10 @@ LAYERS = (
     Layer("lstm", "LSTMLayer", "lstm"),
     Layer("transformer_block", "TransformerBlockLayer", "transformer_block"),
     Layer("resnet_block", "ResNetBlockLayer", "resnet_block"),
+    Layer("sine", "SineLayer", "sine"),
+    Layer("relu", "ReLULayer", "relu"),
+    Layer("lora", "LoRALayer", "lora"),
+    Layer("attention", "AttentionLayer", "attention"),
 )
 
 

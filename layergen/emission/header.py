@@ -60,7 +60,8 @@ def title(maps: EquivariantMaps) -> str:
     if maps.target == SCALAR:
         return "every invariant linear map of a weight space"
     kind = "on a weight space" if maps.target == maps.source else "from one weight space to another"
-    return f"every linear map {kind} that commutes with its {'symmetries' if maps.source.groups else 'permutations'}"
+    more = maps.source.groups or any(index.charged for index in maps.source.indices)
+    return f"every linear map {kind} that commutes with its {'symmetries' if more else 'permutations'}"
 
 
 def options(maps: EquivariantMaps) -> str:
@@ -99,6 +100,11 @@ def notes(program: Program) -> Iterator[str]:
         "h' is a second index over the set h, 1 means that nothing is kept, 9·in that nine free values are "
         "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
     )
+    if any(index.charged for index in maps.source.indices):
+        yield (
+            "h^-1 in a core is the charge with which its index is multiplied or turned, where it is not 1: a pool and "
+            "a spread over one core have the same."
+        )
     paired = [
         p.index.name
         for piece in sources(*maps.source)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from layergen.plan import operations as ops
 from layergen.plan.draft import Draft, permuted, times
-from layergen.plan.notation import piece_text, range_name, shape_text
+from layergen.plan.notation import core_text, piece_text, range_name, shape_text
 from layergen.plan.parameters import Weights
 from layergen.plan.steps import Mix, Run, by_mix
 from symmetry.maps.sides import Side, primed
@@ -36,7 +36,9 @@ def heading(draft: Draft, mix: Mix) -> ops.Heading:
     core = primed(mix.core.sets)
     count = f"{plural(len(mix.pools), 'pool')}, {plural(len(mix.spreads), 'spread')}"
     bound = "" if mix.rank is None else f", rank at most {mix.rank}"
-    title = f"core ({' '.join(core)}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}"
+    title = (
+        f"core ({core_text(draft.plan.maps, mix.core)}): {count}, {plural(mix.rows * mix.columns, 'diagram')}{bound}"
+    )
     pieces = tuple(piece_text(draft.plan.maps.target, side) for side in mix.spreads)
     return ops.Heading((title, ops.Note(pieces, (" ".join(core) or "1",), shape_text(core, mix.columns, "out"))))
 

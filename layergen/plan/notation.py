@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from layergen.plan.names import identifier
+from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.maps.isotypic import sources
-from symmetry.maps.sides import Side, primed
+from symmetry.maps.sides import Core, Side, primed
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["kept_text", "piece_text", "printable", "shape_of", "shape_text", "side_name", "tensor_name"]
+__all__ = ["core_text", "kept_text", "piece_text", "printable", "shape_of", "shape_text", "side_name", "tensor_name"]
 
 
 def tensor_name(space: WeightSpace, piece: Piece) -> str:
@@ -46,6 +47,14 @@ def kept_text(side: Side) -> str:
     """What a side keeps, as in `h1 h2`; 1 where that is nothing."""
     names = text_names(side)
     return " ".join(names[number] for number in side.kept) or "1"
+
+
+def core_text(maps: EquivariantMaps, core: Core) -> str:
+    """The indices of a core, with charges other than 1 where an index has charges, as in `h1 h2^-1`."""
+    indices = {index.name: index for space in (maps.source, maps.target) for index in space.indices}
+    charged = [name in indices and indices[name].charged for name in core.sets]
+    names = zip(primed(core.sets), core.charges, charged, strict=True)
+    return " ".join(f"{name}^{charge}" if marked and charge != 1 else name for name, charge, marked in names)
 
 
 def piece_text(space: WeightSpace, side: Side) -> str:

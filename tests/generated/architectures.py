@@ -41,6 +41,38 @@ def deep_mlp(size: Mapping[str, int]) -> nn.Module:
     return perceptron([size["pixel"], *(size[f"h{layer}"] for layer in range(1, 9)), size["y"]], nn.ReLU)
 
 
+def relu(size: Mapping[str, int]) -> nn.Module:
+    return perceptron([size["x"], size["h1"], size["h2"], size["y"]], nn.ReLU)
+
+
+class LoRA(nn.Module):
+    """A linear layer with what was learned beside its weight, which stays and is no weight here."""
+
+    def __init__(self, size: Mapping[str, int]) -> None:
+        super().__init__()
+        self.base = torch.linspace(-1, 1, size["o"] * size["i"], dtype=torch.float64).reshape(size["o"], size["i"])
+        self.lora_A = nn.Parameter(torch.randn(size["r"], size["i"]))
+        self.lora_B = nn.Parameter(torch.randn(size["o"], size["r"]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x @ self.base.T + x @ self.lora_A.T @ self.lora_B.T
+
+
+class Attention(nn.Module):
+    """Attention without biases, whose heads have queries and values of different lengths."""
+
+    def __init__(self, size: Mapping[str, int]) -> None:
+        super().__init__()
+        self.heads, d = size["head"], size["d"]
+        self.q, self.k = (nn.Linear(d, self.heads * size["qk"], bias=False) for _ in range(2))
+        self.v = nn.Linear(d, self.heads * size["vo"], bias=False)
+        self.o = nn.Linear(self.heads * size["vo"], d, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)).transpose(-2, -3) for layer in (self.q, self.k, self.v))
+        return self.o(F.scaled_dot_product_attention(q, k, v).transpose(-2, -3).flatten(-2))
+
+
 class CNN(nn.Module):
     """Three convolutions with batch normalisation, a global average pool, a linear layer."""
 
@@ -168,6 +200,12 @@ ARCHITECTURES = {
         stream="d",
     ),
     "resnet_block": Architecture(ResNet, images("colour", 8), {"s1": 3, "m1": 4, "s2": 5, "m2": 2, "y": 2}),
+    "sine": Architecture(mlp, lambda size: torch.randn(20, size["x"]), {"h1": 4, "h2": 3, "y": 2}),
+    "relu": Architecture(relu, lambda size: torch.randn(20, size["x"]), {"h1": 4, "h2": 3, "y": 2}),
+    "lora": Architecture(LoRA, lambda size: torch.randn(20, size["i"]), {"i": 5, "o": 4, "r": 3}),
+    "attention": Architecture(
+        Attention, lambda size: torch.randn(3, 5, size["d"]), {"d": 6, "head": 2, "qk": 3, "vo": 4}, stream="d"
+    ),
 }
 
 

@@ -40,7 +40,8 @@ def shared(sizes, space):
 def random_layer(layer, in_channels=2, out_channels=3, dtype=torch.float64):
     torch.manual_seed(0)
     module = layer_class(layer)(in_channels, out_channels, dtype=dtype)
-    torch.nn.init.normal_(module.bias)
+    if module.bias is not None:
+        torch.nn.init.normal_(module.bias)
     return module
 
 

@@ -1,4 +1,7 @@
-"""Wrong specifications, each one step from a right one, for tests that must notice."""
+"""Wrong specifications, each one step from a right one, for tests that must notice.
+
+They are about permutations: sets stand without their scalars, and vectors, whose groups contain permutations, as sets.
+"""
 
 import re
 from dataclasses import dataclass
@@ -42,14 +45,15 @@ def size_of(space: WeightSpace, word: str) -> int:
 
 
 def declared_axes(space: WeightSpace) -> dict[str, str]:
-    return {tensor.name: print_axes(tensor.axes) for tensor in space}
+    return {tensor.name: re.sub(r"\^-?\d+", "", print_axes(tensor.axes)) for tensor in space}
 
 
 def declared_sections(space: WeightSpace) -> dict[str, dict]:
     sections: dict[str, dict] = {"sets": {}, "free": {}, "positional": {}}
     for index in space.indices:
         nested = {"size": index.size, "within": index.parent}
-        sections[index.section][index.name] = nested if index.parent else index.size
+        section = "sets" if index.charged else index.section
+        sections[section][index.name] = nested if index.parent else index.size
     return sections
 
 

@@ -8,6 +8,9 @@ from symmetry import WeightSpace, random_element
 from tests.generated.architectures import ARCHITECTURES, random_network, specification, with_weights_moved
 from tests.generated.mistakes import TOKEN, declared_axes, declared_sections, moving_only, occurrences, taken_out
 
+MOVED = ("sets", "vectors")
+"""The sections of the indices on which the groups of the networks' own weights act."""
+
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_tensors_are_those_of_the_network(name):
@@ -30,7 +33,10 @@ def test_moving_the_weights_leaves_the_function(name, small):
 
 def element_that_moves_all(space):
     """A random element, drawn again while it leaves some set as it is."""
-    rng, names = np.random.default_rng(1), {index.name for index in space.indices if index.section == "sets"}
+    rng, names = (
+        np.random.default_rng(1),
+        {index.name for index in space.indices if index.section in ("sets", "vectors")},
+    )
     while set((g := random_element(space, rng)).moved) != names:
         pass
     return g
@@ -66,7 +72,7 @@ LOOSE = [
     pytest.param(name, index.name, id=f"{name}: {index.section} {index.name}")
     for name in ARCHITECTURES
     for index in specification(name, small=True).indices
-    if index.section != "sets" and index.size > 1
+    if index.section not in MOVED and index.size > 1
 ]
 
 

@@ -89,7 +89,7 @@ def test_nothing_is_pooled_twice(layer):
         for node in ast.walk(forward_of(layer))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sum"
     ]
-    assert pools
+    assert pools or any(index.charged for index in layer.space.indices)  # of signs and scales nothing may be summed
     assert len(pools) == len(set(pools))
 
 
