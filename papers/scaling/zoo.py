@@ -1,0 +1,86 @@
+"""Zoos of small perceptrons, each fitted to a function of its own: y = a sin(b x + c) on an interval."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from layergen import Features
+from symmetry import WeightSpace
+
+__all__ = ["ACTIVATIONS", "Zoo", "fit_zoo", "space_of"]
+
+WIDTH, POINTS = 16, 64
+ACTIVATIONS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
+    "tanh": ("sign", torch.tanh),
+    "ReLU": ("positive", torch.relu),
+}
+"""By the name of an activation: the scalars that its neurons may be multiplied by, and the activation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Zoo:
+    """Fitted networks: features `{tensor: (network, *axes, 1)}`, targets (a, b) `(network, 2)`, mean squared error."""
+
+    features: Features
+    targets: Tensor
+    error: float
+
+    def part(self, chosen: slice) -> Zoo:
+        """Some of the networks."""
+        return Zoo({name: value[chosen] for name, value in self.features.items()}, self.targets[chosen], self.error)
+
+
+def space_of(scaled: str | None) -> WeightSpace:
+    """The weight space of a 1-16-16-1 perceptron, up to scalars of the neurons or up to permutations alone."""
+    neurons = WIDTH if scaled is None else {"size": WIDTH, "scaled": scaled}
+    goes_out = "" if scaled is None else "^-1"
+    tensors = {
+        "0.weight": "h1 x",
+        "0.bias": "h1",
+        "2.weight": f"h2 h1{goes_out}",
+        "2.bias": "h2",
+        "4.weight": f"y h2{goes_out}",
+        "4.bias": "y",
+    }
+    return WeightSpace(tensors, sets={"h1": neurons, "h2": neurons}, free={"x": 1, "y": 1})
+
+
+def fit_zoo(activation: str, networks: int, *, steps: int = 1_500, seed: int = 0) -> Zoo:
+    """Fit networks to functions with random a and b, all at once, by Adam at random rates.
+
+    Learning rates, initial scales and phases are drawn for each network, so that neither tells a or b. Neurons' scales
+    are then drawn anew, log-normal and cancelled in the next layer where the activation allows it: training leaves them
+    near their initial values, and weight decay, other optimisers or quantisation would not.
+    """
+    generator = torch.Generator().manual_seed(seed)
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        return low + (high - low) * torch.rand(networks, *shape, generator=generator)
+
+    a, b, phase = uniform(0.5, 1.5, 1, 1), uniform(1.0, 4.0, 1, 1), uniform(-3.2, 3.2, 1, 1)
+    x = torch.linspace(-1, 1, POINTS)[None, :, None]
+    y = a * torch.sin(b * x + phase)
+    weights = {}
+    for name, shape in space_of(None).shapes.items():
+        fan_in = shape[1] if len(shape) > 1 else 1
+        bound = {"0.weight": 3.0, "0.bias": 2.0}.get(name, fan_in**-0.5 if len(shape) > 1 else 0.1)
+        weights[name] = uniform(-bound, bound, *shape).requires_grad_()
+    act = ACTIVATIONS[activation][1]
+    optimiser = torch.optim.Adam(weights.values(), lr=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        hidden = act(x @ weights["0.weight"].mT + weights["0.bias"][:, None])
+        hidden = act(hidden @ weights["2.weight"].mT + weights["2.bias"][:, None])
+        errors = (hidden @ weights["4.weight"].mT + weights["4.bias"][:, None] - y).square().mean((1, 2))
+        optimiser.zero_grad()
+        errors.sum().backward()
+        optimiser.step()
+        schedule.step()
+    targets = torch.cat([a, b], 1)[..., 0]
+    targets = (targets - targets.mean(0)) / targets.std(0)
+    features = {name: value.detach()[..., None] for name, value in weights.items()}
+    return Zoo(features, targets, float(errors.mean()))
