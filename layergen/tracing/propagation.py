@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +19,10 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import GraphModule, Node
 
+from layergen.tracing.lengths import moving_nodes
 from layergen.tracing.operators import RULES
 from layergen.tracing.operators.table import CONSTANT
-from layergen.tracing.reached import freeze_unseen, unseen_entries
+from layergen.tracing.reached import CUTS, freeze_unseen, unseen_entries
 from layergen.tracing.unknowns import Atom, Axis, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Step, Value, leaves_of
 from symmetry.language.axes import Sum, concatenation
@@ -42,17 +44,22 @@ class Followed:
     """For the tensors of which no example reaches some entries: which."""
 
 
+MOVING = CUTS | {"select"}
+"""Operators that freeze what they cut where inputs of other lengths have it cut in another place."""
 NOT_SEEN = "frozen, wholly or in part, because no example reaches it (further examples with also= may)"
 
 
 def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> ExportedProgram:
     """The module as a graph of ATen operators. Raises `SpecificationError` where there is none."""
     disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # torch logs what we raise
+    logging.disable(logging.CRITICAL)  # torch logs what we raise, and prints the graph so far
+    written = io.StringIO()
     try:
-        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stderr(io.StringIO()):
+        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stderr(written):
             warnings.simplefilter("ignore")
-            return torch.export.export(module, arguments, dict(options), strict=False)
+            program = torch.export.export(module, arguments, dict(options), strict=False)
+        sys.stderr.write(written.getvalue())
+        return program
     except Exception as error:  # export fails in its own ways and in the module's
         first = next((line for line in str(error).splitlines() if line.strip()), "")
         remedy = "torch.export follows what does not depend on the data; check that the inputs fit"
@@ -70,9 +77,10 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
     `ties` gives tied tensors one name. Views whose parts are taken out one by one are known at the end only: with such,
     the graphs are run again.
     """
-    context, tensors = run(programs, ties, frozenset())
+    moving = moving_nodes(programs)
+    context, tensors = run(programs, ties, Context(moving=moving))
     if context.selected:
-        context, tensors = run(programs, ties, frozenset(context.selected))
+        context, tensors = run(programs, ties, Context(moving=moving, apart=frozenset(context.selected)))
     values = [variant for value in context.values for variant in variants(value)]
     freeze_unseen(tensors.values(), context.steps, context.outputs)
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in tensors.items()}
@@ -115,10 +123,9 @@ def spelled(axis: Axis) -> Axis:
 
 
 def run(
-    programs: Sequence[ExportedProgram], ties: Mapping[str, str], apart: frozenset[str]
+    programs: Sequence[ExportedProgram], ties: Mapping[str, str], context: Context
 ) -> tuple[Context, dict[str, Value]]:
     """One run over the graphs."""
-    context = Context(apart=apart)
     tensors: dict[str, Value] = {}
     for number, program in enumerate(programs):
         context.program = f"{number} "
@@ -219,6 +226,8 @@ def applied(context: Context, node: Node, arguments: Any, options: Any) -> Any:
     inner = next((place for place, one in enumerate(arguments) if isinstance(one, GraphModule)), None)
     if inner is not None and name.startswith("wrap_with"):
         return walk(context, arguments[inner], arguments[inner + 1 :])
+    if name in MOVING and context.node in context.moving:
+        context.freeze(arguments[0].axes[context.named.get("dim", 0)], "cut where the length of an input says")
     if name in RULES:
         try:
             return checked(context, name, RULES[name](context, result, *arguments, **options), result, node)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from layergen.preservation import broken_by, unnoticed_moves
 from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
 from layergen.tracing.declaring import Frozen, declared
+from layergen.tracing.lengths import Example, varied
 from layergen.tracing.propagation import Followed, exported, follow
 from symmetry import SpecificationError, WeightSpace
 
@@ -48,8 +50,8 @@ class Trace:
     tried
         How many rearrangements outside the group were tried.
     assumed
-        The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep, and
-        those of integers and bools.
+        The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep,
+        those of integers and bools and, in the proof, which entries of others are not finite.
 
     Examples
     --------
@@ -69,16 +71,13 @@ class Trace:
     assumed: tuple[str, ...] = ()
 
 
-Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]
-"""The arguments of a call, by place and by name."""
-
-
 def trace(
     module: nn.Module,
     example_inputs: Sequence[Any],
     example_options: Mapping[str, Any] | None = None,
     *,
     also: Sequence[Sequence[Any] | Mapping[str, Any]] = (),
+    vary: bool = True,
     prove: bool = True,
     extend: bool = True,
 ) -> Trace:
@@ -86,7 +85,9 @@ def trace(
 
     The module is exported with `torch.export`, and every axis of every value followed through the operators. Axes of
     inputs and outputs stay as they are, and so does whatever an operator is not known to leave alone, and whatever no
-    example reads: the result may be too small, but not wrong. With `prove` it is tested by function preservation, in
+    example reads, and what is cut where the length of an input says: the result may be too small, but not wrong. With
+    `vary` one more example is made of the first, of another length and batch size as far as the module takes them.
+    With `prove` it is tested by function preservation, in
     float64; what breaks it (nested units that are not, sets that an operator treats otherwise than its rule says) is
     taken back, and a warning says so. With `extend` as well, up to 300 ways to make it larger are tried, on networks
     of up to ten million weights.
@@ -103,6 +104,9 @@ def trace(
         Further examples: inputs of another length, or those that use another head. Each is a list of arguments by
         place, a mapping of arguments by name, or a tuple of such a list and such a mapping. The group preserves what
         the module computes on all of them.
+    vary
+        Whether other lengths and batch sizes are tried, which takes about as long again. The module is run on inputs
+        with each dimension in turn one shorter, one longer, half as long or twice as long, until it takes them.
     prove
         Whether function preservation is tested.
     extend
@@ -129,7 +133,12 @@ def trace(
     """
     module = own_copy(module)
     examples = [(tuple(example_inputs), dict(example_options or {})), *map(every_call, also)]
-    followed = follow([exported(module, *example) for example in examples], tied_names(module))
+    programs = [exported(module, *example) for example in examples]
+    if vary and (other := varied(module, examples[0])) is not None:
+        with contextlib.suppress(SpecificationError):  # it runs, and cannot be exported
+            programs.append(exported(module, *other))
+            examples.append(other)
+    followed = follow(programs, tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
     space, frozen = declared(followed)
@@ -137,7 +146,8 @@ def trace(
     if not prove:
         return unproved
     try:
-        return replace(proved(followed, in_general_position(module), examples, extend=extend), assumed=followed.assumed)
+        found = proved(followed, in_general_position(module), examples, extend=extend)
+        return replace(found, assumed=(*followed.assumed, *(name for name in space.names if not_finite(module, name))))
     except Exception as error:  # what the module does in float64 is its own affair; the derivation stands by itself
         return replace(unproved, warnings=(*unproved.warnings, f"not proved: {type(error).__name__}: {error}"))
 
@@ -223,6 +233,12 @@ def culprits(names: Iterable[str]) -> str:
     return ", ".join(map(repr, names))
 
 
+def not_finite(module: nn.Module, name: str) -> bool:
+    """Whether a buffer has entries that are not finite, which stay as they are in the proof."""
+    buffer = dict(module.named_buffers()).get(name)
+    return buffer is not None and not bool(buffer.isfinite().all())
+
+
 def in_general_position(module: nn.Module) -> nn.Module:
     """A copy with weights that no two entries of which are alike, and through which signals neither die nor grow.
 
@@ -243,8 +259,10 @@ def in_general_position(module: nn.Module) -> nn.Module:
                     tensor.copy_(0.3 * normal(tensor) + (1 if float(tensor.mean()) > 0.5 else 0))
         kept = module.state_dict().keys()
         for name, buffer in module.named_buffers():
-            # Buffers without negative entries may be variances; one that is not finite masks something.
-            if name in kept and buffer.is_floating_point() and buffer.numel() and buffer.isfinite().all():
-                positive = bool((buffer >= 0).all()) and not name.endswith("running_mean")
-                buffer.copy_(1 + 0.3 * normal(buffer).tanh() if positive else 0.3 * normal(buffer))
+            # Buffers without negative entries may be variances; what is not finite masks something.
+            if name in kept and buffer.is_floating_point() and buffer.numel():
+                finite = buffer.isfinite()
+                positive = bool((buffer[finite] >= 0).all()) and not name.endswith("running_mean")
+                general = 1 + 0.3 * normal(buffer).tanh() if positive else 0.3 * normal(buffer)
+                buffer.copy_(torch.where(finite, general, buffer))
     return module

@@ -81,6 +81,8 @@ def found_to_be(atom: Atom) -> Axis:
     """What an atom is by now."""
     if atom.bound is not None:
         return known(atom.bound)
+    if atom.over is not None and isinstance(over := known(atom.over), Atom):
+        atom.over = over
     return atom if atom.size != 1 else ONE
 
 
@@ -156,8 +158,8 @@ def chosen(axis: Axis, over: Axis, index: int) -> Axis:
 
 def unify(left: Axis, right: Axis, why: str) -> None:
     """Two axes of one size are the same; where they cannot be, both are frozen, for the reason given."""
-    ours, theirs = factors(left), factors(right)
-    while ours and theirs:
+    ours, theirs = [left], [right]
+    while (ours := factors(join(ours))) and (theirs := factors(join(theirs))):  # as they are known by now
         a, b = ours.pop(0), theirs.pop(0)
         if a is b:
             continue
@@ -242,11 +244,12 @@ def cut(axis: Axis, sizes: Sequence[int], why: str) -> list[Axis]:
     """An axis as a concatenation of parts of these sizes; where it cannot be, it and they are frozen."""
     if len(sizes) == 1:
         return [join([axis])]
-    for atom in list(atoms(axis)):
-        collapse(atom)  # each member would have parts of its own
     found = factors(axis)
     if len(found) == 1 and isinstance(found[0], Sum):
         return cut_sum(list(found[0].terms), sizes, why)
+    for atom in list(atoms(axis)):
+        collapse(atom)  # each member would have parts of its own
+    found = factors(axis)
     rest = join(found[1:])
     each = size_of(rest)
     whole_parts = all(size % each == 0 for size in sizes)

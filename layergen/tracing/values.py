@@ -50,6 +50,8 @@ class Context:
     """What the names of nodes begin with: the number of the graph among several."""
     apart: frozenset[str] = frozenset()
     """Nodes that view an axis as several things side by side, which are taken apart later by `select`."""
+    moving: frozenset[str] = frozenset()
+    """Nodes that do the same with other numbers on inputs of another length."""
     selected: set[str] = field(default_factory=set)
     """Nodes that were found to be such."""
     place: str = ""

@@ -80,13 +80,13 @@ def moved(space, state, seed):
 
 
 def generic(module, seed=0):
-    """The floating-point state of a module in double precision, positive numbers no two of which are alike."""
+    """The tensors of a module, tied ones once; floats are positive doubles no two of which are alike."""
     generator = torch.Generator().manual_seed(seed)
     return {
         name: 0.2 + torch.rand(value.shape, generator=generator, dtype=torch.double)
         if value.is_floating_point()
         else value
-        for name, value in module.state_dict().items()
+        for name, value in (*module.named_parameters(), *module.named_buffers())
     }
 
 
@@ -99,7 +99,7 @@ def assert_preserved(module, space, examples, elements=4):
         for example in examples:
             example = [x.double() if x.is_floating_point() else x for x in example]
             with torch.no_grad():
-                before = functional_call(module, state, tuple(example), tie_weights=False)
-                after = functional_call(module, changed, tuple(example), tie_weights=False)
+                before = functional_call(module, state, tuple(example))
+                after = functional_call(module, changed, tuple(example))
             assert torch.isfinite(before).all()
             torch.testing.assert_close(after, before, rtol=1e-9, atol=1e-9)

@@ -7,6 +7,8 @@ from torch.nn import functional
 
 import layergen
 from layergen.tracing.reached import UNSEEN
+from layergen.tracing.unknowns import Atom, known, unify
+from symmetry.language.axes import Product
 from tests.layergen.tracing.action import assert_preserved
 from tests.layergen.tracing.networks import Forward, kinds
 
@@ -311,3 +313,10 @@ def test_states_that_are_written_in_place():
     )
     examples = floats(5, 4)
     assert_preserved(network, layergen.trace(network, examples[0], prove=False).space, examples)
+
+
+def test_what_meets_twice_is_one_with_both():
+    """The units squared meet two tables of their own: all three are one."""
+    first, second, units = Atom(5), Atom(5), Atom(5)
+    unify(Product((units, units)), Product((first, second)), "")
+    assert known(first) is known(second) is known(units)

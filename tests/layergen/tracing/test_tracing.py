@@ -383,3 +383,11 @@ def test_further_examples_on_the_command_line(folder):
     both = json.loads(run(*arguments, "--also", "2,6,3", "--also", "x=2,7,3").stdout)
     assert (both["warnings"], both["preserved"], both["assumed_constant"]) == ([], True, [])
     assert str(symmetry.load("net.toml")["b.bias"]) == str(symmetry.load("net.toml")["a.bias"]).replace("a.", "b.", 1)
+
+
+@pytest.mark.parametrize("name", ["transformer", "attention", "grouped queries", "LSTM, both ways"])
+def test_the_same_again_takes_nothing_back(name):
+    network, inputs = made(name)
+    alone = layergen.trace(network, inputs, vary=False, prove=False)
+    both = layergen.trace(network, inputs, also=[inputs], vary=False, prove=False)
+    assert symmetry.canonical(both.space) == symmetry.canonical(alone.space)
