@@ -16,6 +16,8 @@ from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEm
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
+from layergen.nn.probe_reading import ProbeReading
+from layergen.nn.probes import Probes
 from symmetry.maps.cores import core_sets, has_core
 from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
@@ -34,6 +36,9 @@ class Metanet(nn.Module):
     representation of a finite group, on which the activation is allowed, or else tensors of lengths. With lengths alone
     the network may be more symmetric than the group: one over SO(3) does not notice a reflection in the origin. The
     network is not equivariant to permuting positional indices, whose values it tells apart.
+
+    With `probes`, the networks are also run: what they compute along the way is standardised, goes through a linear map
+    for each tensor, and becomes tensors beside the weights, and so do their outputs, as a tensor without axes.
 
     Parameters
     ----------
@@ -61,6 +66,11 @@ class Metanet(nn.Module):
         Whether residual blocks and head begin with a norm over the channels (`ChannelNorm`).
     maximum
         Whether an invariant head takes maxima (`SetMax`) beside means; without effect where `out_channels` is given.
+    probes
+        Inputs on which the networks are run. Their weight space must be `space`, and `in_channels` 1.
+    fuse
+        Whether a perceptron of the outputs at the probes is added to the invariants; without effect where
+        `out_channels` or no probes are given.
     update
         Whether the network gives `x + γ · output`, with a learned number γ that begins at 0.01; `out_channels` must
         then be `in_channels`.
@@ -124,6 +134,8 @@ class Metanet(nn.Module):
         dropout: float = 0.0,
         norm: bool = True,
         maximum: bool = True,
+        probes: Probes | None = None,
+        fuse: bool = True,
         update: bool = False,
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
@@ -138,15 +150,19 @@ class Metanet(nn.Module):
         self.standardise = Standardise(space, in_channels)
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
-        self.positions = PositionalEmbedding(space, hidden)
-        self.companions = Companions(space)
+        if probes is not None and in_channels != 1:
+            raise ValueError(f"in_channels={in_channels}: probes run networks, whose weights are one channel")
+        self.reading = None if probes is None else ProbeReading(probes, space, hidden)
+        own = space if self.reading is None else self.reading.space
+        self.positions = PositionalEmbedding(own, hidden)
+        self.companions = Companions(own)
         wide, lengths = self.companions.space, self.companions.lengths.items()
         ranks = EquivariantMaps(wide, terms=terms, rank=rank).ranks
         last = "all" if out_channels is None and terms == "local" else terms
         maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
         reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
         reached |= set(wide.names if out_features and maximum else ())
-        if reached.isdisjoint(wide.names if layers else space.names):
+        if reached.isdisjoint(wide.names if layers else own.names):
             raise ValueError(f"the head reads no tensor with terms={terms!r}, maximum={maximum} and layers={layers}")
         read = wide.only(reached)
 
@@ -173,6 +189,9 @@ class Metanet(nn.Module):
             self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **options)
         elif out_features is not None:
             self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, maximum=maximum, **options)
+        self.fused: nn.Module | None = None
+        if probes is not None and fuse and out_features is not None:
+            self.fused = perceptron(probes.out_features, 2 * hidden, out_features)
         self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
         self.to(device=device, dtype=dtype)
 
@@ -196,6 +215,8 @@ class Metanet(nn.Module):
         2.0
         """
         self.standardise.fit(x)
+        if self.reading is not None:
+            self.reading.fit(x)
         return self
 
     def forward(self, x: Features) -> Any:
@@ -219,8 +240,12 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        features = self.blocks(self.companions(self.positions(self.lift(self.fourier(self.standardise(x))))))
+        lifted = self.lift(self.fourier(self.standardise(x)))
+        values, outputs = ({}, None) if self.reading is None else self.reading(x)
+        features = self.blocks(self.companions(self.positions(lifted | values)))
         output = self.head(self.norm({name: features[name] for name in self.read}))
+        if self.fused is not None:
+            output = output + self.fused(outputs)
         if self.gamma is None:
             return output
         return {name: value + self.gamma * output[name] for name, value in x.items()}
@@ -241,6 +266,12 @@ def check_arguments(
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):
             raise ValueError(f"{name}={count!r}: give an integer, at least {least}")
+
+
+def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """A perceptron with two hidden layers."""
+    inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
+    return nn.Sequential(*inner, nn.Linear(hidden, outputs))
 
 
 def fitting(maps: EquivariantMaps, ranks: Iterable[tuple[str, int]], limit: int) -> dict[str, Any]:

@@ -33,6 +33,11 @@ class ProbeInput(nn.Module):
     (torch.Size([16, 3]), torch.Size([16, 3]))
     """
 
+    values: Tensor
+    codes: Tensor
+    map: Tensor
+    shift: Tensor
+
     def __init__(self, start: Tensor, *, learned: bool = True, code: int | None = None) -> None:
         super().__init__()
         tensors = {"values": start.clone()}
@@ -67,7 +72,9 @@ def stacked(leaves: Sequence[Any], count: int) -> list[Any]:
     tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
     shapes = [tuple(tensor.shape) for tensor in tensors]
     if not tensors or len({shape[:1] for shape in shapes}) > 1 or not shapes[0] or not shapes[0][0]:
-        raise ValueError(f"inputs have shapes {shapes}: give tensors with an example in each row, all with as many rows")
+        raise ValueError(
+            f"inputs have shapes {shapes}: give tensors with an example in each row, all with as many rows"
+        )
     rows = torch.arange(count) % shapes[0][0]
     return [leaf[rows.to(leaf.device)].detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -16,6 +16,7 @@ from layergen.nn.probe_inputs import ProbeInput, stacked, starts
 from layergen.preservation import broken_by
 from layergen.stacking import stack
 from layergen.tracing import trace
+from layergen.tracing.recording import Reduction
 from layergen.tracing.trace import in_general_position
 from layergen.tracing.watched import watched
 from symmetry.language.axes import print_axes
@@ -110,27 +111,25 @@ class Probes(nn.Module):
         learned: bool = True,
         code: int | None = None,
         record: str | Sequence[str] = "*",
-        reduce: Callable[[Tensor, tuple[int, ...]], Tensor] = torch.mean,
+        reduce: Reduction = torch.mean,
         chunk_size: int | None = None,
         prove: bool = True,
     ) -> None:
         super().__init__()
-        for name, number in (("count", count), ("chunk_size", chunk_size)):
-            if number is not None and (not isinstance(number, Integral) or number < 1):
-                raise ValueError(f"{name}={number!r}: give an integer, at least 1")
+        check_counts({"count": count, "chunk_size": count if chunk_size is None else chunk_size})
         leaves, structure = tree_flatten((tuple(example_inputs), dict(example_options or {})))
         leaves = stacked(leaves, count)
         arguments, options = tree_unflatten(leaves, structure)
         proved = space is None or not prove
         self.weights = trace(module, arguments, options, prove=prove, extend=False).space if space is None else space
+        seen = watched(module, arguments, options, self.weights)
         if not proved and (g := broken_by(in_general_position(module), self.weights, arguments, options)) is not None:
             raise ValueError(f"the space is not the module's: {g.deed} changes what the module computes")
-        seen = watched(module, arguments, options, self.weights)
         first = starts(start, [leaf for leaf in leaves if isinstance(leaf, Tensor)], seen.rows)
         self.inputs = nn.ModuleList(ProbeInput(one, learned=learned, code=code) for one in first)
         self.program = seen.only((record,) if isinstance(record, str) else tuple(record))
         self.names = {one.name: fresh_name(f"probe.{one.name}", self.weights.names) for one in self.program.recorded}
-        tensors = {self.names[one.name]: one.declared for one in self.program.recorded}
+        tensors = {self.names[one.name]: one.axes.declared for one in self.program.recorded}
         self.space = beside(self.weights, tensors).only(tensors)
         self.count, self.reduce = int(count), reduce
         self.out_features = self.count * sum(output.numbers for output in seen.outputs)
@@ -172,7 +171,9 @@ class Probes(nn.Module):
             raise ValueError("probes run networks of the declared shapes:\n  " + "\n  ".join(faults))
         like = next(iter(x.values()))
         inputs = [one().to(like.dtype) for one in self.inputs]
-        fixed = {name: self._fixed(place, value, like) for place, (name, value) in enumerate(self.program.fixed.items())}
+        fixed = {
+            name: self._fixed(place, value, like) for place, (name, value) in enumerate(self.program.fixed.items())
+        }
 
         def run(*values: Tensor) -> tuple[Tensor, ...]:
             """The recorded values and the outputs of some networks, of their weights and the probes."""
@@ -185,8 +186,7 @@ class Probes(nn.Module):
         chunks = list(zip(*(value.split(self.chunk_size) for value in weights), strict=True))
         again = len(chunks) > 1 and torch.is_grad_enabled()
         made = [
-            checkpoint(run, *chunk, *inputs, use_reentrant=False) if again else run(*chunk, *inputs)
-            for chunk in chunks
+            checkpoint(run, *chunk, *inputs, use_reentrant=False) if again else run(*chunk, *inputs) for chunk in chunks
         ]
         *values, outputs = (torch.cat(parts).to(like.dtype) for parts in zip(*made, strict=True))
         return dict(zip(self.space.names, values, strict=True)), outputs
@@ -200,7 +200,7 @@ class Probes(nn.Module):
 
     @torch.no_grad()
     def _prove(self, module: nn.Module) -> None:
-        """Raise `ValueError` unless the recorded values of a network are moved with its weights, and outputs are not."""
+        """Raise `ValueError` unless the recorded values of a network move with its weights, and its outputs stay."""
         state = {name: value.double() for name, value in in_general_position(module).state_dict().items()}
         x = stack([{name: state[name] for name in self.weights.names}], self.weights)
         joint = beside(self.weights, {t.name: print_axes(t.axes) for t in self.space})
@@ -213,6 +213,13 @@ class Probes(nn.Module):
                 expected = moved.get(name, outputs)
                 if (value - expected).abs().max() > TOLERANCE * expected.abs().max():
                     raise ValueError(f"{name!r} does not move with the weights; record=[…] without it leaves it out")
+
+
+def check_counts(counts: Mapping[str, Any]) -> None:
+    """Raise `ValueError` for a number that is no positive integer."""
+    for name, count in counts.items():
+        if not isinstance(count, Integral) or count < 1:
+            raise ValueError(f"{name}={count!r}: give an integer, at least 1")
 
 
 def beside(space: WeightSpace, tensors: Mapping[str, str]) -> WeightSpace:

@@ -7,9 +7,8 @@ tells for every other value which of its axes are declared indices.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 from torch.fx import Node
@@ -18,11 +17,13 @@ from layergen.tracing.propagation import Followed, operator_name, written_into
 from layergen.tracing.unknowns import Atom, Axis, atoms, factors, join, known, size_of, unify
 from layergen.tracing.values import Value, leaves_of
 from symmetry import WeightSpace
+from symmetry.kinds.index import Index
 from symmetry.language import axes
 from symmetry.language.axes import Expression, Sum, print_axes, substitute
 from symmetry.language.names import fresh_name
+from symmetry.space.weight_space import Tensor as Declared
 
-__all__ = ["Recorded", "matched", "recorded_values"]
+__all__ = ["OwnAxes", "Recorded", "matched", "recorded_values"]
 
 SAME_ENTRIES = {
     *("_reshape_alias", "_to_copy", "_unsafe_view", "alias", "clone", "contiguous", "detach", "dropout", "expand"),
@@ -30,6 +31,40 @@ SAME_ENTRIES = {
     *("swapaxes", "t", "to", "transpose", "type_as", "unflatten", "unsqueeze", "view", "view_copy"),
 }
 """Operators whose result has the entries of their first argument, in evaluation mode, in some other shape."""
+
+
+Reduction = Callable[[Tensor, tuple[int, ...]], Tensor]
+"""What is done to the axes of a value that are no indices: a function of a tensor and the places of these axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnAxes:
+    """The axes of a value, taken apart into factors, and what each of them is.
+
+    Parameters
+    ----------
+    sizes
+        The sizes of the factors.
+    probe
+        The place of the factor along which probes are stacked; None where there is one probe.
+    kept
+        The places of the factors that are declared indices.
+    declared
+        The axis string of the factors kept.
+    """
+
+    sizes: tuple[int, ...]
+    probe: int | None
+    kept: tuple[int, ...]
+    declared: str
+
+    def of(self, value: Tensor, reduce: Reduction) -> Tensor:
+        """The value on the declared indices, the probes last, and the other factors taken together by `reduce`."""
+        first = self.kept if self.probe is None else (*self.kept, self.probe)
+        others = [place for place in range(len(self.sizes)) if place not in first]
+        value = value.reshape(self.sizes).permute(*first, *others)
+        value = reduce(value, tuple(range(len(first), value.ndim))) if others else value
+        return value.unsqueeze(-1) if self.probe is None else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,40 +77,21 @@ class Recorded:
         A name for it: the path of the module that makes it, or its node where that is the module itself.
     node
         The name of its node.
-    sizes
-        The sizes of the factors of its axes.
-    probe
-        The place, among the factors, of the axis along which probes are stacked; None where there is one probe.
-    kept
-        The places of the factors that are declared indices.
-    declared
-        The axis string of the factors kept.
+    axes
+        Its axes.
     written
         Whether the value is changed in place later.
     """
 
     name: str
     node: str
-    sizes: tuple[int, ...]
-    probe: int | None
-    kept: tuple[int, ...]
-    declared: str
+    axes: OwnAxes
     written: bool
 
-    @property
-    def positions(self) -> tuple[int, ...]:
-        """The places of the other factors, such as tokens and pixels."""
-        return tuple(place for place in range(len(self.sizes)) if place != self.probe and place not in self.kept)
-
-    def own_axes(self, value: Tensor, reduce: Any) -> Tensor:
-        """The value on the declared indices, the probes last, and the other factors taken together by `reduce`."""
-        value = value.reshape(self.sizes)
-        probe = [] if self.probe is None else [self.probe]
-        value = value.permute(*self.kept, *probe, *self.positions)
-        places = len(self.kept) + len(probe)
-        value = reduce(value, tuple(range(places, value.ndim))) if self.positions else value
-        value = value if probe else value.unsqueeze(-1)
-        return value.clone() if self.written else value
+    def of(self, value: Tensor, reduce: Reduction) -> Tensor:
+        """The value on its own axes, which stays as it is when the graph goes on."""
+        found = self.axes.of(value, reduce)
+        return found.clone() if self.written else found
 
 
 def matched(followed: Followed, space: WeightSpace, ties: Mapping[str, str]) -> dict[Atom, str]:
@@ -101,34 +117,46 @@ def matched(followed: Followed, space: WeightSpace, ties: Mapping[str, str]) -> 
         If a tensor is not the module's, or declares indices where the module has other ones.
     """
     declared = {index.name: Atom(index.size, why="" if moves(index) else "declared free") for index in space.indices}
-
-    def leaf(atom: axes.Atom) -> Axis:
-        return declared[atom.name] if atom.name else Atom(atom.size, why="declared free")
-
+    values = {tensor.name: followed.tensors.get(ties.get(tensor.name, tensor.name)) for tensor in space}
     for tensor in space:
-        value = followed.tensors.get(ties.get(tensor.name, tensor.name))
+        value = values[tensor.name]
         if value is None or math.prod(value.shape) != math.prod(tensor.shape):
-            shape = "no such tensor" if value is None else f"shape {value.shape} there"
-            raise ValueError(f"the space is not the module's: {tensor.name!r} has shape {tensor.shape}, {shape}")
-        own: list[Axis] = [substitute(axis, leaf) for axis in tensor.axes]
-        whole = value.shape != tensor.shape  # rows and columns of pixels are one axis of features
-        pairs = [(join(value.axes), join(own))] if whole else zip(value.axes, own, strict=True)
-        for place, (theirs, ours) in enumerate(pairs):
-            unify(theirs, ours, f"it is not what {tensor.name!r} declares")
-            names = {atom.name for axis in (tensor.axes if whole else [tensor.axes[place]]) for atom in axes.atoms(axis)}
-            for name in sorted(names - {""}):
-                fault = unlike(declared, name, space)
-                if fault:
-                    at = f"tensor {tensor.name!r}, axis {place} ({print_axes([tensor.axes[place]])})"
-                    raise ValueError(f"the space is not the module's: {at}: {fault}")
-    found: dict[Atom, str] = {}
-    for name, atom in declared.items():
-        if isinstance(one := known(atom), Atom):
-            found.setdefault(one, name)
+            shape = "there is no such tensor" if value is None else f"it has shape {value.shape}"
+            raise ValueError(f"{NOT_ITS}: {tensor.name!r} is declared with shape {tensor.shape}, in the module {shape}")
+        for at, theirs, ours in pairs(tensor, value):
+            unify(theirs, substitute(ours, lambda atom: leaf(atom, declared)), f"{tensor.name!r} declares another axis")
+            for name in dict.fromkeys(atom.name for atom in axes.atoms(ours) if atom.name):
+                if fault := unlike(declared, name, space):
+                    raise ValueError(f"{NOT_ITS}: tensor {tensor.name!r}, {at}: {fault}")
+    found = {atom: name for name, one in reversed(declared.items()) if isinstance(atom := known(one), Atom)}
+    for name, value in followed.tensors.items():
+        for atom in (atom for axis in value.axes for atom in atoms(axis) if value not in values.values()):
+            if atom in found and moves(space.index(found[atom])):
+                raise ValueError(f"{NOT_ITS}: {name!r} has the axis of {found[atom]!r}, and is not in the space")
     return found
 
 
-def moves(index: Any) -> bool:
+NOT_ITS = "the space is not the module's"
+
+
+def pairs(tensor: Declared, value: Value) -> Iterator[tuple[str, Axis, Expression]]:
+    """Each axis of a tensor: where it is, as the module has it, and as it is declared.
+
+    The rows and columns of pixels are one axis of what is declared: there the axes are one product.
+    """
+    if value.shape == tensor.shape:
+        for place, (theirs, ours) in enumerate(zip(value.axes, tensor.axes, strict=True)):
+            yield f"axis {place} ({ours})", theirs, ours
+    else:
+        yield f"axes {print_axes(tensor.axes)}", join(value.axes), axes.product(tensor.axes)
+
+
+def leaf(atom: axes.Atom, declared: Mapping[str, Atom]) -> Axis:
+    """A leaf of a declared axis, as one of the trace."""
+    return declared[atom.name] if atom.name else Atom(atom.size, why="declared free")
+
+
+def moves(index: Index) -> bool:
     """Whether a group moves the values of an index; a learned embedding tells those of a positional one apart."""
     return index.action is not None and not index.embedded
 
@@ -172,89 +200,73 @@ def recorded_values(
     list of Recorded
         In the order of the graph.
     """
-    weights = weight_nodes(followed, graph)
-    placed: list[Recorded] = []
-    chosen: dict[Node, None] = {}
-
-    def live(node: Node) -> bool:
-        value = followed.nodes.get(node)
-        known_axes = isinstance(value, Value) and value in followed.data
-        return known_axes and own_factors(value, space, names, probes) is not None
-
-    def source(node: Node) -> Node:
-        while operator_name(node) in SAME_ENTRIES and node.args and isinstance(node.args[0], Node):
-            if not live(node.args[0]):
-                break
-            node = node.args[0]
-        return node
-
+    data = {node for node in graph if not followed.data.isdisjoint(leaves_of(followed.nodes.get(node)))}
+    given = {node: value for node in data if isinstance(value := followed.nodes.get(node), Value)}
+    placed = {node: own for node, value in given.items() if (own := own_axes(value, space, names, probes)) is not None}
+    weights, chosen = weight_nodes(graph, data), set[Node]()
     for node in graph:
-        data = [one for one in node.all_input_nodes if followed.data.intersection(leaves_of(followed.nodes.get(one)))]
-        if node.op == "call_function" and data and not weights.isdisjoint(node.all_input_nodes):
-            chosen |= dict.fromkeys(source(one) for one in data if live(one))
-            chosen |= dict.fromkeys(source(one) for one in (node, *node.users) if live(one) and made_by(one, node))
+        if node in data and not weights.isdisjoint(node.all_input_nodes):
+            results = [node, *(user for user in node.users if operator_name(user) == "getitem")]
+            chosen |= {source(one, placed) for one in (*node.all_input_nodes, *results) if one in placed}
+    found: list[Recorded] = []
     for node in graph:
         if node in chosen and node.op == "call_function":
-            value = followed.nodes[node]
-            sizes, probe, kept, declared = own_factors(value, space, names, probes) or ((), None, (), "")
-            name = fresh_name(named_after(node), {one.name for one in placed})
-            placed.append(Recorded(name, node.name, sizes, probe, kept, declared, written_into(node)))
-    return placed
+            name = fresh_name(named_after(node), {one.name for one in found})
+            found.append(Recorded(name, node.name, placed[node], written_into(node)))
+    return found
 
 
-def weight_nodes(followed: Followed, graph: Sequence[Node]) -> set[Node]:
-    """The nodes of tensors of the module, and of what is made of these alone."""
-    found: set[Node] = set()
+def weight_nodes(graph: Sequence[Node], data: Collection[Node]) -> set[Node]:
+    """The nodes of tensors of the module, and of what is made of these alone; those of `data` are made of inputs."""
+    found = set[Node]()
     for node in graph:
-        made = node.op == "placeholder" or not found.isdisjoint(node.all_input_nodes)
-        if made and followed.data.isdisjoint(leaves_of(followed.nodes.get(node))):
+        if node not in data and (node.op == "placeholder" or not found.isdisjoint(node.all_input_nodes)):
             found.add(node)
     return found
 
 
-def made_by(node: Node, maker: Node) -> bool:
-    """Whether a value is the result of an operator, or one of its results."""
-    return node is maker or operator_name(node) == "getitem"
+def source(node: Node, placed: Collection[Node]) -> Node:
+    """The first of those nodes that has the entries of this one."""
+    while operator_name(node) in SAME_ENTRIES and isinstance(before := node.args[0], Node) and before in placed:
+        node = before
+    return node
 
 
 def named_after(node: Node) -> str:
     """The path of the module that makes a value, or the name of its node where that is the module itself."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return [path for path, _ in stack.values()][-1] or node.name if stack else node.name
+    paths = [path for path, _ in (node.meta.get("nn_module_stack") or {}).values()]
+    return paths[-1] or node.name if paths else node.name
 
 
-def own_factors(
-    value: Value, space: WeightSpace, names: Mapping[Atom, str], probes: Collection[Atom]
-) -> tuple[tuple[int, ...], int | None, tuple[int, ...], str] | None:
-    """The sizes of a value's factors, the place of its probes, those of its declared indices, and their axis string.
+def own_axes(value: Value, space: WeightSpace, names: Mapping[Atom, str], probes: Collection[Atom]) -> OwnAxes | None:
+    """The axes of a value; None if it does not live on declared sets, or in a way that features do not.
 
-    This is where a value gets its axes. None for a value that does not live on declared sets, that mixes the probes, or
-    that has a set nested in another without that other.
+    Such ways are sets that a factor mixes with others, probes that it mixes with anything, and a set nested in another
+    without that other. This is the place where a value gets its axes.
     """
     found = [factor for axis in value.axes for factor in factors(axis)]
-    if any(isinstance(factor, Atom) and factor.members for factor in found):
-        return None
-    places = [place for place, factor in enumerate(found) if any(factor is one for one in probes)]
-    if len(places) != (1 if probes else 0):
-        return None
+    places = [place for place, factor in enumerate(found) if factor in probes]
     kept = {place: spelling for place, factor in enumerate(found) if (spelling := spelled(factor, names)) is not None}
     present = {atom.name for expression in kept.values() for atom in axes.atoms(expression)} - {""}
     parents = {space.index(name).parent for name in present} - {None}
     if not any(moves(space.index(name)) for name in present) or not parents <= present:
         return None
+    others = {atom for place, factor in enumerate(found) if place not in kept for atom in atoms(factor)}
     inside = {atom for factor in found if isinstance(factor, Sum) for atom in atoms(factor)}
-    mixed = {atom for place, factor in enumerate(found) if place not in kept for atom in atoms(factor)}
-    if not inside.isdisjoint(probes) or not mixed.isdisjoint(names):
+    families = any(atom.members for axis in found for atom in atoms(axis))
+    if families or len(places) != bool(probes) or not others.isdisjoint(names) or not inside.isdisjoint(probes):
         return None
     sizes = tuple(size_of(factor) for factor in found)
-    return sizes, (places or [None])[0], tuple(kept), print_axes(kept.values())
+    return OwnAxes(sizes, places[0] if places else None, tuple(kept), print_axes(kept.values()))
 
 
 def spelled(factor: Axis, names: Mapping[Atom, str]) -> Expression | None:
     """A factor as an expression over declared indices; None if it has none, or others that are not free."""
-    if isinstance(factor, Atom):
-        return axes.Atom(names[factor]) if factor in names else None
     inside = list(atoms(factor))
-    if not any(atom in names for atom in inside) or any(atom not in names and not atom.why for atom in inside):
+    if names.keys().isdisjoint(inside) or any(atom not in names and not atom.why for atom in inside):
         return None
-    return substitute(factor, lambda atom: axes.Atom(names[atom]) if atom in names else axes.Atom("", atom.size))
+
+    def named(atom: Atom) -> Expression:
+        return axes.Atom(names[atom]) if atom in names else axes.Atom("", atom.size)
+
+    return substitute(factor, named)

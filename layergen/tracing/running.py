@@ -54,7 +54,7 @@ class Call:
         def given(argument: Any) -> Any:
             return values[argument.name] if isinstance(argument, Ref) else argument
 
-        arguments, options = map_aggregate(self.arguments, given), dict(map_aggregate(dict(self.options), given))
+        arguments, options = replaced(self.arguments, given), dict(replaced(dict(self.options), given))
         if not self.reads:
             options |= {"device": like.device} if "device" in options else {}
             options |= {"dtype": like.dtype} if is_floating(options.get("dtype")) else {}
@@ -93,32 +93,27 @@ class Program:
                 for name in call.reads:
                     if last[name] == call.name and name not in kept:
                         found.pop(name, None)
-        return map_aggregate(self.result, lambda one: found[one.name] if isinstance(one, Ref) else one)
+        return replaced(self.result, lambda one: found[one.name] if isinstance(one, Ref) else one)
+
+    def readers(self, name: str) -> list[Call]:
+        """The calls that read a value."""
+        return [call for call in self.calls if name in call.reads]
 
     def with_mixtures(self, name: str) -> Program:
-        """The program in which an entering value holds, for each token, weights of all the rows of an embedding.
+        """The program in which embeddings read weights of all their rows, for each token, and not numbers of rows."""
+        mixed = (replace(c, operator=MIXTURE, options={}) if name in c.reads else c for c in self.calls)
+        return replace(self, calls=tuple(mixed))
 
-        Raises
-        ------
-        ValueError
-            If anything else than embeddings reads the value.
-        """
-        users = [call for call in self.calls if name in call.reads]
-        other = [call.operator for call in users if call.operator.split(".")[0] != "aten::embedding"]
-        if other or not users:
-            raise ValueError(f"it is read by {', '.join(sorted({*other})) or 'nothing'}")
-        calls = (replace(c, operator=MIXTURE, options={}) if name in c.reads else c for c in self.calls)
-        return replace(self, calls=tuple(calls))
 
-    def rows(self, name: str) -> str:
-        """The name of the embedding's weight that the tokens of an entering value choose rows of."""
-        return str(next(call for call in self.calls if name in call.reads).arguments[0].name)
+def replaced(arguments: Any, by: Callable[[Any], Any]) -> Any:
+    """Arguments with a function of each leaf in its place."""
+    return map_aggregate(arguments, by)
 
 
 def refs(arguments: Any) -> Iterator[str]:
     """The names of the values in some arguments."""
     found: list[str] = []
-    map_aggregate(arguments, lambda one: found.append(one.name) if isinstance(one, Ref) else None)
+    replaced(arguments, lambda one: found.append(one.name) if isinstance(one, Ref) else None)
     return iter(found)
 
 
@@ -136,7 +131,7 @@ def function(name: str) -> Callable[..., Any]:
     space, _, rest = name.partition("::")
     packet, _, overload = rest.partition(".")
     found = getattr(getattr(getattr(torch.ops, space), packet), overload or "default")
-    return found.decompose if packet in COMPOSED else found  # type: ignore[no-any-return]
+    return found.decompose if packet in COMPOSED else found
 
 
 def program_of(module: GraphModule) -> Program:
@@ -173,16 +168,20 @@ def written_out(
     module: GraphModule, bound: dict[Node, Any], prefix: str, calls: list[Call], constants: dict[str, Tensor]
 ) -> Any:
     """What a graph gives, its calls added to `calls`; `bound` holds what stands for each node."""
+
+    def stands(argument: Any) -> Any:
+        return bound[argument] if isinstance(argument, Node) else argument
+
     for node in module.graph.nodes:
         if node.op == "get_attr":
             held = getattr(module, str(node.target))
             bound[node] = Ref(prefix + node.name) if isinstance(held, Tensor) else held
             constants |= {prefix + node.name: held} if isinstance(held, Tensor) else {}
         elif node.op == "call_function":
-            arguments, options = map_aggregate((node.args, dict(node.kwargs)), lambda one: bound.get(one, one))
+            arguments, options = replaced((node.args, dict(node.kwargs)), stands)
             bound[node] = called(node, prefix, arguments, options, calls, constants)
         elif node.op == "output":
-            return map_aggregate(node.args[0], lambda one: bound.get(one, one) if isinstance(one, Node) else one)
+            return replaced(node.args[0], stands)
     return None
 
 

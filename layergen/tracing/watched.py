@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from layergen.preservation.function import tied_names
 from layergen.tracing.propagation import Followed, exported, follow
-from layergen.tracing.recording import Recorded, matched, recorded_values
+from layergen.tracing.recording import Recorded, Reduction, matched, recorded_values
 from layergen.tracing.running import Program, program_of
 from layergen.tracing.trace import own_copy
 from layergen.tracing.unknowns import Atom, factors, known, size_of
@@ -42,7 +42,7 @@ class Output:
     def rows(self, value: Tensor) -> Tensor:
         """The output with a row for each probe."""
         value = value.reshape(self.sizes)
-        return value.flatten()[None] if self.probe is None else value.movedim(self.probe, 0).flatten(1)
+        return value.reshape(1, -1) if self.probe is None else value.movedim(self.probe, 0).reshape(-1, self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Watched:
     numbers: int
 
     def only(self, patterns: Sequence[str]) -> Watched:
-        """The module with those values recorded whose names match a pattern. Raises `ValueError` where there are none."""
+        """The module with those values recorded whose names match a pattern. Raises `ValueError` if none do."""
         kept = [one for one in self.recorded if any(fnmatchcase(one.name, pattern) for pattern in patterns)]
         if not kept:
             known = ", ".join(repr(one.name) for one in self.recorded) or "none"
@@ -88,7 +88,7 @@ class Watched:
         return replace(self, recorded=tuple(kept))
 
     def run(
-        self, weights: Mapping[str, Tensor], inputs: Sequence[Tensor], fixed: Mapping[str, Any], reduce: Any
+        self, weights: Mapping[str, Tensor], inputs: Sequence[Tensor], fixed: Mapping[str, Any], reduce: Reduction
     ) -> tuple[dict[str, Tensor], Tensor]:
         """The recorded values of one network, `{name: (*declared axes, probe)}`, and its outputs, `(probe, numbers)`.
 
@@ -98,7 +98,7 @@ class Watched:
 
         def watch(node: str, value: Any) -> None:
             if node in wanted:
-                found[wanted[node].name] = wanted[node].own_axes(value, reduce)
+                found[wanted[node].name] = wanted[node].of(value, reduce)
 
         entering = {place: weights[name] for place, name in self.weights.items()}
         values = {**fixed, **entering, **dict(zip(self.inputs, inputs, strict=True))}
@@ -137,39 +137,47 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
     followed = follow([exporting], ties)
     names = matched(followed, space, ties)
     program = program_of(exporting.graph_module)
+    specs = dict(zip((node for node in graph if node.op == "placeholder"), input_specs(exporting), strict=True))
     by_tie = {ties.get(name, name): name for name in reversed(space.names)}
-    specs = list(zip(graph, exporting.graph_signature.input_specs, strict=False))
-    weights = {node.name: by_tie[ties.get(s.target, s.target)] for node, s in specs if ties.get(s.target) in by_tie}
-    held = {**exporting.state_dict, **exporting.constants}
-    fixed: dict[str, Any] = dict(program.constants)
-    fixed |= {node.name: held.get(s.target) for node, s in specs if s.target and node.name not in weights}
-    given = [node for node, s in specs if s.kind == InputKind.USER_INPUT]
-    fixed |= {node.name: s.arg.value for node, s in specs if node in given and hasattr(s.arg, "value")}
+    weights = {node.name: by_tie[tie] for node, s in specs.items() if (tie := ties.get(s.target)) in by_tie}
+    given = [node for node, s in specs.items() if s.kind == InputKind.USER_INPUT]
     inputs = [node for node in given if isinstance(node.meta.get("val"), Tensor)]
-    rows: list[int | None] = []
-    for number, node in enumerate(inputs):
-        rows.append(None)
-        if not node.meta["val"].is_floating_point():
-            program = with_mixtures(program, number, node)
-            rows[-1] = next(one for one in graph if one.name == program.rows(node.name)).meta["val"].shape[0]
+    held = {**exporting.state_dict, **exporting.constants}
+    fixed = {node.name: held.get(s.target) for node, s in specs.items() if node.name not in weights} | {
+        node.name: specs[node].arg.value for node in given if node not in inputs
+    }
+    rows = {node: None if node.meta["val"].is_floating_point() else tokens(program, node) for node in inputs}
+    for node in (node for node, count in rows.items() if count is not None):
+        program = program.with_mixtures(node.name)
     probes = probe_axes(followed, inputs)
-    recorded = recorded_values(followed, space, names, probes, graph)
-    outputs = outputs_of(exporting, followed, probes)
     made = [one for one in tree_leaves([node.meta.get("val") for node in graph]) if isinstance(one, Tensor)]
-    entering = tuple(node.name for node in inputs)
-    numbers = sum(one.numel() for one in made)
-    return Watched(program, weights, fixed, entering, tuple(rows), tuple(recorded), outputs, numbers)
+    return Watched(
+        program,
+        weights,
+        {**fixed, **program.constants},
+        tuple(node.name for node in inputs),
+        tuple(rows.values()),
+        tuple(recorded_values(followed, space, names, probes, graph)),
+        outputs_of(exporting, followed, probes),
+        sum(one.numel() for one in made),
+    )
 
 
-def with_mixtures(program: Program, number: int, node: Node) -> Program:
-    """The program with weights of rows for an input of integers. Raises `ValueError` where that cannot be."""
-    try:
-        return program.with_mixtures(node.name)
-    except ValueError as error:
-        raise ValueError(
-            f"input {number} ({node.name!r}) holds {str(node.meta['val'].dtype).removeprefix('torch.')}, which cannot be "
-            f"learned, and {error}: give the module floating-point inputs, or tokens that embeddings alone read"
-        ) from None
+def input_specs(exporting: ExportedProgram) -> list[Any]:
+    """What enters an exported graph, each with its kind, and the tensor of the module that it is."""
+    return [*exporting.graph_signature.input_specs]
+
+
+def tokens(program: Program, node: Node) -> int:
+    """The number of rows from which an input of integers chooses. Raises `ValueError` for one of other integers."""
+    readers = program.readers(node.name)
+    others = sorted({call.operator for call in readers} - {"aten::embedding", "aten::embedding.default"})
+    if others or not readers:
+        kind = str(node.meta["val"].dtype).removeprefix("torch.")
+        fault = f"input {node.name!r} holds {kind}, which cannot be learned, and is read by {', '.join(others) or None}"
+        raise ValueError(f"{fault}: give floating-point inputs, or tokens that embeddings alone read")
+    weight = readers[0].arguments[0].name
+    return next(int(one.meta["val"].shape[0]) for one in node.graph.nodes if one.name == weight)
 
 
 def probe_axes(followed: Followed, inputs: Sequence[Node]) -> frozenset[Atom]:
@@ -184,7 +192,7 @@ def probe_axes(followed: Followed, inputs: Sequence[Node]) -> frozenset[Atom]:
 
 
 def outputs_of(exporting: ExportedProgram, followed: Followed, probes: frozenset[Atom]) -> tuple[Output, ...]:
-    """The floating-point tensors that a module gives. Raises `ValueError` for one that mixes the probes, and for none."""
+    """The floating-point tensors that a module gives. Raises `ValueError` for one that mixes probes, and for none."""
     (result,) = (node.args[0] for node in exporting.graph.nodes if node.op == "output")
     found = []
     for place, node in enumerate(tree_leaves(result)):
@@ -194,7 +202,7 @@ def outputs_of(exporting: ExportedProgram, followed: Followed, probes: frozenset
             places = [place for place, factor in enumerate(split) if factor in probes]
             if len(places) != (1 if probes else 0):
                 raise ValueError(f"the module mixes the probes: its output {place} has no row for each of them")
-            found.append(Output(place, tuple(map(size_of, split)), (places or [None])[0]))
+            found.append(Output(place, tuple(map(size_of, split)), places[0] if places else None))
     if not found:
         raise ValueError("the module gives no floating-point tensors")
     return tuple(found)
