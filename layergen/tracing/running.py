@@ -55,10 +55,10 @@ class Call:
             return values[argument.name] if isinstance(argument, Ref) else argument
 
         arguments, options = replaced(self.arguments, given), dict(replaced(dict(self.options), given))
-        if not self.reads:
-            options |= {"device": like.device} if "device" in options else {}
-            options |= {"dtype": like.dtype} if is_floating(options.get("dtype")) else {}
-        return function(self.operator)(*arguments, **options)
+        made = function(self.operator)(*arguments, **options)
+        if self.reads or not isinstance(made, Tensor):
+            return made
+        return made.to(like.device, like.dtype if made.is_floating_point() else made.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +115,6 @@ def refs(arguments: Any) -> Iterator[str]:
     found: list[str] = []
     replaced(arguments, lambda one: found.append(one.name) if isinstance(one, Ref) else None)
     return iter(found)
-
-
-def is_floating(dtype: Any) -> bool:
-    """Whether an option is a floating type."""
-    return isinstance(dtype, torch.dtype) and dtype.is_floating_point
 
 
 def function(name: str) -> Callable[..., Any]:

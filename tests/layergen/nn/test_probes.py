@@ -35,13 +35,19 @@ class Recurrent(nn.Module):
         return self.out(self.rnn(x)[0][:, -1])
 
 
+class LastState(Recurrent):
+    def forward(self, x):
+        return self.out(self.rnn(x)[1][-1])
+
+
 class Cell(nn.Module):
     def __init__(self):
         super().__init__()
         self.cell, self.out = nn.LSTMCell(3, 5), nn.Linear(5, 2)
 
     def forward(self, x):
-        state = self.cell(x[:, 0])
+        nothing = torch.zeros(x.shape[0], 5)
+        state = self.cell(x[:, 0], (nothing, nothing))
         return self.out(self.cell(x[:, 1], state)[0])
 
 
@@ -80,16 +86,18 @@ NETWORKS = {
     "convolutions": (Convolutional, [torch.randn(4, 1, 15, 15)]),
     "GRU": (lambda: Recurrent(nn.GRU), [torch.randn(4, 6, 3)]),
     "LSTM": (lambda: Recurrent(nn.LSTM), [torch.randn(4, 6, 3)]),
+    "last state": (lambda: LastState(nn.GRU), [torch.randn(4, 6, 3)]),
     "cell": (Cell, [torch.randn(4, 2, 3)]),
     "transformer": (Transformer, [torch.randn(4, 6, 3)]),
     "tokens": (lambda: Transformer(11), [torch.randint(11, (4, 6))]),
     "tied": (Tied, [torch.randn(4, 2)]),
 }
-CHANNELS_LAST = {"perceptron", "GRU", "LSTM", "transformer", "tokens", "tied", "cell"}
+CHANNELS_LAST = {"perceptron", "GRU", "LSTM", "last state", "transformer", "tokens", "tied", "cell"}
 RECORDED = {
     "perceptron": ["probe.0[h_0]", "probe.1[h_0]", "probe.2[h_2]", "probe.3[h_2]"],
     "convolutions": ["probe.a[a]", "probe.norm[a]", "probe.relu_[a]", "probe.b[b]", "probe.max_pool2d[b]"],
     "GRU": ["probe.rnn[rnn]", "probe.select[rnn]"],
+    "last state": ["probe.rnn[rnn]", "probe.select[rnn]"],
     "cell": ["probe.cell[cell]", "probe.cell_2[cell]", "probe.cell_3[cell]"],
 }
 
@@ -122,7 +130,9 @@ def outputs_of_parts(network, x):
 
     def hook(path):
         def keep(_, __, output):
-            found.setdefault(path, (output[0] if isinstance(output, tuple) else output).clone())
+            if isinstance(output, tuple):
+                output = output[1][0] if isinstance(network, LastState) else output[0]
+            found.setdefault(path, output.clone())
 
         return keep
 
