@@ -77,7 +77,8 @@ class Metanet(nn.Module):
     terms
         Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
         that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
-        predicate is also asked about companions, which are named after their tensors, and about the tensor of
+        predicate is also asked about companions, which are named after their tensors, and about those of probes
+        (`"probe.name"`, `"probe outputs"`), and about the tensor of
         `symmetry.SCALAR`, the target of an invariant head's means. "local" leaves an invariant head all of its means.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
@@ -152,7 +153,8 @@ class Metanet(nn.Module):
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
         if probes is not None and in_channels != 1:
             raise ValueError(f"in_channels={in_channels}: probes run networks, whose weights are one channel")
-        self.reading = None if probes is None else ProbeReading(probes, space, hidden)
+        heard = out_channels is None or terms != "local"  # outputs at probes share no set with any weight
+        self.reading = None if probes is None else ProbeReading(probes, space, hidden, outputs=heard)
         own = space if self.reading is None else self.reading.space
         self.positions = PositionalEmbedding(own, hidden)
         self.companions = Companions(own)

@@ -105,8 +105,7 @@ def starts(start: Any, examples: Sequence[Tensor], rows: Sequence[int | None]) -
     if start == "examples":
         return [e if n is None else chosen(e, n) for e, n in zip(examples, rows, strict=True)]
     if start == "uniform":
-        dtype = torch.get_default_dtype()
-        drawn = [torch.rand(shape, dtype=dtype) for shape in shapes]
+        drawn = [torch.rand(shape, device=e.device) for shape, e in zip(shapes, examples, strict=True)]
         return [2 * x - 1 if n is None else x / x.sum(-1, keepdim=True) for x, n in zip(drawn, rows, strict=True)]
     if isinstance(start, str) or not isinstance(start, (list, tuple)) or len(start) != len(shapes):
         raise ValueError(f'start is "examples", "uniform" or a list of tensors, of shapes {shapes}')

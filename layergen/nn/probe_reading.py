@@ -31,6 +31,8 @@ class ProbeReading(nn.Module):
         The weight space of the networks. The module's attribute `space` has the recorded tensors and the outputs too.
     channels
         The number of channels of the features given.
+    outputs
+        Whether there is a tensor of the outputs.
 
     Raises
     ------
@@ -45,7 +47,7 @@ class ProbeReading(nn.Module):
     ('probe.0', 'probe.1', 'probe outputs')
     """
 
-    def __init__(self, probes: Probes, space: WeightSpace, channels: int) -> None:
+    def __init__(self, probes: Probes, space: WeightSpace, channels: int, *, outputs: bool = True) -> None:
         super().__init__()
         if probes.weights != space:
             other = sorted({*map(str, space)} ^ {*map(str, probes.weights)}) or ["sizes or kinds of indices"]
@@ -53,12 +55,12 @@ class ProbeReading(nn.Module):
             raise ValueError(f"the probes run networks of another weight space ({', '.join(other[:4])}): {remedy}")
         recorded = {tensor.name: print_axes(tensor.axes) for tensor in probes.space}
         self.outputs = fresh_name("probe outputs", {*space.names, *recorded})
-        self.probes, self.space = probes, beside(space, {**recorded, self.outputs: ""})
-        alone = self.space.only({self.outputs})
+        self.probes, self.space = probes, beside(space, recorded | ({self.outputs: ""} if outputs else {}))
+        alone = WeightSpace({self.outputs: ""})
         self.values_standard = Standardise(probes.space, probes.count)
         self.outputs_standard = Standardise(alone, probes.out_features)
         self.values_lift = PerTensorLinear(probes.space, probes.count, channels)
-        self.outputs_lift = PerTensorLinear(alone, probes.out_features, channels)
+        self.outputs_lift = PerTensorLinear(alone, probes.out_features, channels) if outputs else None
 
     @torch.no_grad()
     def fit(self, x: Features) -> ProbeReading:
@@ -82,5 +84,7 @@ class ProbeReading(nn.Module):
     def forward(self, x: Features) -> tuple[Features, Tensor]:
         values, outputs = self.probes(x)
         standard = self.outputs_standard({self.outputs: outputs})
-        lifted = self.values_lift(self.values_standard(values)) | self.outputs_lift(standard)
+        lifted = self.values_lift(self.values_standard(values))
+        if self.outputs_lift is not None:
+            lifted |= self.outputs_lift(standard)
         return lifted, standard[self.outputs]

@@ -71,7 +71,8 @@ class Probes(nn.Module):
         The most networks that are run at a time. Where there are more, gradients compute what they need again, so that
         the memory for it is that of a chunk. By default so many that they make 67 million numbers.
     prove
-        Whether it is tested, in float64, that the module and the recorded values respect the symmetry of the space.
+        Whether it is tested that the module and the recorded values respect the symmetry of the space; a module that
+        does not run in float64 cannot be.
 
     Raises
     ------
@@ -161,42 +162,34 @@ class Probes(nn.Module):
         ValueError
             If the features have other tensors or shapes than `weights`, or more channels than one.
         """
-        expected = {tensor.name: (*tensor.shape, 1) for tensor in self.weights}
-        if (given := {name: tuple(value.shape[1:]) for name, value in x.items()}) != expected:
-            faults = [
-                f"{name!r} has shape {given.get(name)}, expected {expected.get(name)}"
-                for name in {**expected, **given}
-                if given.get(name) != expected.get(name)
-            ]
-            raise ValueError("probes run networks of the declared shapes:\n  " + "\n  ".join(faults))
-        like = next(iter(x.values()))
-        inputs = [one().to(like.dtype) for one in self.inputs]
-        fixed = {
-            name: self._fixed(place, value, like) for place, (name, value) in enumerate(self.program.fixed.items())
-        }
+        check_shapes(x, self.weights)
+        dtype = next(iter(x.values())).dtype
+        inputs, fixed = [one().to(dtype) for one in self.inputs], self._fixed(dtype)
 
         def run(*values: Tensor) -> tuple[Tensor, ...]:
-            """The recorded values and the outputs of some networks, of their weights and the probes."""
-            recorded, outputs = torch.vmap(
-                lambda weights: self.program.run(weights, values[len(expected) :], fixed, self.reduce)
-            )(dict(zip(expected, values, strict=False)))
+            """The recorded values and the outputs of some networks, of their weights and of the probes."""
+
+            def one(weights: Features) -> tuple[Features, Tensor]:
+                return self.program.run(weights, values[len(x) :], fixed, self.reduce)
+
+            recorded, outputs = torch.vmap(one)(dict(zip(self.weights.names, values, strict=False)))
             return *recorded.values(), outputs.flatten(1)
 
-        weights = [x[t.name][..., 0].reshape(-1, *t.stored) for t in self.weights]
+        weights = [x[tensor.name][..., 0].reshape(-1, *tensor.stored) for tensor in self.weights]
         chunks = list(zip(*(value.split(self.chunk_size) for value in weights), strict=True))
-        again = len(chunks) > 1 and torch.is_grad_enabled()
-        made = [
-            checkpoint(run, *chunk, *inputs, use_reentrant=False) if again else run(*chunk, *inputs) for chunk in chunks
-        ]
-        *values, outputs = (torch.cat(parts).to(like.dtype) for parts in zip(*made, strict=True))
+        if len(chunks) == 1:
+            whole = iter(run(*chunks[0], *inputs))
+        else:
+            made = (checkpoint(run, *chunk, *inputs, use_reentrant=False) for chunk in chunks)
+            whole = map(torch.cat, zip(*made, strict=True))
+        *values, outputs = (value.to(dtype) for value in whole)
         return dict(zip(self.space.names, values, strict=True)), outputs
 
-    def _fixed(self, place: int, value: Any, like: Tensor) -> Any:
-        """What enters the program beside weights and probes, floating-point numbers of the type of `like`."""
-        if not isinstance(value, Tensor):
-            return value
-        held: Tensor = getattr(self.fixed, str(place))
-        return held.to(like.dtype) if held.is_floating_point() else held
+    def _fixed(self, dtype: torch.dtype) -> dict[str, Any]:
+        """What enters the program beside weights and probes, floating-point numbers of a type."""
+        held = dict(self.fixed.named_buffers())
+        tensors = {place: value.to(dtype) if value.is_floating_point() else value for place, value in held.items()}
+        return {name: tensors.get(str(place), value) for place, (name, value) in enumerate(self.program.fixed.items())}
 
     @torch.no_grad()
     def _prove(self, module: nn.Module) -> None:
@@ -220,6 +213,19 @@ def check_counts(counts: Mapping[str, Any]) -> None:
     for name, count in counts.items():
         if not isinstance(count, Integral) or count < 1:
             raise ValueError(f"{name}={count!r}: give an integer, at least 1")
+
+
+def check_shapes(x: Features, space: WeightSpace) -> None:
+    """Raise `ValueError` unless features are the weights of networks of a space, at its own sizes."""
+    expected = {tensor.name: (*tensor.shape, 1) for tensor in space}
+    given = {name: tuple(value.shape[1:]) for name, value in x.items()}
+    faults = [
+        f"{name!r} has shape {given.get(name)}, expected {expected.get(name)}"
+        for name in {**expected, **given}
+        if given.get(name) != expected.get(name)
+    ]
+    if faults:
+        raise ValueError("probes run networks of the declared shapes:\n  " + "\n  ".join(faults))
 
 
 def beside(space: WeightSpace, tensors: Mapping[str, str]) -> WeightSpace:

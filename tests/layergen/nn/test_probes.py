@@ -191,7 +191,13 @@ def test_metanetworks_with_probes_respect_the_symmetry(name):
 
 
 def test_every_parameter_learns():
-    for options in ({"out_features": 2}, {"out_channels": 1}, {"out_features": 2, "fuse": False, "maximum": False}):
+    for options in (
+        {"out_features": 2},
+        {"out_channels": 1},
+        {"out_channels": 1, "terms": "local"},
+        {"out_features": 2, "terms": "local", "layers": 1},
+        {"out_features": 2, "fuse": False, "maximum": False},
+    ):
         probes = small("perceptron")
         _, x = weights_of("perceptron", probes)
         metanet = Metanet(probes.weights, hidden=4, probes=probes, **options).fit(x)
