@@ -77,9 +77,9 @@ class Metanet(nn.Module):
     terms
         Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
         that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
-        predicate is also asked about companions, which are named after their tensors, and about those of probes
-        (`"probe.name"`, `"probe outputs"`), and about the tensor of
-        `symmetry.SCALAR`, the target of an invariant head's means. "local" leaves an invariant head all of its means.
+        predicate is also asked about companions, which are named after their tensors, about what probes record
+        (`"probe.name"` and `"probe outputs"`), and about the tensor of `symmetry.SCALAR`, the target of an invariant
+        head's means. "local" leaves an invariant head all of its means.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
         stands for the scalar core. It holds for every layer that has such a core; an invariant head has the scalar core

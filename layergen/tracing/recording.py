@@ -19,7 +19,7 @@ from layergen.tracing.values import Value, leaves_of
 from symmetry import WeightSpace
 from symmetry.kinds.index import Index
 from symmetry.language import axes
-from symmetry.language.axes import Expression, Sum, print_axes, substitute
+from symmetry.language.axes import Expression, print_axes, substitute
 from symmetry.language.names import fresh_name
 from symmetry.space.weight_space import Tensor as Declared
 
@@ -239,22 +239,17 @@ def named_after(node: Node) -> str:
 
 
 def own_axes(value: Value, space: WeightSpace, names: Mapping[Atom, str], probes: Collection[Atom]) -> OwnAxes | None:
-    """The axes of a value; None if it does not live on declared sets, or in a way that features do not.
+    """The axes of a value; None if it does not live on declared sets, has no probes, or mixes sets with what is none.
 
-    Such ways are sets that a factor mixes with others, probes that it mixes with anything, and a set nested in another
-    without that other. This is the place where a value gets its axes.
+    This is the place where a value gets its axes.
     """
     found = [factor for axis in value.axes for factor in factors(axis)]
     places = [place for place, factor in enumerate(found) if factor in probes]
     kept = {place: spelling for place, factor in enumerate(found) if (spelling := spelled(factor, names)) is not None}
     present = {atom.name for expression in kept.values() for atom in axes.atoms(expression)} - {""}
-    parents = {space.index(name).parent for name in present} - {None}
-    if not any(moves(space.index(name)) for name in present) or not parents <= present:
-        return None
     others = {atom for place, factor in enumerate(found) if place not in kept for atom in atoms(factor)}
-    inside = {atom for factor in found if isinstance(factor, Sum) for atom in atoms(factor)}
-    families = any(atom.members for axis in found for atom in atoms(axis))
-    if families or len(places) != bool(probes) or not others.isdisjoint(names) or not inside.isdisjoint(probes):
+    lives = any(moves(space.index(name)) for name in present)
+    if not lives or len(places) != bool(probes) or not others.isdisjoint(names):
         return None
     sizes = tuple(size_of(factor) for factor in found)
     return OwnAxes(sizes, places[0] if places else None, tuple(kept), print_axes(kept.values()))

@@ -75,12 +75,15 @@ class Program:
         The calls, in order; each value is forgotten after the last of them that reads it.
     result
         What the graph gives, with `Ref`s for values.
+    names
+        The names of the values, by those of the nodes of the graph.
     """
 
     entering: tuple[str, ...]
     constants: Mapping[str, Tensor]
     calls: tuple[Call, ...]
     result: Any
+    names: Mapping[str, str]
 
     def run(self, values: Mapping[str, Any], like: Tensor, watch: Callable[[str, Any], None]) -> Any:
         """What the graph gives for the values that enter, and the constants; each other value is shown to `watch`."""
@@ -150,13 +153,16 @@ def program_of(module: GraphModule) -> Program:
     entering = [node for node in module.graph.nodes if node.op == "placeholder"]
     constants: dict[str, Tensor] = {}
     calls: list[Call] = []
-    result = written_out(module, {node: Ref(node.name) for node in entering}, "", calls, constants)
+    bound: dict[Node, Any] = {node: Ref(node.name) for node in entering}
+    result = written_out(module, bound, "", calls, constants)
     needed, kept = {*refs(result)}, list[Call]()
     for call in reversed(calls):
         if call.name in needed or call.operator.split(".")[0].endswith("_"):  # what is written in place may be a view
             kept.insert(0, call)
             needed |= {*call.reads}
-    return Program(tuple(node.name for node in entering), constants, tuple(kept), result)
+    made = {call.name for call in kept}
+    names = {node.name: ref.name for node, ref in bound.items() if isinstance(ref, Ref) and ref.name in made}
+    return Program(tuple(node.name for node in entering), constants, tuple(kept), result, names)
 
 
 def written_out(

@@ -150,6 +150,7 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
     for node in (node for node, count in rows.items() if count is not None):
         program = program.with_mixtures(node.name)
     probes = probe_axes(followed, inputs)
+    recorded = recorded_values(followed, space, names, probes, graph)
     made = [one for one in tree_leaves([node.meta.get("val") for node in graph]) if isinstance(one, Tensor)]
     return Watched(
         program,
@@ -157,7 +158,7 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
         {**fixed, **program.constants},
         tuple(node.name for node in inputs),
         tuple(rows.values()),
-        tuple(recorded_values(followed, space, names, probes, graph)),
+        tuple(replace(one, node=program.names[one.node]) for one in recorded if one.node in program.names),
         outputs_of(exporting, followed, probes),
         sum(one.numel() for one in made),
     )

@@ -12,6 +12,7 @@ from torch.func import functional_call
 from layergen import stack, trace
 from layergen.nn import Metanet, Probes
 from layergen.testing import assert_equivariant, assert_invariant
+from layergen.tracing.recording import OwnAxes
 from symmetry import WeightSpace
 
 
@@ -72,9 +73,24 @@ class Tied(nn.Module):
         self.register_buffer("scale", torch.tensor(0.7), persistent=False)
 
     def forward(self, x):
-        x = self.read(x).tanh()
+        x = self.read(x).tanh_()  # in place: what the layer gave is recorded as it was
         x = x + self.scale * self.a(x).tanh()
         return self.out(self.b(x))
+
+
+class Scattered(nn.Module):
+    """Parts without gradients and in another precision, constants, and several outputs, one with its axes turned."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(2, 5), nn.Linear(5, 5), nn.Linear(5, 2)
+
+    def forward(self, x):
+        with torch.no_grad():
+            y = self.a(x).tanh()
+        with torch.autocast("cpu", enabled=False):
+            z = self.b(self.a(x).sin()) * torch.tensor([1.0, 2.0]).sum()
+        return {"y": self.c(y + z).T, "nothing": None, "place": x.argmax(-1), "z": self.c(z)}
 
 
 def perceptron():
@@ -394,6 +410,24 @@ def test_concatenated_values_keep_their_axis():
 
 MLP = {"0.weight": "h x", "0.bias": "h", "2.weight": "k h", "2.bias": "k", "4.weight": "y k", "4.bias": "y"}
 FREE = {"x": 2, "y": 3}
+
+
+def test_scattered_modules():
+    torch.manual_seed(0)
+    network = Scattered()
+    probes = Probes(network, [torch.randn(4, 2)], count=3)
+    values, outputs = probes(stack([network.state_dict()], probes.weights))
+    expected = network(probes.inputs[0]())
+    torch.testing.assert_close(outputs[0], torch.cat([expected["y"].T, expected["z"]], dim=1).flatten())
+    assert {str(tensor).split("[")[1] for tensor in probes.space} <= {"a]", "b]"}
+    torch.testing.assert_close(values["probe.a"][0], network.a(probes.inputs[0]()).T)
+
+
+def test_values_on_wrong_axes_are_noticed(monkeypatch):
+    right = OwnAxes.of
+    monkeypatch.setattr(OwnAxes, "of", lambda self, value, reduce: right(self, value, reduce).roll(1, 0))
+    with pytest.raises(ValueError, match=r"'probe\.0' does not move with the weights"):
+        small("perceptron")
 
 
 def make(tensors=(), **sections):
