@@ -175,7 +175,7 @@ class Probes(nn.Module):
             recorded, outputs = torch.vmap(one)(dict(zip(self.weights.names, values, strict=False)))
             return *recorded.values(), outputs.flatten(1)
 
-        weights = [x[tensor.name][..., 0].reshape(-1, *tensor.stored) for tensor in self.weights]
+        weights = [x[tensor.name].reshape(len(x[tensor.name]), *tensor.stored) for tensor in self.weights]
         chunks = list(zip(*(value.split(self.chunk_size) for value in weights), strict=True))
         if len(chunks) == 1:
             whole = iter(run(*chunks[0], *inputs))

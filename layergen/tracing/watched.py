@@ -41,8 +41,9 @@ class Output:
 
     def rows(self, value: Tensor) -> Tensor:
         """The output with a row for each probe."""
-        value = value.reshape(self.sizes)
-        return value.reshape(1, -1) if self.probe is None else value.movedim(self.probe, 0).reshape(-1, self.numbers)
+        if self.probe is None:
+            return value.reshape(1, self.numbers)
+        return value.reshape(self.sizes).movedim(self.probe, 0).reshape(self.sizes[self.probe], self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,16 +137,8 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
     ties, graph = tied_names(module), [*exporting.graph.nodes]
     followed = follow([exporting], ties)
     names = matched(followed, space, ties)
+    weights, fixed, inputs = entering(exporting, space, ties)
     program = program_of(exporting.graph_module)
-    specs = dict(zip((node for node in graph if node.op == "placeholder"), input_specs(exporting), strict=True))
-    by_tie = {ties.get(name, name): name for name in reversed(space.names)}
-    weights = {node.name: by_tie[tie] for node, s in specs.items() if (tie := ties.get(s.target)) in by_tie}
-    given = [node for node, s in specs.items() if s.kind == InputKind.USER_INPUT]
-    inputs = [node for node in given if isinstance(node.meta.get("val"), Tensor)]
-    held = {**exporting.state_dict, **exporting.constants}
-    fixed = {node.name: held.get(s.target) for node, s in specs.items() if node.name not in weights} | {
-        node.name: specs[node].arg.value for node in given if node not in inputs
-    }
     rows = {node: None if node.meta["val"].is_floating_point() else tokens(program, node) for node in inputs}
     for node in (node for node, count in rows.items() if count is not None):
         program = program.with_mixtures(node.name)
@@ -164,9 +157,26 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
     )
 
 
-def input_specs(exporting: ExportedProgram) -> list[Any]:
-    """What enters an exported graph, each with its kind, and the tensor of the module that it is."""
-    return [*exporting.graph_signature.input_specs]
+def entering(
+    exporting: ExportedProgram, space: WeightSpace, ties: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, Any], list[Node]]:
+    """What enters a graph: tensors of the space by name, other tensors and plain values, the nodes of its inputs."""
+    by_tie = {ties.get(name, name): name for name in reversed(space.names)}
+    held = {**exporting.state_dict, **exporting.constants}
+    nodes = (node for node in exporting.graph.nodes if node.op == "placeholder")
+    weights, fixed, inputs = dict[str, str](), dict[str, Any](), list[Node]()
+    for node, spec in zip(nodes, exporting.graph_signature.input_specs, strict=True):
+        if spec.kind != InputKind.USER_INPUT:
+            target = ties.get(str(spec.target), "")
+            if target in by_tie:
+                weights[node.name] = by_tie[target]
+            else:
+                fixed[node.name] = held.get(str(spec.target))
+        elif isinstance(node.meta.get("val"), Tensor):
+            inputs.append(node)
+        else:
+            fixed[node.name] = getattr(spec.arg, "value", None)
+    return weights, fixed, inputs
 
 
 def tokens(program: Program, node: Node) -> int:

@@ -370,6 +370,13 @@ def test_one_probe():
     assert values["probe.a"].shape == (1, 6, 1)
 
 
+def test_no_networks():
+    probes = small("perceptron")
+    _, x = weights_of("perceptron", probes)
+    values, outputs = probes({name: value[:0] for name, value in x.items()})
+    assert (values["probe.0"].shape, outputs.shape) == ((0, 5, 3), (0, 9))
+
+
 def test_record_and_reduce():
     probes = small("convolutions", record=["a", "relu*"], reduce=torch.amax)
     made, x = weights_of("convolutions", probes)
