@@ -9,6 +9,7 @@ from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, NormPointwise, Pointwise, Residual
+from layergen.nn.probes import Probes
 
 __all__ = [
     "ChannelNorm",
@@ -22,6 +23,7 @@ __all__ = [
     "PerTensorLinear",
     "Pointwise",
     "PositionalEmbedding",
+    "Probes",
     "Residual",
     "SetMax",
     "Standardise",

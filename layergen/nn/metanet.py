@@ -18,6 +18,8 @@ from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEm
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
+from layergen.nn.probe_reading import ProbeReading
+from layergen.nn.probes import Probes
 from layergen.nn.restrictions import Restrictions
 from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
@@ -37,6 +39,9 @@ class Metanet(nn.Module):
     of entries that transform against each other (`Contraction`). With invariants alone the network may be more
     symmetric than the group: one over SO(3) does not notice a reflection in the origin. The network is not
     equivariant to permuting positional indices, whose values it tells apart.
+
+    With `probes`, the networks are also run: what they compute along the way is standardised, goes through a linear map
+    for each tensor, and becomes tensors beside the weights, and so do their outputs, as a tensor without axes.
 
     Parameters
     ----------
@@ -64,14 +69,20 @@ class Metanet(nn.Module):
         Whether residual blocks and head begin with a norm over the channels (`ChannelNorm`).
     maximum
         Whether an invariant head takes maxima (`SetMax`) beside means; without effect where `out_channels` is given.
+    probes
+        Inputs on which the networks are run. Their weight space must be `space`, and `in_channels` 1.
+    fuse
+        Whether a perceptron of the outputs at the probes is added to the invariants; without effect where
+        `out_channels` or no probes are given.
     update
         Whether the network gives `x + γ · output`, with a learned number γ that begins at 0.01; `out_channels` must
         then be `in_channels`.
     terms
         Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
         that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
-        predicate is also asked about companions, which are named after their tensors, and about the tensor of
-        `symmetry.SCALAR`, the target of an invariant head's means. "local" leaves an invariant head all of its means.
+        predicate is also asked about companions, which are named after their tensors, about what probes record
+        (`"probe.name"` and `"probe outputs"`), and about the tensor of `symmetry.SCALAR`, the target of an invariant
+        head's means. "local" leaves an invariant head all of its means.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
         stands for the scalar core. It holds for every layer that has such a core; an invariant head has the scalar core
@@ -127,6 +138,8 @@ class Metanet(nn.Module):
         dropout: float = 0.0,
         norm: bool = True,
         maximum: bool = True,
+        probes: Probes | None = None,
+        fuse: bool = True,
         update: bool = False,
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
@@ -141,15 +154,20 @@ class Metanet(nn.Module):
         self.standardise = Standardise(space, in_channels)
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
         self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
-        self.positions = PositionalEmbedding(space, hidden)
-        self.companions = Companions(space)
+        if probes is not None and in_channels != 1:
+            raise ValueError(f"in_channels={in_channels}: probes run networks, whose weights are one channel")
+        heard = out_channels is None or terms != "local"  # outputs at probes share no set with any weight
+        self.reading = None if probes is None else ProbeReading(probes, space, hidden, outputs=heard)
+        own = space if self.reading is None else self.reading.space
+        self.positions = PositionalEmbedding(own, hidden)
+        self.companions = Companions(own)
         wide, lengths = self.companions.space, self.companions.lengths.items()
         restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
         last = "all" if out_channels is None and terms == "local" else terms
         maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
         reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
         reached |= set(wide.names if out_features and maximum else ())
-        if reached.isdisjoint(wide.names if layers else space.names):
+        if reached.isdisjoint(wide.names if layers else own.names):
             raise ValueError(f"the head reads no tensor with terms={terms!r}, maximum={maximum} and layers={layers}")
         read = wide.only(reached)
 
@@ -178,6 +196,9 @@ class Metanet(nn.Module):
             self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **options)
         elif out_features is not None:
             self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, maximum=maximum, **options)
+        self.fused: nn.Module | None = None
+        if probes is not None and fuse and out_features is not None:
+            self.fused = perceptron(probes.out_features, 2 * hidden, out_features)
         self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
         self.to(device=device, dtype=dtype)
 
@@ -201,6 +222,8 @@ class Metanet(nn.Module):
         2.0
         """
         self.standardise.fit(x)
+        if self.reading is not None:
+            self.reading.fit(x)
         return self
 
     def forward(self, x: Features) -> Any:
@@ -224,8 +247,12 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        features = self.blocks(self.companions(self.positions(self.lift(self.fourier(self.standardise(x))))))
+        lifted = self.lift(self.fourier(self.standardise(x)))
+        values, outputs = ({}, None) if self.reading is None else self.reading(x)
+        features = self.blocks(self.companions(self.positions(lifted | values)))
         output = self.head(self.norm({name: features[name] for name in self.read}))
+        if self.fused is not None:
+            output = output + self.fused(outputs)
         if self.gamma is None:
             return output
         return {name: value + self.gamma * output[name] for name, value in x.items()}
@@ -246,3 +273,9 @@ def check_arguments(
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):
             raise ValueError(f"{name}={count!r}: give an integer, at least {least}")
+
+
+def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """A perceptron with two hidden layers."""
+    inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
+    return nn.Sequential(*inner, nn.Linear(hidden, outputs))

@@ -42,6 +42,10 @@ class Followed:
     """Buffers whose values were taken to be the same in all networks."""
     unseen: Mapping[str, NDArray[np.bool_]]
     """For the tensors of which no example reaches some entries: which."""
+    nodes: Mapping[Node, Any]
+    """What each node of the graphs gives: a value, several, or what is no tensor."""
+    data: frozenset[Value]
+    """The values that depend on the inputs."""
 
 
 MOVING = CUTS | {"select"}
@@ -86,9 +90,8 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in tensors.items()}
     unseen = {name: mask for name, value in tensors.items() if (mask := unseen_entries(value)).any()}
     warnings = [*context.warnings, *([f"{NOT_SEEN}: {', '.join(map(repr, unseen))}"] if unseen else [])]
-    return Followed(
-        tensors, tuple(values), tuple(dict.fromkeys(warnings)), tuple(dict.fromkeys(context.assumed)), unseen
-    )
+    noted = tuple(dict.fromkeys(warnings)), tuple(dict.fromkeys(context.assumed))
+    return Followed(tensors, tuple(values), *noted, unseen, context.nodes, frozenset(context.data))
 
 
 def variants(value: Value) -> Iterator[Value]:
@@ -155,6 +158,7 @@ def walk(context: Context, module: GraphModule, arguments: Sequence[Any]) -> Any
             found[node] = called(context, node, found) if node.users or writes(node) else None
         elif node.op == "output":
             return looked_up(node.args[0], found)
+        context.nodes[node] = found[node]
     return None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch.fx import Node
 
 from layergen.tracing.unknowns import ONE, Atom, Axis, atoms, collapse, freeze, size_of, unify
 from symmetry.language.errors import SpecificationError
@@ -65,6 +66,8 @@ class Context:
     """Buffers whose values are taken to be the same in all networks."""
     data: set[Value] = field(default_factory=set)
     """The values that depend on the inputs."""
+    nodes: dict[Node, Any] = field(default_factory=dict)
+    """What each node of the graphs gives: a value, several, or what is no tensor."""
     steps: list[Step] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)

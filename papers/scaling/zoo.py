@@ -29,7 +29,7 @@ class Zoo:
     targets: Tensor
     error: float
 
-    def part(self, chosen: slice) -> Zoo:
+    def part(self, chosen: slice | Tensor) -> Zoo:
         """Some of the networks."""
         return Zoo({name: value[chosen] for name, value in self.features.items()}, self.targets[chosen], self.error)
 
@@ -50,11 +50,9 @@ def space_of(scaled: str | None) -> WeightSpace:
 
 
 def fit_zoo(activation: str, networks: int, *, steps: int = 1_500, seed: int = 0) -> Zoo:
-    """Fit networks to functions with random a and b, all at once, by Adam at random rates.
+    """Fit networks to functions with random a and b, all at once, by Adam.
 
-    Learning rates, initial scales and phases are drawn for each network, so that neither tells a or b. Neurons' scales
-    are then drawn anew, log-normal and cancelled in the next layer where the activation allows it: training leaves them
-    near their initial values, and weight decay, other optimisers or quantisation would not.
+    Phases are random too. Weights of the first layer begin large enough for several waves.
     """
     generator = torch.Generator().manual_seed(seed)
 
@@ -83,4 +81,4 @@ def fit_zoo(activation: str, networks: int, *, steps: int = 1_500, seed: int = 0
     targets = torch.cat([a, b], 1)[..., 0]
     targets = (targets - targets.mean(0)) / targets.std(0)
     features = {name: value.detach()[..., None] for name, value in weights.items()}
-    return Zoo(features, targets, float(errors.mean()))
+    return Zoo(features, targets, float(errors.detach().mean()))

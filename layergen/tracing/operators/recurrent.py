@@ -77,7 +77,7 @@ def recurrent(
 
     A state has one set of units a layer and direction in one tensor: a family.
     """
-    biased, layers, _, _, both, _ = flags
+    biased, layers, _, _, both, batch_first = flags
     each = (4 if biased else 2) * (2 if both else 1)
     coming, units = x.axes[-1], []
     if len(weights) != each * layers:
@@ -100,6 +100,8 @@ def recurrent(
         units += outs
         coming = known(concatenation(outs)) if both else outs[0]
     for state in states:
+        if len(x.axes) == 3:
+            context.unify(x.axes[0 if batch_first else 1], state.axes[1])
         if state not in context.constants:
             unify_state(context, state.axes[-1], units)
 

@@ -1,0 +1,90 @@
+"""Probes as a part of a metanetwork: what they record becomes tensors beside the weights."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from layergen.features import Features
+from layergen.nn.embedding import PerTensorLinear
+from layergen.nn.normalisation import Standardise
+from layergen.nn.probes import Probes, beside
+from symmetry.language.axes import print_axes
+from symmetry.language.names import fresh_name
+from symmetry.space.weight_space import WeightSpace
+
+__all__ = ["ProbeReading"]
+
+
+class ProbeReading(nn.Module):
+    """Make features of what probes record, the probes being their channels, and of what the networks give.
+
+    Values and outputs are standardised and go through a linear map for each tensor. The outputs are the channels of a
+    tensor without axes. Takes weights `{tensor: (batch, *axes, 1)}`, gives the features `{tensor: (batch, *axes,
+    channels)}` of the recorded tensors and the outputs, and the standardised outputs `(batch, probes.out_features)`.
+
+    Parameters
+    ----------
+    probes
+        The probes.
+    space
+        The weight space of the networks. The module's attribute `space` has the recorded tensors and the outputs too.
+    channels
+        The number of channels of the features given.
+    outputs
+        Whether there is a tensor of the outputs.
+
+    Raises
+    ------
+    ValueError
+        If the probes run networks of another space.
+
+    Examples
+    --------
+    >>> module = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
+    >>> probes = Probes(module, [torch.randn(4, 2)], count=4)
+    >>> ProbeReading(probes, probes.weights, channels=8).space.names[-3:]
+    ('probe.0', 'probe.1', 'probe outputs')
+    """
+
+    def __init__(self, probes: Probes, space: WeightSpace, channels: int, *, outputs: bool = True) -> None:
+        super().__init__()
+        if probes.weights != space:
+            other = sorted({*map(str, space)} ^ {*map(str, probes.weights)}) or ["sizes or kinds of indices"]
+            remedy = "make them with space=, or take probes.weights for the weight space"
+            raise ValueError(f"the probes run networks of another weight space ({', '.join(other[:4])}): {remedy}")
+        recorded = {tensor.name: print_axes(tensor.axes) for tensor in probes.space}
+        self.outputs = fresh_name("probe outputs", {*space.names, *recorded})
+        self.probes, self.space = probes, beside(space, recorded | ({self.outputs: ""} if outputs else {}))
+        alone = WeightSpace({self.outputs: ""})
+        self.values_standard = Standardise(probes.space, probes.count)
+        self.outputs_standard = Standardise(alone, probes.out_features)
+        self.values_lift = PerTensorLinear(probes.space, probes.count, channels)
+        self.outputs_lift = PerTensorLinear(alone, probes.out_features, channels) if outputs else None
+
+    @torch.no_grad()
+    def fit(self, x: Features) -> ProbeReading:
+        """Set the statistics to those of a training set, run on the probes as they are.
+
+        Parameters
+        ----------
+        x
+            The weights of the networks of the set, `{tensor: (batch, *axes, 1)}`.
+
+        Returns
+        -------
+        ProbeReading
+            The module itself.
+        """
+        values, outputs = self.probes(x)
+        self.values_standard.fit(values)
+        self.outputs_standard.fit({self.outputs: outputs})
+        return self
+
+    def forward(self, x: Features) -> tuple[Features, Tensor]:
+        values, outputs = self.probes(x)
+        standard = self.outputs_standard({self.outputs: outputs})
+        lifted = self.values_lift(self.values_standard(values))
+        if self.outputs_lift is not None:
+            lifted |= self.outputs_lift(standard)
+        return lifted, standard[self.outputs]
