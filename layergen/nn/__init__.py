@@ -4,6 +4,7 @@ They take and give features, `{tensor: (batch, *axes, channels)}`.
 """
 
 from layergen.nn.companions import Companions, with_companions
+from layergen.nn.contraction import Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
@@ -14,6 +15,7 @@ from layergen.nn.probes import Probes
 __all__ = [
     "ChannelNorm",
     "Companions",
+    "Contraction",
     "Dropout",
     "FourierFeatures",
     "Gated",
