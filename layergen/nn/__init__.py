@@ -11,6 +11,7 @@ from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, NormPointwise, Pointwise, Residual
 from layergen.nn.probes import Probes
+from layergen.nn.settled import Settled
 
 __all__ = [
     "ChannelNorm",
@@ -28,6 +29,7 @@ __all__ = [
     "Probes",
     "Residual",
     "SetMax",
+    "Settled",
     "Standardise",
     "with_companions",
 ]

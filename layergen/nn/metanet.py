@@ -21,6 +21,7 @@ from layergen.nn.pointwise import Dropout, Gated, Residual
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
 from layergen.nn.restrictions import Restrictions
+from layergen.nn.settled import Settled, SettledReading
 from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
@@ -36,9 +37,10 @@ class Metanet(nn.Module):
     channel norm and a head. Where the symmetry multiplies entries by matrices, signs or scales, gates (`Gated`)
     take the place of the activation. There are also companions (`Companions`), on which the activation is allowed:
     tensors over the regular representation of a finite group, or else tensors of invariants, lengths and products
-    of entries that transform against each other (`Contraction`). With invariants alone the network may be more
-    symmetric than the group: one over SO(3) does not notice a reflection in the origin. The network is not
-    equivariant to permuting positional indices, whose values it tells apart.
+    of entries that transform against each other (`Contraction`), and the weights with their scales taken out
+    (`Settled`). With invariants alone the network may be more symmetric than the group: one over SO(3) does not
+    notice a reflection in the origin. The network is not equivariant to permuting positional indices, whose values
+    it tells apart.
 
     With `probes`, the networks are also run: what they compute along the way is standardised, goes through a linear map
     for each tensor, and becomes tensors beside the weights, and so do their outputs, as a tensor without axes.
@@ -161,6 +163,13 @@ class Metanet(nn.Module):
         own = space if self.reading is None else self.reading.space
         self.positions = PositionalEmbedding(own, hidden)
         self.companions = Companions(own)
+        settled = Settled(space, self.companions.lengths)
+        self.canonical = None
+        if settled.companions:
+            canonical = self.companions.space.only(settled.companions.values())
+            expand = FourierFeatures(in_channels, fourier, fourier_scale, canonical)
+            lift = PerTensorLinear(canonical, expand.out_channels, hidden)
+            self.canonical = SettledReading(settled, Standardise(canonical, in_channels), nn.Sequential(expand, lift))
         wide, lengths = self.companions.space, self.companions.lengths.items()
         restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
         last = "all" if out_channels is None and terms == "local" else terms
@@ -224,6 +233,8 @@ class Metanet(nn.Module):
         self.standardise.fit(x)
         if self.reading is not None:
             self.reading.fit(x)
+        if self.canonical is not None:
+            self.canonical.fit(x)
         return self
 
     def forward(self, x: Features) -> Any:
@@ -249,7 +260,10 @@ class Metanet(nn.Module):
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
         lifted = self.lift(self.fourier(self.standardise(x)))
         values, outputs = ({}, None) if self.reading is None else self.reading(x)
-        features = self.blocks(self.companions(self.positions(lifted | values)))
+        wide = self.companions(self.positions(lifted | values))
+        if self.canonical is not None:
+            wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
+        features = self.blocks(wide)
         output = self.head(self.norm({name: features[name] for name in self.read}))
         if self.fused is not None:
             output = output + self.fused(outputs)

@@ -12,7 +12,7 @@ for S_n (every block), the hyperoctahedral group (blocks of even size), O(n) (pa
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from fractions import Fraction
@@ -356,6 +356,21 @@ class Index:
         -------
         NDArray[np.float64] | None
             Axes `(*parents, value)`; None where entries are not multiplied.
+        """
+        return None
+
+    def settling(self, entries: Mapping[int, Any]) -> Any:
+        """The numbers by which values are multiplied so that entries take a canonical form.
+
+        Parameters
+        ----------
+        entries
+            By charge, arrays of numpy or torch, axes `(…, value, entry)`, on which other groups only permute.
+
+        Returns
+        -------
+        Any
+            An array `(…, value)`, a continuous function of the entries; None where there is no such function.
         """
         return None
 

@@ -59,16 +59,17 @@ class Scalars:
         """Whether all numbers are elements of the group."""
         return bool(np.all(values**self.order == 1 if self.order else np.isfinite(values) & (values > 0)))
 
-    def canonical(self, entries: Mapping[int, NDArray[np.float64]]) -> NDArray[np.float64]:
+    def canonical(self, entries: Mapping[int, Any]) -> Any:
         """The factor of each value that makes its entries, axes `(…, value, entry)` by charge, canonical.
 
-        The entries of charge 1 decide, or of the charge next to it; where they are nought the factor is 1.
+        The entries of charge 1 decide, or of the charge next to it; where they are nought the factor is 1. Arrays of
+        numpy or torch are taken and given.
         """
         charge = min(entries, key=lambda charge: (abs(charge), -charge))
         if self.order:
-            return np.where(entries[charge].sum(-1) < 0, -1.0, 1.0)
-        norms = np.linalg.norm(entries[charge], axis=-1)
-        return np.where(norms > 0, norms, 1.0) ** (-1 / charge)
+            return 1 - 2 * (entries[charge].sum(-1) < 0)
+        squares = (entries[charge] * entries[charge]).sum(-1)
+        return (squares + (squares == 0)) ** (-0.5 / charge)
 
 
 SCALARS: dict[str, Scalars] = {

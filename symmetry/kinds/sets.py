@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -165,6 +165,10 @@ class ScaledSetIndex(SetIndex):
     def factors(self, part: Part, charge: int) -> NDArray[np.float64] | None:
         exponent = self.scalars.exponent(charge)
         return part["factor"] ** exponent if exponent else None
+
+    def settling(self, entries: Mapping[int, Any]) -> Any:
+        """Factors by which the entries of each value have norm 1; none for signs, which jump where a sum is nought."""
+        return None if self.scalars.order else self.scalars.canonical(entries)
 
     def scalar_mean(self, labels: Sequence[Any]) -> Fraction:
         """The mean of the m-th roots of unity to the power of all charges, m above every sum; ±1 for signs."""

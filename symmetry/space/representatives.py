@@ -6,20 +6,24 @@ of a first layer's neurons by its weights and biases, then those of the second l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib
+from collections.abc import Collection, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from symmetry.kinds.index import Index, Invariant
-from symmetry.space.layout import Piece, take_apart
+from symmetry.space.layout import Piece, Position, take_apart
 from symmetry.space.moving import chain, floating_copy, multiply
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["representatives"]
+__all__ = ["gathered", "places_of", "representatives", "settling_order"]
 
 Arrays = dict[str, Any]
+Spot = tuple[Piece, int]
+"""A piece, and the number of one of its positions."""
 
 
 def representatives(space: WeightSpace, arrays: Mapping[str, Any]) -> Arrays:
@@ -46,45 +50,92 @@ def representatives(space: WeightSpace, arrays: Mapping[str, Any]) -> Arrays:
     ([2.0, 3.0], [-5.0, 7.0])
     """
     found = {name: floating_copy(array) for name, array in arrays.items()}
-    parts = {
-        tensor.name: [(piece, values) for piece, values in take_apart(tensor.layout, found[tensor.name], 1)]
-        for tensor in space
-    }
-    pieces = [one for several in parts.values() for one in several]
-    loose = {p.index.name: p.index for piece, _ in pieces for p in piece.positions if multiplies(p.index, p.charge)}
-    while settled := next(((index, e) for index in loose.values() if (e := entries_of(index, pieces, loose))), None):
-        index, entries = settled
-        del loose[index.name]
+    parts = {piece: values for tensor in space for piece, values in take_apart(tensor.layout, found[tensor.name], 1)}
+    for index, deciding in settling_order(space):
+        entries = gathered({piece: plain(values[..., :1]) for piece, values in parts.items()}, deciding)
         part = None if index.action is None else index.action.canonical(entries)
-        for piece, values in pieces if part is not None else ():
-            for place, position in enumerate(piece.positions):
-                if position.index == index and multiplies(index, position.charge):
-                    multiply(values, piece, place, {index.name: part}, 1, batched=True)
+        for piece, place in places_of(index, parts) if part is not None else ():
+            multiply(parts[piece], piece, place, {index.name: part}, 1, batched=True)
     return found
 
 
-def multiplies(index: Index, charge: int) -> bool:
-    """Whether a group of the network's own, not of its data, does more than permute along an occurrence."""
-    of_data = index.action is None or index.action.of_data
-    return not of_data and index.invariant(charge) is not Invariant.ENTRY
+@lru_cache(maxsize=256)
+def settling_order(space: WeightSpace, *, smooth: bool = False) -> tuple[tuple[Index, tuple[Spot, ...]], ...]:
+    """The indices that can be settled, in order, each with the positions whose entries decide.
+
+    Parameters
+    ----------
+    space
+        A weight space.
+    smooth
+        Whether to settle only indices for which that is a continuous function of the entries.
+
+    Returns
+    -------
+    tuple[tuple[Index, tuple[Spot, ...]], ...]
+        Indices whose groups do more than permute; the positions are those of pieces in which only indices before it
+        are multiplied too.
+
+    Examples
+    --------
+    >>> signs = {"size": 2, "scaled": "sign"}
+    >>> space = WeightSpace({"v": "k h^-1", "w": "h 1", "y": "k k"}, sets={"k": signs, "h": signs})
+    >>> [(index.name, [piece.tensor for piece, _ in deciding]) for index, deciding in settling_order(space)]
+    [('h', ['w']), ('k', ['v'])]
+    """
+    loose = {p.index.name: p.index for piece in space.pieces for p in piece.positions if multiplies(p)}
+    chosen = [index for index in loose.values() if not smooth or index.settling({1: np.ones((1, 1))}) is not None]
+    found: list[tuple[Index, tuple[Spot, ...]]] = []
+    while True:
+        options = ((index, deciding_spots(index, space.pieces, loose)) for index in chosen if index.name in loose)
+        settled = next(((index, spots) for index, spots in options if spots), None)
+        if settled is None:
+            return tuple(found)
+        found.append(settled)
+        del loose[settled[0].name]
 
 
-def entries_of(
-    index: Index, pieces: list[tuple[Piece, Any]], loose: Mapping[str, Index]
-) -> dict[int, NDArray[np.float64]]:
-    """The entries by which an index can be settled, by charge: axes `(network, *parents, value, entry)`."""
-    found: dict[int, list[NDArray[np.float64]]] = {}
-    for piece, values in pieces:
-        places = [place for place, p in enumerate(piece.positions) if p.index.name in loose and moved(p)]
+def deciding_spots(index: Index, pieces: Iterable[Piece], loose: Collection[str]) -> tuple[Spot, ...]:
+    """The positions of an index in pieces in which no other loose index is multiplied."""
+    found = []
+    for piece in pieces:
+        places = [n for n, p in enumerate(piece.positions) if p.index.name in loose and multiplies(p)]
         if [piece.positions[place].index for place in places] == [index]:
-            dims = [1 + place for place in chain(piece, places[0])]
-            first = np.asarray(values[..., 0].detach().cpu() if hasattr(values, "detach") else values[..., 0], float)
-            kept = np.moveaxis(first, dims, range(1, len(dims) + 1))
-            charge = piece.positions[places[0]].charge
-            found.setdefault(charge, []).append(kept.reshape(*kept.shape[: len(dims) + 1], -1))
-    return {charge: np.concatenate(several, axis=-1) for charge, several in found.items()}
+            found.append((piece, places[0]))
+    return tuple(found)
 
 
-def moved(position: Any) -> bool:
-    """Whether the group multiplies entries along a position."""
-    return multiplies(position.index, position.charge)
+def places_of(index: Index, pieces: Iterable[Piece]) -> list[Spot]:
+    """The positions at which the group of an index does more than permute."""
+    return [(piece, n) for piece in pieces for n, p in enumerate(piece.positions) if p.index == index and multiplies(p)]
+
+
+def multiplies(position: Position) -> bool:
+    """Whether a group of the network's own, not of its data, does more than permute along a position."""
+    action = position.index.action
+    return (
+        action is not None and not action.of_data and position.index.invariant(position.charge) is not Invariant.ENTRY
+    )
+
+
+def gathered(parts: Mapping[Piece, Any], spots: Iterable[Spot]) -> dict[int, Any]:
+    """The entries at some positions, by charge: axes `(network, *parents, value, entry)`.
+
+    `parts` has the values of pieces, axes `(network, *positions, 1)`, of numpy or torch.
+    """
+    found: dict[int, list[Any]] = {}
+    for piece, place in spots:
+        values, dims = parts[piece], [1 + above for above in chain(piece, place)]
+        kept = library(values).moveaxis(values, tuple(dims), tuple(range(1, len(dims) + 1)))
+        found.setdefault(piece.positions[place].charge, []).append(kept.reshape(*kept.shape[: len(dims) + 1], -1))
+    return {charge: library(several[0]).concatenate(several, axis=-1) for charge, several in found.items()}
+
+
+def library(array: Any) -> Any:
+    """The module whose array this is: numpy, or torch."""
+    return importlib.import_module(type(array).__module__.partition(".")[0])
+
+
+def plain(array: Any) -> NDArray[np.float64]:
+    """An array of numpy or torch as one of numpy."""
+    return np.asarray(array.detach().cpu() if hasattr(array, "detach") else array, float)

@@ -1,0 +1,110 @@
+"""Weights in canonical form as input: the invariants of scales, complete and continuous."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from torch import Tensor, nn
+
+from layergen.features import Features, joined, observed
+from layergen.nn.normalisation import Standardise
+from symmetry.kinds.index import Invariant
+from symmetry.space.layout import Piece, take_apart
+from symmetry.space.moving import chain
+from symmetry.space.representatives import gathered, places_of, settling_order
+from symmetry.space.weight_space import Tensor as Declared
+from symmetry.space.weight_space import WeightSpace
+
+__all__ = ["Settled", "SettledReading"]
+
+
+class Settled(nn.Module):
+    """Multiply the entries of neurons by what makes their incoming entries canonical, for companions of weights.
+
+    Positive scales come to neurons whose incoming weights and bias have norm 1 (`layergen.canonicalise`); signs, and
+    bases of vectors, have no continuous canonical form and are left out. Takes features of a space, `{tensor: (batch,
+    *axes, channels)}`, whose first channel holds the weights, and gives features of those companions whose tensors are
+    invariant then.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    companions
+        The names of companions by tensor, as `layergen.nn.companions.with_companions` gives them for lengths.
+
+    Examples
+    --------
+    >>> import torch
+    >>> space = WeightSpace({"w": "h", "v": "h^-1"}, sets={"h": {"size": 2, "scaled": "positive"}})
+    >>> settled = Settled(space, {"w": "w length", "v": "v length"})
+    >>> x = {"w": torch.tensor([[[4.0], [-0.5]]]), "v": torch.tensor([[[1.0], [1.0]]])}
+    >>> {name: value.flatten().tolist() for name, value in settled(x).items()}
+    {'w length': [1.0, -1.0], 'v length': [4.0, 0.5]}
+    """
+
+    def __init__(self, space: WeightSpace, companions: Mapping[str, str]) -> None:
+        super().__init__()
+        names = {index.name for index, _ in settling_order(space, smooth=True)}
+        self.space = space
+        self.companions = {name: beside for name, beside in companions.items() if settles(space[name], names)}
+
+    def forward(self, x: Features) -> Features:
+        space = observed(self.space, x)
+        parts = {piece: part for tensor in space for piece, part in take_apart(tensor.layout, x[tensor.name], 1)}
+        for index, deciding in settling_order(space, smooth=True):
+            factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding))
+            for piece, place in places_of(index, parts):
+                parts[piece] = parts[piece] * placed(factors, piece, place) ** piece.positions[place].charge
+        return {
+            beside: joined(space[name].layout, iter([parts[piece] for piece in space[name].pieces]))
+            for name, beside in self.companions.items()
+        }
+
+
+class SettledReading(nn.Module):
+    """Settle weights, standardise what comes out, and put a module on it.
+
+    Parameters
+    ----------
+    settled, standardise, module
+        Modules on features, `{tensor: (batch, *axes, channels)}`, applied one after the other.
+    """
+
+    def __init__(self, settled: Settled, standardise: Standardise, module: nn.Module) -> None:
+        super().__init__()
+        self.settled, self.standardise, self.module = settled, standardise, module
+
+    def fit(self, x: Features) -> SettledReading:
+        """Set the statistics to those of a training set.
+
+        Parameters
+        ----------
+        x
+            The weights of the networks of the set, `{tensor: (batch, *axes, channels)}`.
+
+        Returns
+        -------
+        SettledReading
+            The module itself.
+        """
+        self.standardise.fit(self.settled(x))
+        return self
+
+    def forward(self, x: Features) -> Features:
+        found: Features = self.module(self.standardise(self.settled(x)))
+        return found
+
+
+def settles(tensor: Declared, names: Collection[str]) -> bool:
+    """Whether nothing but the indices with these names is multiplied in a tensor."""
+    positions = (position for piece in tensor.pieces for position in piece.positions)
+    return all(p.index.name in names or p.index.invariant(p.charge) is Invariant.ENTRY for p in positions)
+
+
+def placed(factors: Tensor, piece: Piece, place: int) -> Tensor:
+    """Factors `(network, *parents, value)` along the dimensions of `(network, *positions, channels)`."""
+    dims = [0, *(1 + above for above in chain(piece, place))]
+    ordered = factors.permute(sorted(range(len(dims)), key=dims.__getitem__))
+    lengths = iter(ordered.shape)
+    return ordered.reshape([next(lengths) if dim in dims else 1 for dim in range(len(piece.positions) + 2)])
