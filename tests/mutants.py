@@ -226,7 +226,7 @@ def main(arguments=None):
         names = [name for _, _, sample in samples for name in sample]
         made = mutmut(scratch, "run", "--max-children", "1", *names)
     found = {name: status for (_, name), status in statuses(scratch).items()}
-    table = Table("folder", "mutants", "drawn", "killed", "survived")
+    table, enough = Table("folder", "mutants", "drawn", "killed", "survived"), True
     for path, size, sample in samples:
         if None in map(found.get, sample):
             console.print(made.stdout[-2000:], made.stderr[-2000:], markup=False)
@@ -235,13 +235,9 @@ def main(arguments=None):
         for name in survivors:
             console.print(mutmut(scratch, "show", name).stdout, markup=False)
         table.add_row(*map(str, (path, size, len(sample), len(sample) - len(survivors), len(survivors))))
+        enough &= 10 * len(survivors) <= len(sample)
     console.print(table)
-    return int(
-        any(
-            10 * int(survived) > int(count)
-            for count, survived in zip(*(column.cells for column in table.columns[2::2]), strict=True)
-        )
-    )
+    return int(not enough)
 
 
 if __name__ == "__main__":
