@@ -318,3 +318,28 @@ def test_proofs_are_held_to_what_the_block_says(monkeypatch):
     for proof in PROOFS:
         with pytest.raises(VerificationError):
             verify(EquivariantMaps(space), proofs=[proof])
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "words"),
+    [
+        ("C4", "irrep(a)", "'irrep(a)' is not a representation of C4\nthere are irrep(0), irrep(1), irrep(2), trivial"),
+        ("C4", "irrep(3)", "'irrep(3)' is not a representation of C4"),
+        ("D3", "regular(2)", "'regular(2)' is not a representation of D3"),
+        ("SO(2)", "regular", "'regular' is not a representation of SO(2)\nthere are irrep(k) for k up to"),
+        ("O(3)", "irrep(5)", "'irrep(5)' is not a representation of O(3)\nthere are irrep(parity, k) for k up to"),
+        ("SO(3)", "round", "'round' is not a representation of SO(3)\nthere are irrep(k) for k up to"),
+        ("octahedral", "grid(0)", "'grid(0)' is not a representation of octahedral\nthere are irrep("),
+    ],
+)
+def test_words_that_name_no_representation_are_answered_with_those_that_do(group, text, words):
+    with pytest.raises(SpecificationError) as caught:
+        representation(group, text)
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("entry", [True, "1", None, 2.5, -2.5, float("nan"), 1j])
+def test_entries_of_matrices_are_numbers_that_an_orthogonal_matrix_may_have(entry):
+    declared = {"group": "C2", "representation": [[[entry]]]}
+    with pytest.raises(SpecificationError, match="the representation of 'r' is .*\ngive words"):
+        WeightSpace({"w": "r"}, representations={"r": declared})
