@@ -341,5 +341,5 @@ def test_words_that_name_no_representation_are_answered_with_those_that_do(group
 @pytest.mark.parametrize("entry", [True, "1", None, 2.5, -2.5, float("nan"), 1j])
 def test_entries_of_matrices_are_numbers_that_an_orthogonal_matrix_may_have(entry):
     declared = {"group": "C2", "representation": [[[entry]]]}
-    with pytest.raises(SpecificationError, match="the representation of 'r' is .*\ngive words"):
+    with pytest.raises(SpecificationError, match=r"the representation of 'r' is .*\ngive words"):
         WeightSpace({"w": "r"}, representations={"r": declared})
