@@ -60,10 +60,11 @@ def pytest_runtest_setup(item):
     import functools
     import sys
 
-    for name, module in list(sys.modules.items()):
-        if name.startswith(("symmetry", "layergen")):
+    for name, module in sys.modules.copy().items():
+        if name.startswith(("symmetry.", "layergen.")):
             for value in list(vars(module).values()):
-                getattr(value, "cache_clear", lambda: None)()
+                if isinstance(value, functools._lru_cache_wrapper):
+                    value.cache_clear()
 """
 # mutmut repeats a docstring for every change to a function: the examples are run from here instead.
 EXAMPLES = """
