@@ -238,7 +238,8 @@ def main(arguments=None):
         survivors = [name for name in sample if found[name] in (SURVIVED, UNTESTED)]
         for name in survivors:
             console.print(mutmut(scratch, "show", name).stdout, markup=False)
-        table.add_row(*map(str, (path, size, len(sample), len(sample) - len(survivors), len(survivors))))
+        where = folder if folder.endswith(".py") else path
+        table.add_row(*map(str, (where, size, len(sample), len(sample) - len(survivors), len(survivors))))
         enough &= 10 * len(survivors) <= len(sample)
     console.print(table)
     return int(not enough)
