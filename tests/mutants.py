@@ -177,36 +177,35 @@ def statuses(scratch):
     return found
 
 
-def texts(function):
-    """The string literals of a function."""
-    return [node.value for node in ast.walk(function) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+class Sense(ast.NodeTransformer):
+    """Takes out of a function what its result does not rest on: sentences, and zip's check that lengths are equal."""
+
+    def visit_Constant(self, node):
+        return ast.Constant("") if isinstance(node.value, str) and len(node.value.split()) > 2 else node
+
+    def visit_keyword(self, node):
+        return None if node.arg == "strict" else self.generic_visit(node)
 
 
-def sentences(scratch, file):
-    """The mutants of a file that change the wording of a sentence, and nothing else."""
-    tree = ast.parse((scratch / "mutants" / file).read_text())
+def senseless(scratch, file):
+    """The mutants of a file that change the wording of a sentence, or a check of lengths, and nothing else."""
+    tree = Sense().visit(ast.parse((scratch / "mutants" / file).read_text()))
     functions = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
-    changed = set()
-    for name, function in functions.items():
-        original, _, number = name.rpartition("__mutmut_")
-        if not number.isdigit():
-            continue
-        before, after = texts(functions[f"{original}__mutmut_orig"]), texts(function)
-        differ = [old for old, new in zip(before, after, strict=False) if old != new]
-        if len(before) == len(after) and any(len(old.split()) > 2 for old in differ):
-            changed.add(name)
-    return changed
+    dumps = {name: ast.dump(node.args) + "".join(map(ast.dump, node.body)) for name, node in functions.items()}
+    return {
+        name for name, text in dumps.items() if dumps.get(f"{name.rpartition('__mutmut_')[0]}__mutmut_orig") == text
+    }
 
 
 def drawn(scratch, size, seed, wording):
-    """For each folder that holds files the number of its mutants, and a sample of them; sentences only if asked for."""
+    """For each folder that holds files the number of its mutants, and a sample of them; the senseless if asked for."""
     folders = {}
     for file, name in statuses(scratch):
         folders.setdefault(file.parent, {}).setdefault(file, []).append(name)
     for folder, files in sorted(folders.items()):
         names = []
         for file, mutants in files.items():
-            left_out = set() if wording else sentences(scratch, file)
+            left_out = set() if wording else senseless(scratch, file)
             names += [name for name in mutants if name.rpartition(".")[2] not in left_out]
         if names:
             yield folder, len(names), random.Random(seed).sample(sorted(names), min(size, len(names)))
@@ -219,7 +218,7 @@ def main(arguments=None):
     parser.add_argument("--sample", type=int, default=40, help="mutants of each folder in it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tests", action="append", help="tests to run; by default those of the folder's own")
-    parser.add_argument("--wording", action="store_true", help="change the words of sentences in messages too")
+    parser.add_argument("--wording", action="store_true", help="change the wording of messages, and zip's strict=, too")
     chosen = parser.parse_args(arguments)
     folder, console = chosen.folder.rstrip("/"), Console(soft_wrap=True)
     scratch = prepared(folder, chosen.tests or tests_beside(folder))
