@@ -82,3 +82,20 @@ def test_matrices_of_channels_begin_with_outputs_of_the_inputs_size():
     x = {"w": torch.randn(10, 30, 20, 64), "b": torch.randn(10, 30, 64)}
     for value in PerTensorLinear(space, 64, 100)(x).values():
         assert 0.9 < value.std() < 1.1
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_companions_gate_vectors_and_take_up_their_lengths(vectors, hears):
+    space = WeightSpace(
+        {"w": "h xy", "gate": "h"},
+        sets={"h": 3},
+        representations={"xy": {"group": "C4", "representation": "standard"}},
+    )
+    module = Gated(space, 4, torch.tanh, lengths={"w": "gate"}, hears=hears).double()
+    gate = torch.randn(5, 3, 4, dtype=torch.float64)
+    if hears:
+        nn.init.normal_(module.scale)
+    out = module({"w": vectors, "gate": gate})
+    assert torch.allclose(out["w"], vectors * torch.sigmoid(gate)[:, :, None])
+    heard = module.scale[0] * vectors.square().mean(2).sqrt() if hears else 0
+    assert torch.allclose(out["gate"], torch.tanh(gate + heard))
