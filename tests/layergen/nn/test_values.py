@@ -87,15 +87,15 @@ def test_matrices_of_channels_begin_with_outputs_of_the_inputs_size():
 @pytest.mark.parametrize("hears", [True, False])
 def test_companions_gate_vectors_and_take_up_their_lengths(vectors, hears):
     space = WeightSpace(
-        {"w": "h xy", "gate": "h"},
+        {"w": "h xy", "gate": "h 1"},
         sets={"h": 3},
         representations={"xy": {"group": "C4", "representation": "standard"}},
     )
     module = Gated(space, 4, torch.tanh, lengths={"w": "gate"}, hears=hears).double()
-    gate = torch.randn(5, 3, 4, dtype=torch.float64)
+    gate = torch.randn(5, 3, 1, 4, dtype=torch.float64)
     if hears:
         nn.init.normal_(module.scale)
     out = module({"w": vectors, "gate": gate})
-    assert torch.allclose(out["w"], vectors * torch.sigmoid(gate)[:, :, None])
-    heard = module.scale[0] * vectors.square().mean(2).sqrt() if hears else 0
+    assert torch.allclose(out["w"], vectors * torch.sigmoid(gate))
+    heard = module.scale[0] * vectors.square().mean(2, keepdim=True).sqrt() if hears else 0
     assert torch.allclose(out["gate"], torch.tanh(gate + heard))
