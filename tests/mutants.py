@@ -90,7 +90,7 @@ def undecorated(source):
 
     mutmut changes no function with a decorator: a property, an operator's rule, a cached count would be left out.
 
-    >>> print(undecorated("@cache\\ndef one():\\n    return 1\\n"))
+    >>> print(undecorated("@cache\\ndef one():\\n    return 1\\n"), end="")
     def one():
         return 1
     one = (cache)(one)
@@ -122,7 +122,7 @@ def examples(source):
                 yield f"{getattr(node, 'name', 'module')} {getattr(node, 'lineno', 0)}", text
 
 
-def tests_beside(folder):
+def selection(folder):
     """The tests of a folder or file of code."""
     for name, tests in BESIDE.items():
         if folder.startswith(name):
@@ -222,7 +222,7 @@ def main(arguments=None):
     parser.add_argument("--wording", action="store_true", help="change the wording of messages, and zip's strict=, too")
     chosen = parser.parse_args(arguments)
     folder, console = chosen.folder.rstrip("/"), Console(soft_wrap=True)
-    scratch = prepared(folder, chosen.tests or tests_beside(folder))
+    scratch = prepared(folder, chosen.tests or selection(folder))
     # Without a mutant of this name mutmut makes all of them, learns which tests call what, and stops.
     made = mutmut(scratch, "run", "--max-children", "1", "no such mutant")
     samples = list(drawn(scratch, chosen.sample, chosen.seed, chosen.wording))
