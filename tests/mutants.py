@@ -66,14 +66,23 @@ def pytest_runtest_setup(item):
                 if isinstance(value, functools._lru_cache_wrapper):
                     value.cache_clear()
 """
-# mutmut repeats a docstring for every change to a function: the examples are run from here instead.
+# mutmut repeats a docstring for every change to a function: the examples are run from here instead. Some of them show
+# the simplest case that hypothesis finds.
 EXAMPLES = """
 import doctest
 import importlib
 
+import hypothesis
 import pytest
 
 EXAMPLES = {examples}
+
+
+@pytest.fixture(autouse=True)
+def simplest():
+    hypothesis.settings.load_profile("quick")
+    yield
+    hypothesis.settings.load_profile("mutants")
 
 
 @pytest.mark.parametrize(("module", "name"), EXAMPLES)
