@@ -343,3 +343,43 @@ def test_entries_of_matrices_are_numbers_that_an_orthogonal_matrix_may_have(entr
     declared = {"group": "C2", "representation": [[[entry]]]}
     with pytest.raises(SpecificationError, match=r"the representation of 'r' is .*\ngive words"):
         WeightSpace({"w": "r"}, representations={"r": declared})
+
+
+def test_every_finding_names_its_block():
+    """Those too that a proof leaves out."""
+    space = WeightSpace({"w": "r r"}, representations={"r": {"group": "octahedral", "representation": "regular"}})
+    maps = EquivariantMaps(space, WeightSpace({"s": ""}))
+    for finding in symmetry.verify(maps).findings:
+        assert finding.block in (*maps.blocks, *maps.bias_blocks)
+        assert finding.expected == finding.block.dimension
+        assert finding.found in (None, finding.expected)
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "permutes"),
+    [
+        ("C4", "regular", True),
+        ("C4", "regular + trivial", True),
+        ("D4", "grid(3)", True),
+        ("C4", "quotient(2)", True),
+        ("C4", "standard", False),
+        ("C2", "irrep(1)", False),
+        ("D3", "standard", False),
+        ("SO(2)", "standard", False),
+    ],
+)
+def test_permutation_representations_are_recognised(group, text, permutes):
+    assert representation(group, text).permutes == permutes
+
+
+def test_nought_stands_for_the_identity_of_a_group_with_a_continuum_of_elements():
+    group = find_group("SO(3)")
+    np.testing.assert_allclose(group.coordinates(group.described_by(0)), np.eye(3), atol=1e-12)
+    finite = find_group("C4")
+    assert [finite.described_by(number) for number in range(4)] == list(finite.elements)
+    for wrong in (-1, 4, True, 1.0, "r"):
+        with pytest.raises(SpecificationError, match="give its number, from 0 to 3"):
+            finite.described_by(wrong)
+    for wrong in (1, np.diag([1, 1, -1]), np.eye(2), 2 * np.eye(3)):
+        with pytest.raises(SpecificationError, match="give an orthogonal matrix"):
+            group.described_by(wrong)

@@ -236,3 +236,13 @@ def test_charges_of_occurrences_reach_the_positions():
     (piece,) = leaves(make_layout("w", atoms, declared))
     assert [position.charge for position in piece.positions] == [1, -1, 2]
     assert Position(declared["h"]) == Position(declared["h"], charge=1) != Position(declared["h"], charge=-1)
+
+
+def test_names_that_are_not_there_are_answered_with_those_that_are():
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 2})
+    with pytest.raises(SpecificationError, match=r"there is no tensor 'v'\ntensors: w, b$"):
+        space["v"]
+    with pytest.raises(SpecificationError, match=r"there is no index 'k'\nindices: h, x$"):
+        space.index("k")
+    with pytest.raises(SpecificationError, match=r"indices: none$"):
+        WeightSpace({"s": ""}).index("k")
