@@ -111,7 +111,7 @@ BAD = {
     "no size": (bad(GOOD, ("size = 3, ", "")), ["no size"]),
     "section not a table": ("sets = 3\n[tensors]\nw = ''\n", ["3 is not a table of sizes"]),
     "tensors not a table": ("tensors = 3\n", ["there are no tensors"]),
-    "empty name": (bad(GOOD, ('"s" =', '"" =')), ["'' is not a tensor name"]),
+    "empty name": (bad(GOOD, ('"s" =', '"" =')), [": [tensors]: '' is not a tensor name"]),
     "unprintable name": (bad(GOOD, ('"s" =', '"a\\nimport os" =')), ["is not a tensor name"]),
     "dunder": (bad(GOOD, ("x = 2", "__debug__ = 2"), ("(x ", "(__debug__ ")), ["'__debug__' is reserved"]),
     "deep brackets": (bad(GOOD, ('"s" = ""', f'"s" = "{"(" * 5000}{")" * 5000}"')), ["nested too deep"]),
