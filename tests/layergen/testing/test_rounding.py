@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from layergen.testing import random_features
+from layergen.testing import check, random_features
 from layergen.testing.inputs import channels_of, like_parameters
 from layergen.testing.rounding import (
     DROWNED,
@@ -129,3 +129,10 @@ def test_modules_are_tested_in_their_own_precision_and_channels():
     assert channels_of(half, None) == 1
     with pytest.raises(ValueError, match="0 channels: there is nothing to test"):
         channels_of(identity, 0)
+
+
+def test_a_failed_verdict_has_the_error_and_the_error_allowed():
+    verdict = check(lambda x: {"b": x["b"].cumsum(1)}, SPACE)
+    assert (verdict.passed, verdict.kind, verdict.tensor, verdict.batch) == (False, "not equivariant", "b", 1)
+    assert verdict.tolerance == pytest.approx(TOLERANCES[torch.float32], rel=0.1)
+    assert verdict.error > 100 * verdict.tolerance
