@@ -136,3 +136,12 @@ def test_a_failed_verdict_has_the_error_and_the_error_allowed():
     assert (verdict.passed, verdict.kind, verdict.tensor, verdict.batch) == (False, "not equivariant", "b", 1)
     assert verdict.tolerance == pytest.approx(TOLERANCES[torch.float32], rel=0.1)
     assert verdict.error > 100 * verdict.tolerance
+
+
+def test_noise_is_drawn_from_a_generator_of_its_own():
+    judged = subject(lambda x: {"b": x["b"].square()})
+    output, state = judged.output(judged.features), torch.get_rng_state()
+    first = measured_noise(judged, output)["b"]
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.manual_seed(1)
+    assert torch.equal(measured_noise(judged, output)["b"], first)
