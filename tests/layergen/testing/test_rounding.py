@@ -145,3 +145,16 @@ def test_noise_is_drawn_from_a_generator_of_its_own():
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(1)
     assert torch.equal(measured_noise(judged, output)["b"], first)
+
+
+@pytest.mark.parametrize(
+    ("function", "kind"),
+    [
+        (lambda x: {"b": 3}, "wrong output"),
+        (lambda x: 3, "wrong output"),
+        (lambda x: {"b": x["b"][:, :2]}, "wrong shape"),
+        (lambda x: {"b": x["b"] / 0}, "not finite"),
+    ],
+)
+def test_verdicts_on_outputs_have_a_kind(function, kind):
+    assert check(function, SPACE).kind == kind
