@@ -123,3 +123,53 @@ def test_memory_read_in_another_way_is_not_tied(device):
 def test_one_array_by_two_names_is_tied():
     array = np.zeros((3, 3))
     assert set(layergen.stack([{"w": torch.from_numpy(array), "v": torch.from_numpy(array)}], SQUARE)) == {"w"}
+
+
+def test_networks_that_do_not_fit_are_counted():
+    """All of them, a few by their numbers, and the rest as a number."""
+    short = {"w": torch.zeros(3, 2)}
+    for wrong, others, words in [
+        ([0], 0, "network 0: 'b' is missing"),
+        ([0, 1], 0, "every network: 'b' is missing"),
+        ([1], 1, "network 1: 'b' is missing"),
+        ([1, 2], 1, "networks 1, 2: 'b' is missing"),
+        ([1, 2, 3, 4, 5], 1, "networks 1, 2, 3, 4, 5: 'b' is missing"),
+        ([1, 2, 3, 4, 5, 6, 7], 1, "networks 1, 2, 3, 4, 5 and 2 more: 'b' is missing"),
+    ]:
+        states = [network() for _ in range(others)] + [short for _ in wrong]
+        with pytest.raises(ValueError, match=f"\n  {words}$"):
+            layergen.stack(states, SPACE)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("head.w", r"'head.w' is not declared \(there is 'w'\)"), ("forward", r"'forward' is not declared$")],
+)
+def test_a_name_with_another_prefix_is_recognised(name, words):
+    with pytest.raises(ValueError, match=words):
+        layergen.stack([network(**{name: torch.zeros(3, 2)})], SPACE)
+    prefixed = WeightSpace({"body.w": "h x"}, sets={"h": 3}, free={"x": 2})
+    with pytest.raises(ValueError, match=r"'w' is not declared \(there is 'body.w'\)"):
+        layergen.stack([{"body.w": torch.zeros(3, 2), "w": torch.zeros(3, 2)}], prefixed)
+
+
+def test_networks_come_back():
+    states = [network() for _ in range(4)]
+    back = layergen.unstack(layergen.stack(states, SPACE), SPACE)
+    assert [list(state) for state in back] == [["w", "b"]] * 4
+    assert all(torch.equal(one[name], other[name]) for one, other in zip(states, back, strict=True) for name in one)
+
+
+def test_features_that_do_not_fit_are_named_together():
+    features = layergen.stack([network() for _ in range(4)], SPACE)
+    with pytest.raises(ValueError, match="do not fit the specification") as caught:
+        layergen.unstack({"w": features["w"].expand(4, 3, 2, 5), "other": features["b"]}, SPACE)
+    assert str(caught.value).splitlines()[1:] == [
+        "  'b' is missing",
+        "  'w' has shape (4, 3, 2, 5), expected ('networks', 3, 2, 1), one channel",
+        "  'other' is not declared",
+    ]
+    with pytest.raises(ValueError, match=r"'b' has shape \(3, 3, 1\)"):
+        layergen.unstack(features | {"b": features["b"][:3]}, SPACE)
+    with pytest.raises(ValueError, match=r"'b' has shape \(\)"):
+        layergen.unstack(features | {"b": torch.tensor(1.0)}, SPACE)

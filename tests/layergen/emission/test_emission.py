@@ -238,3 +238,17 @@ def test_a_layer_without_biases_has_no_empty_parameter():
     layer = EquivariantLinear(WeightSpace({"w": "r"}, representations=turned), 1, 1)
     assert layer.BIAS_DIMENSION == 0
     assert all(parameter.numel() for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ({}, ""),
+        ({"target": SCALAR}, " --invariant"),
+        ({"terms": "local", "rank": {"h": 2, "": 3}}, ' --terms local --rank "h=2" --rank 3'),
+    ],
+)
+def test_the_command_in_the_header_has_every_restriction(arguments, options):
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 2})
+    source = layergen.generate(space, "Layer", **arguments)
+    assert f"#     layergen generate SPEC --name Layer{options} --output FILE\n" in source

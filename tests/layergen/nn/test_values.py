@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from layergen.nn import ChannelNorm, FourierFeatures, Gated
+from layergen.nn import ChannelNorm, FourierFeatures, Gated, PerTensorLinear, Standardise
 from symmetry import WeightSpace
 
 PLAIN = WeightSpace({"b": "h"}, sets={"h": 3})
@@ -60,3 +60,42 @@ def test_norms_divide_by_the_deviation_and_an_eps_of_one_part_in_100_000(size):
 def test_norms_of_vectors_divide_by_the_root_mean_square(vectors):
     out = ChannelNorm(TURNED, channels=4).double()({"w": vectors})["w"]
     assert torch.allclose(out, vectors / (vectors.square().mean((2, 3), keepdim=True) + 1e-5).sqrt())
+
+
+@pytest.mark.parametrize("size", [1e-3, 30.0])
+def test_vectors_are_standardised_by_their_root_mean_square_however_small(vectors, size):
+    x = {"w": size * vectors}
+    out = Standardise(TURNED, channels=4).double().fit(x)(x)["w"]
+    assert torch.allclose(out.square().mean((0, 1, 2)), torch.ones(4, dtype=torch.float64))
+    assert torch.allclose(out * x["w"].square().mean((0, 1, 2)).sqrt(), x["w"])
+
+
+def test_a_channel_without_vectors_stays_nought():
+    pytest.importorskip("escnn")
+    x = {"w": torch.zeros(5, 3, 2, 1)}
+    assert torch.equal(Standardise(TURNED, channels=1).fit(x)(x)["w"], x["w"])
+
+
+def test_matrices_of_channels_begin_with_outputs_of_the_inputs_size():
+    torch.manual_seed(0)
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 30}, free={"x": 20})
+    x = {"w": torch.randn(10, 30, 20, 64), "b": torch.randn(10, 30, 64)}
+    for value in PerTensorLinear(space, 64, 100)(x).values():
+        assert 0.9 < value.std() < 1.1
+
+
+@pytest.mark.parametrize("hears", [True, False])
+def test_companions_gate_vectors_and_take_up_their_lengths(vectors, hears):
+    space = WeightSpace(
+        {"w": "h xy", "gate": "h 1"},
+        sets={"h": 3},
+        representations={"xy": {"group": "C4", "representation": "standard"}},
+    )
+    module = Gated(space, 4, torch.tanh, lengths={"w": "gate"}, hears=hears).double()
+    gate = torch.randn(5, 3, 1, 4, dtype=torch.float64)
+    if hears:
+        nn.init.normal_(module.scale)
+    out = module({"w": vectors, "gate": gate})
+    assert torch.allclose(out["w"], vectors * torch.sigmoid(gate))
+    heard = module.scale[0] * vectors.square().mean(2, keepdim=True).sqrt() if hears else 0
+    assert torch.allclose(out["gate"], torch.tanh(gate + heard))

@@ -318,3 +318,68 @@ def test_proofs_are_held_to_what_the_block_says(monkeypatch):
     for proof in PROOFS:
         with pytest.raises(VerificationError):
             verify(EquivariantMaps(space), proofs=[proof])
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "words"),
+    [
+        ("C4", "irrep(a)", "'irrep(a)' is not a representation of C4\nthere are irrep(0), irrep(1), irrep(2), trivial"),
+        ("C4", "irrep(3)", "'irrep(3)' is not a representation of C4"),
+        ("D3", "regular(2)", "'regular(2)' is not a representation of D3"),
+        ("SO(2)", "regular", "'regular' is not a representation of SO(2)\nthere are irrep(k) for k up to"),
+        ("O(3)", "irrep(5)", "'irrep(5)' is not a representation of O(3)\nthere are irrep(parity, k) for k up to"),
+        ("SO(3)", "round", "'round' is not a representation of SO(3)\nthere are irrep(k) for k up to"),
+        ("octahedral", "grid(0)", "'grid(0)' is not a representation of octahedral\nthere are irrep("),
+    ],
+)
+def test_words_that_name_no_representation_are_answered_with_those_that_do(group, text, words):
+    with pytest.raises(SpecificationError) as caught:
+        representation(group, text)
+    assert str(caught.value).startswith(words)
+
+
+@pytest.mark.parametrize("entry", [True, "1", None, 2.5, -2.5, float("nan"), 1j])
+def test_entries_of_matrices_are_numbers_that_an_orthogonal_matrix_may_have(entry):
+    declared = {"group": "C2", "representation": [[[entry]]]}
+    with pytest.raises(SpecificationError, match=r"the representation of 'r' is .*\ngive words"):
+        WeightSpace({"w": "r"}, representations={"r": declared})
+
+
+def test_every_finding_names_its_block():
+    """Those too that a proof leaves out."""
+    space = WeightSpace({"w": "r r"}, representations={"r": {"group": "octahedral", "representation": "regular"}})
+    maps = EquivariantMaps(space, WeightSpace({"s": ""}))
+    for finding in symmetry.verify(maps).findings:
+        assert finding.block in (*maps.blocks, *maps.bias_blocks)
+        assert finding.expected == finding.block.dimension
+        assert finding.found in (None, finding.expected)
+
+
+@pytest.mark.parametrize(
+    ("group", "text", "permutes"),
+    [
+        ("C4", "regular", True),
+        ("C4", "regular + trivial", True),
+        ("D4", "grid(3)", True),
+        ("C4", "quotient(2)", True),
+        ("C4", "standard", False),
+        ("C2", "irrep(1)", False),
+        ("D3", "standard", False),
+        ("SO(2)", "standard", False),
+    ],
+)
+def test_permutation_representations_are_recognised(group, text, permutes):
+    assert representation(group, text).permutes == permutes
+
+
+def test_nought_stands_for_the_identity_of_a_group_with_a_continuum_of_elements():
+    group = find_group("SO(3)")
+    np.testing.assert_allclose(group.coordinates(group.described_by(0)), np.eye(3), atol=1e-12)
+    finite = find_group("C4")
+    assert [finite.described_by(number) for number in range(4)] == list(finite.elements)
+    for wrong in (-1, 4, True, 1.0, "r"):
+        with pytest.raises(SpecificationError, match="give its number, from 0 to 3"):
+            finite.described_by(wrong)
+    for wrong in (1, np.diag([1, 1, -1]), np.eye(2), 2 * np.eye(3)):
+        with pytest.raises(SpecificationError, match="give an orthogonal matrix"):
+            group.described_by(wrong)

@@ -121,3 +121,34 @@ def test_charges_of_occurrences_compare():
     assert Atom("h").charge == 1
     assert Atom("h", charge=-1) != Atom("h")
     assert Atom("h", start=3) == Atom("h")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "carets"),
+    [
+        ("h pix-el x", "h pix-el x", "  ^^^^^^"),
+        ("(h 000)", "(h 000)", "   ^^^"),
+        ("h 1234567890123456789", "h 1234567890123456789", "  ^^^^^^^^^^^^^^^^^^^"),
+        ("h,x", "h,x", "^^^"),
+        ("h\nx )", "h x )", "    ^"),
+        ("h\rx\t)", "h x )", "    ^"),
+        ("h + x", "h + x", "  ^"),
+        ("(h (x)", "(h (x)", "^"),
+    ],
+)
+def test_carets_are_under_the_whole_token_on_one_line(text, shown, carets):
+    with pytest.raises(SpecificationError) as caught:
+        parse_axes(text)
+    assert str(caught.value).split("\n")[1:3] == [f"    {shown}", f"    {carets}"]
+
+
+def test_brackets_are_read_to_a_depth_of_fifty():
+    assert parse_axes("(" * 50 + "h" + ")" * 50) == parse_axes("h")
+    with pytest.raises(SpecificationError, match="nested too deep"):
+        parse_axes("(" * 51 + "h" + ")" * 51)
+
+
+def test_sizes_of_up_to_eighteen_digits_are_read():
+    assert parse_axes("9" * 18) == (Atom("", 10**18 - 1),)
+    with pytest.raises(SpecificationError, match="is out of range"):
+        parse_axes("1" + "0" * 18)

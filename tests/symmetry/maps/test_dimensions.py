@@ -136,3 +136,13 @@ def test_free_sizes_and_sets_of_size_one():
     assert maps.dimension == (6 + 1) ** 2
     assert maps.bias_dimension == 7
     assert math.prod(maps.source.shapes["c"]) == 1
+
+
+@pytest.mark.parametrize("axes", ["(head dk) (head dk)", "head (head dk)", "(head dk) (head v)"])
+def test_nested_diagrams_are_listed_once(axes):
+    """Two units in two heads may be told apart by their heads only: each diagram has one order of its core."""
+    sets = {"head": 2} | {name: {"size": 2, "within": "head"} for name in ("dk", "v") if name in axes}
+    maps = EquivariantMaps(WeightSpace({"w": axes}, sets=sets))
+    block = maps.block("w", "w")
+    found = {diagram.matrix().tobytes() for diagram in block.diagrams()}
+    assert len(list(block.diagrams())) == len(found) == block.dimension == symmetry.orbit_count(maps, "w", "w")

@@ -111,7 +111,7 @@ BAD = {
     "no size": (bad(GOOD, ("size = 3, ", "")), ["no size"]),
     "section not a table": ("sets = 3\n[tensors]\nw = ''\n", ["3 is not a table of sizes"]),
     "tensors not a table": ("tensors = 3\n", ["there are no tensors"]),
-    "empty name": (bad(GOOD, ('"s" =', '"" =')), ["'' is not a tensor name"]),
+    "empty name": (bad(GOOD, ('"s" =', '"" =')), [": [tensors]: '' is not a tensor name"]),
     "unprintable name": (bad(GOOD, ('"s" =', '"a\\nimport os" =')), ["is not a tensor name"]),
     "dunder": (bad(GOOD, ("x = 2", "__debug__ = 2"), ("(x ", "(__debug__ ")), ["'__debug__' is reserved"]),
     "deep brackets": (bad(GOOD, ('"s" = ""', f'"s" = "{"(" * 5000}{")" * 5000}"')), ["nested too deep"]),
@@ -236,3 +236,13 @@ def test_charges_of_occurrences_reach_the_positions():
     (piece,) = leaves(make_layout("w", atoms, declared))
     assert [position.charge for position in piece.positions] == [1, -1, 2]
     assert Position(declared["h"]) == Position(declared["h"], charge=1) != Position(declared["h"], charge=-1)
+
+
+def test_names_that_are_not_there_are_answered_with_those_that_are():
+    space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 3}, free={"x": 2})
+    with pytest.raises(SpecificationError, match=r"there is no tensor 'v'\ntensors: w, b$"):
+        space["v"]
+    with pytest.raises(SpecificationError, match=r"there is no index 'k'\nindices: h, x$"):
+        space.index("k")
+    with pytest.raises(SpecificationError, match=r"indices: none$"):
+        WeightSpace({"s": ""}).index("k")
