@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
     from layergen.representatives import augment, canonicalise
+    from layergen.running import functional
     from layergen.stacking import stack, unstack
     from layergen.tracing import Trace, trace
     from symmetry import __version__
@@ -29,6 +30,7 @@ __all__ = [
     "augment",
     "canonicalise",
     "drawing",
+    "functional",
     "generate",
     "nn",
     "stack",
@@ -47,6 +49,7 @@ HOMES = {
     "__version__": "symmetry",
     "augment": "layergen.representatives",
     "canonicalise": "layergen.representatives",
+    "functional": "layergen.running",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",
     "trace": "layergen.tracing",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, TypeGuard
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from layergen.features import Features
 from symmetry.space.weight_space import Tensor as Declared
@@ -154,7 +155,9 @@ def hint(name: str, space: WeightSpace) -> str:
     return f" (there is {near[0]!r})" if near else ""
 
 
-def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str, Tensor]]:
+def unstack(
+    features: Mapping[str, Tensor], space: WeightSpace, *, like: nn.Module | None = None
+) -> list[dict[str, Tensor]]:
     """The networks whose weights are the one channel of some features, the inverse of `stack`.
 
     Parameters
@@ -163,6 +166,9 @@ def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str
         The weights, `{tensor: (network, *axes, 1)}`.
     space
         The weight space of the networks.
+    like
+        A module whose `state_dict` has the tensors: what the space leaves out of it is added, tied weights under all
+        their names, and copies of the module's own counters and masks, so that `load_state_dict` takes the result.
 
     Returns
     -------
@@ -191,7 +197,17 @@ def unstack(features: Mapping[str, Tensor], space: WeightSpace) -> list[dict[str
             faults.append(f"{name!r} has shape {tuple(value.shape)}, expected {shape}, one channel")
     if faults:
         raise ValueError("the features do not fit the specification:\n  " + "\n  ".join(faults))
-    return [
+    states = [
         {tensor.name: features[tensor.name][number, ..., 0].reshape(tensor.stored) for tensor in space}
         for number in range(batches.pop())
     ]
+    return states if like is None else [completed(state, like.state_dict()) for state in states]
+
+
+def completed(state: Mapping[str, Tensor], whole: Mapping[str, Any]) -> dict[str, Any]:
+    """A network's tensors in the order of a whole `state_dict`, with what that has beside them."""
+    found = {}
+    for name, value in whole.items():
+        tied = next((other for other in state if other in whole and is_same(value, whole[other])), None)
+        found[name] = state[name] if name in state else state[tied] if tied else copy.deepcopy(value)
+    return found

@@ -42,6 +42,7 @@ ROOMS = {
         "linear",
         "stacking",
         "representatives",
+        "running",
         "steerable",
         "verification",
         "preservation",

@@ -8,7 +8,7 @@ from layergen.nn.contraction import Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
-from layergen.nn.normalisation import ChannelNorm, Standardise
+from layergen.nn.normalisation import ChannelNorm, Standardise, TensorNorm
 from layergen.nn.pointwise import Dropout, Gated, NormPointwise, Pointwise, Residual
 from layergen.nn.probes import Probes
 from layergen.nn.settled import Settled
@@ -31,5 +31,6 @@ __all__ = [
     "SetMax",
     "Settled",
     "Standardise",
+    "TensorNorm",
     "with_companions",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
 from typing import Any
@@ -77,8 +77,9 @@ class Metanet(nn.Module):
         Whether a perceptron of the outputs at the probes is added to the invariants; without effect where
         `out_channels` or no probes are given.
     update
-        Whether the network gives `x + γ · output`, with a learned number γ that begins at 0.01; `out_channels` must
-        then be `in_channels`.
+        Whether the network gives `x + γ · output`, with a learned number γ for each tensor that begins at 0.01. Where
+        `x` has more channels than the output, as weights with their gradients have, it is its first `out_channels`;
+        or the numbers of the channels that outputs are added to, in order.
     terms
         Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
         that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
@@ -142,7 +143,7 @@ class Metanet(nn.Module):
         maximum: bool = True,
         probes: Probes | None = None,
         fuse: bool = True,
-        update: bool = False,
+        update: bool | Sequence[int] = False,
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
@@ -151,7 +152,8 @@ class Metanet(nn.Module):
     ) -> None:
         super().__init__()
         counts = {"in_channels": in_channels, "hidden": hidden, "layers": layers, "fourier": fourier}
-        check_arguments(space, out_features, out_channels, in_channels if update else None, counts)
+        check_arguments(space, out_features, out_channels, counts)
+        self.updated = updated_channels(update, in_channels, out_features, out_channels)
         self.space, self.in_channels = space, in_channels
         self.standardise = Standardise(space, in_channels)
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
@@ -208,7 +210,7 @@ class Metanet(nn.Module):
         self.fused: nn.Module | None = None
         if probes is not None and fuse and out_features is not None:
             self.fused = perceptron(probes.out_features, 2 * hidden, out_features)
-        self.gamma = nn.Parameter(torch.tensor(0.01)) if update else None
+        self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
 
     def fit(self, x: Features) -> Metanet:
@@ -269,20 +271,33 @@ class Metanet(nn.Module):
             output = output + self.fused(outputs)
         if self.gamma is None:
             return output
-        return {name: value + self.gamma * output[name] for name, value in x.items()}
+        gammas = zip(self.space.names, self.gamma, strict=True)
+        return {name: x[name][..., self.updated] + gamma * output[name] for name, gamma in gammas}
 
 
-def check_arguments(
-    space: Any, out_features: int | None, out_channels: int | None, updated: int | None, counts: Mapping[str, Any]
-) -> None:
-    """Raise unless the output is of one sort, has the `updated` number of channels if any, and counts are in range."""
+def updated_channels(
+    update: bool | Sequence[int], in_channels: int, out_features: int | None, out_channels: int | None
+) -> list[int] | None:
+    """The input channels that outputs are added to. Raises `ValueError` unless there is one for each output channel."""
+    if update is False:
+        return None
+    updated = list(range(out_channels or 0)) if update is True else list(update)
+    if out_channels is None:
+        raise ValueError(f"update adds the output to the input: give out_channels, not out_features={out_features}")
+    if len(updated) != out_channels or not all(0 <= channel < in_channels for channel in updated):
+        raise ValueError(
+            f"update={update!r} with out_channels={out_channels}: give the numbers of {out_channels} of the "
+            f"{in_channels} input channels, from 0, or True for the first"
+        )
+    return updated
+
+
+def check_arguments(space: Any, out_features: int | None, out_channels: int | None, counts: Mapping[str, Any]) -> None:
+    """Raise unless the output is of one sort and counts are in range."""
     if not isinstance(space, WeightSpace):
         raise TypeError(f"Metanet takes a WeightSpace first, not {type(space).__name__}")
     if (out_features is None) == (out_channels is None):
         raise ValueError("give either out_features (invariant) or out_channels (weights to weights)")
-    if updated not in (None, out_channels):
-        given = f"out_features={out_features}" if out_channels is None else f"out_channels={out_channels}"
-        raise ValueError(f"update adds the output to the input: give out_channels={updated}, not {given}")
     for name, count in {"out_features": out_features, "out_channels": out_channels, **counts}.items():
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):

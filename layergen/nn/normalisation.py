@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.nn.entries import SCALARS, Pieces, learned, tensor_entries
+from symmetry.kinds.index import Invariant
+from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["ChannelNorm", "Standardise"]
+__all__ = ["ChannelNorm", "Standardise", "TensorNorm"]
 
 
 class ChannelNorm(nn.Module):
@@ -114,3 +118,57 @@ class Standardise(nn.Module):
     def forward(self, x: Features) -> Features:
         rows = zip(self.entries, self.mean, self.deviation, strict=True)
         return {name: (x[name] - mean) / deviation for name, mean, deviation in rows}
+
+
+class TensorNorm(nn.Module):
+    """Divide channels of each tensor by their root mean square over the tensor's entries, network by network.
+
+    Gradients and momenta differ by orders of magnitude between tensors, networks and steps: a learned optimiser reads
+    them so. Takes and gives features, `{tensor: (batch, *axes, channels)}`.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The numbers of the channels to divide; the others stay.
+    eps
+        A number added to the root mean square, so that a tensor of noughts stays one.
+
+    Raises
+    ------
+    SpecificationError
+        If the symmetry multiplies single entries of a tensor by positive numbers or invertible matrices, whose mean
+        squares change with it.
+
+    References
+    ----------
+    Metz et al., "VeLO: Training versatile learned optimizers by scaling up", arXiv:2211.09760, 2022.
+
+    Examples
+    --------
+    >>> norm = TensorNorm(WeightSpace({"b": "h"}, sets={"h": 2}), channels=[1])
+    >>> norm({"b": torch.tensor([[[3.0, 300.0], [3.0, 400.0]]])})["b"].round(decimals=3).tolist()
+    [[[3.0, 0.849], [3.0, 1.131]]]
+    """
+
+    def __init__(self, space: WeightSpace, channels: Iterable[int], eps: float = 1e-12) -> None:
+        super().__init__()
+        for position, tensor in ((p, piece.tensor) for piece in space.pieces for p in piece.positions):
+            if position.index.invariant(position.charge) in (Invariant.DIRECTION, Invariant.CONTRACTION):
+                raise SpecificationError(
+                    f"the mean square changes with the symmetry of {position.index.name!r}",
+                    part=f'tensor "{tensor}"',
+                    remedy="divide gradients by a number that is the same for all tensors",
+                )
+        self.channels, self.eps = sorted(set(channels)), eps
+
+    def forward(self, x: Features) -> Features:
+        return {name: self._divided(value) for name, value in x.items()}
+
+    def _divided(self, value: Tensor) -> Tensor:
+        dims = tuple(range(1, value.ndim - 1))
+        size = value.square().mean(dims, keepdim=True).sqrt() if dims else value.abs()
+        chosen = torch.zeros(value.shape[-1], dtype=torch.bool, device=value.device)
+        chosen[self.channels] = True
+        return torch.where(chosen, value / (size + self.eps), value)

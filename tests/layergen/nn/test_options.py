@@ -74,9 +74,10 @@ def test_heads_that_read_some_tensors():
     [
         ({}, "give either out_features .* or out_channels"),
         ({"out_features": 1, "out_channels": 1}, "give either out_features .* or out_channels"),
-        ({"out_features": 3, "update": True}, "give out_channels=1, not out_features=3"),
-        ({"out_channels": 2, "update": True}, "give out_channels=1, not out_channels=2"),
-        ({"out_channels": 1, "in_channels": 2, "update": True}, "give out_channels=2, not out_channels=1"),
+        ({"out_features": 3, "update": True}, "give out_channels, not out_features=3"),
+        ({"out_channels": 2, "update": True}, "give the numbers of 2 of the 1 input channels"),
+        ({"out_channels": 1, "in_channels": 2, "update": [2]}, "give the numbers of 1 of the 2 input channels"),
+        ({"out_channels": 1, "in_channels": 2, "update": [0, 1]}, r"update=\[0, 1\] with out_channels=1"),
         ({"out_features": 0}, "out_features=0: give an integer, at least 1"),
         ({"out_channels": 2.5}, "out_channels=2.5: give an integer"),
         ({"out_features": 1, "hidden": 0}, "hidden=0: .* at least 1"),
