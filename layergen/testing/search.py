@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,12 +11,12 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Flaky
-from torch import Tensor, nn
+from torch import Tensor
 
 from layergen.testing.inputs import BATCH
 from layergen.testing.rounding import difference, scales, stretches
 from layergen.testing.sanity import check_finite, check_repeated, with_noise
-from layergen.testing.subject import OUTPUT, Subject
+from layergen.testing.subject import OUTPUT, Subject, in_double
 from layergen.testing.verdict import Fault, Verdict
 from symmetry import GroupElement, WeightSpace, element
 from symmetry.language.axes import print_axes
@@ -97,13 +96,10 @@ def persists(subject: Subject, verdict: Verdict, tolerance: float | None) -> boo
     single = all(value.dtype == torch.float32 for value in subject.features.values())
     if not single or tolerance is not None or verdict.moved is None or not (verdict.error or 1) < SMALL:
         return True
-    function = copy.deepcopy(subject.function).double() if isinstance(subject.function, nn.Module) else subject.function
-    features = {name: value.double() for name, value in subject.features.items()}
-    double = replace(subject, function=function, features=features, noise={})
+    if (double := in_double(subject)) is None:
+        return True
     try:
-        output = double.output(features)
-        if any(value.dtype != torch.float64 for value in output.values()):
-            return True
+        output = double.output(double.features)
         double = with_noise(double, output)
         if fails(double, element(subject.group, verdict.moved), output, None) is not None:
             return True

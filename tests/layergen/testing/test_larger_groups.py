@@ -6,6 +6,7 @@ import torch
 import layergen
 import layergen.nn
 from layergen.testing import check, sensitivity
+from layergen.testing.rearrangements import rescalings
 from symmetry import WeightSpace
 
 SETS = {"h": {"size": 5, "scaled": "sign"}}
@@ -154,3 +155,96 @@ def test_small_outputs_in_half_precision_are_not_nothing():
     assert "the output 't' is zero" in sensitivity(lambda x: {"t": 0 * x["t"]}, space, dtype=torch.bfloat16).message
     gone = sensitivity(lambda x: {"t": 3 * x["t"] - 2 * x["t"] - x["t"]}, space, dtype=torch.bfloat16)
     assert "the output 't' is zero" in gone.message
+
+
+def scale_of(x):
+    """A number of each network that no scale of a neuron changes, and that tells neurons' inputs apart."""
+    products = torch.einsum("nyhc,nhxc->nyxc", x["v"], x["w"])
+    return (products * torch.arange(1.0, 5).view(2, 2, 1)).cos().sum((1, 2, 3)).view(-1, 1)
+
+
+PLAIN = WeightSpace({"w": "h x", "v": "y h"}, sets={"h": 5}, free={"x": 2, "y": 2})
+ONE = WeightSpace({"w": "h x"}, sets={"h": 5}, free={"x": 2})
+WEIGHTS = torch.tensor([[1.0], [3.0]])
+
+
+def pooled(function):
+    """An invariant of the weights `w`, which tells the free values apart."""
+    return lambda x: (function(x["w"]) * WEIGHTS).sum((1, 2))
+
+
+BLIND = {
+    "magnitudes": (pooled(torch.abs), ONE, "it does not notice the sign of a neuron"),
+    "directions": (
+        pooled(lambda w: (w / w.norm(dim=2, keepdim=True)).sin()),
+        ONE,
+        "it does not notice the scale of a neuron",
+    ),
+    "products of weights in and out": (
+        scale_of,
+        PLAIN,
+        "doubling an element of 'h' in 'w' (position 0) and halving it in 'v' (position 1)",
+    ),
+    "scales, where signs are declared": (
+        pooled(lambda w: (w / w.norm(dim=2, keepdim=True)).abs()),
+        WeightSpace({"w": "h x"}, sets=SETS, free={"x": 2}),
+        "invariant to doubling an element of 'h': it does not notice the scale of a neuron",
+    ),
+    "signs, where scales are declared": (
+        pooled(lambda w: (w / w.norm(dim=2, keepdim=True)).abs()),
+        WeightSpace({"w": "h x"}, sets={"h": {"size": 5, "scaled": "positive"}}, free={"x": 2}),
+        "invariant to flipping the sign of an element of 'h': it does not notice the sign of a neuron",
+    ),
+    "signs of two tensors apart": (
+        lambda x: ((x["w"].square() * WEIGHTS).sum(2) * x["b"].abs() * (x["v"].abs() * WEIGHTS[:, None]).sum(1)).sum(1),
+        SIGNS,
+        "flipping the sign of an element of 'h' in 'b' (position 0) alone",
+    ),
+    "scales of vectors": (
+        lambda x: (
+            (torch.nn.functional.normalize(x["A"], dim=1) * torch.tensor([[1.0], [2], [3]])).sum(2).square().sum(1)
+            + (x["B"] / x["B"].norm(dim=2, keepdim=True)).sum(1).square().sum(1)
+        ),
+        TURNS,
+        "more symmetric",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BLIND)
+def test_what_a_function_is_blind_to_is_named(name):
+    function, space, says = BLIND[name]
+    assert check(function, space, invariant=True).passed
+    assert says in sensitivity(function, space, invariant=True).message
+
+
+def test_the_groups_own_flips_and_scales_are_not_tried():
+    own = {space: {one.text for one in rescalings(space)} for space in (SIGNS, SCALES, TURNS, LORA, HEADS)}
+    assert "flipping the sign of an element of 'h'" not in own[SIGNS]
+    assert "doubling an element of 'h'" in own[SIGNS]
+    inverse = "doubling an element of 'h' in 'w' (position 0), 'b' (position 0) and halving it in 'v' (position 1)"
+    assert inverse in own[SIGNS]
+    assert inverse not in own[SCALES]
+    assert "flipping the sign of an element of 'h'" in own[SCALES]
+    assert "flipping the sign of an element of 'r'" not in own[TURNS] | own[LORA]
+    assert "doubling an element of 'r'" in own[TURNS] & own[LORA]
+    assert not any(
+        text.startswith("flipping the sign of an element of 'dk' in 'q' (position 1), 'k'") for text in own[HEADS]
+    )
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_sound_networks_notice_what_is_outside_their_group(name):
+    space = SPACES[name]
+    torch.manual_seed(0)
+    verdict = sensitivity(layergen.EquivariantLinear(space, 2, 2), space)
+    assert verdict.passed, verdict.message
+    verdict = sensitivity(layergen.InvariantLinear(space, 2, 2), space, invariant=True)
+    assert verdict.passed, verdict.message
+    if name == "moments":
+        return  # a Metanet multiplies charges that are opposite, and w and q have no opposite here
+    deep = layergen.nn.Metanet(space, out_channels=2, hidden=8, layers=2, dtype=torch.float64)
+    for parameter in deep.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    verdict = sensitivity(deep, space)
+    assert verdict.passed, verdict.message
