@@ -76,7 +76,7 @@ def rescalings(space: WeightSpace) -> Iterator[Rescaling]:
     element of the group does is left out; so are indices whose elements are multiplied whole by the groups of indices
     nested in them.
     """
-    parents = {index.parent for index in space.indices if index.charged}
+    parents = {above.name for index in space.indices if index.charged for above in space.lineage(index)[:-1]}
     for index in space.indices:
         known = index.charged or index.invariant(1) is Invariant.ENTRY
         if not index.joined or index.size == 1 or not known or index.name in parents:

@@ -233,6 +233,13 @@ def test_the_groups_own_flips_and_scales_are_not_tried():
     )
 
 
+def test_sets_that_indices_with_scales_are_nested_in_are_left_to_these():
+    """To flip the units of every head of an expert is to flip each of them, which is in the group."""
+    heads = {"e": 2, "head": {"size": 2, "within": "e"}, "u": {"size": 2, "within": "head", "scaled": "sign"}}
+    texts = [one.text for one in rescalings(WeightSpace({"w": "e head u"}, sets=heads))]
+    assert texts == ["doubling an element of 'u'"]
+
+
 @pytest.mark.parametrize("name", SPACES)
 def test_sound_networks_notice_what_is_outside_their_group(name):
     space = SPACES[name]
