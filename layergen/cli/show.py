@@ -92,7 +92,8 @@ def order(space: WeightSpace) -> str:
             infinite.append(group.order_symbol)
         else:
             finite.append(group.order_symbol if times == 1 else f"({group.order_symbol})^{readable(times)}")
-    return " · ".join([f"{' · '.join(finite) or '1'} {magnitude(space)}".rstrip(), *infinite])
+    whole = f"{' · '.join(finite) or '1'} {magnitude(space)}".rstrip()
+    return " · ".join([whole, *infinite] if finite or not infinite else infinite)
 
 
 def magnitude(space: WeightSpace) -> str:

@@ -67,7 +67,7 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
     """
     if not all(map(permutes_entries, (*maps.source, *maps.target))):
         raise SpecificationError(
-            "a block matrix with representation indices cannot be drawn: there entries do not share parameters",
+            "no block matrix can be drawn where a group does more than permute: there entries do not share parameters",
             remedy="draw the diagrams of one block, --block TARGET SOURCE, or the architecture, --graph",
         )
     small = drawn_maps(maps)

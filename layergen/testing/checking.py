@@ -17,6 +17,7 @@ from layergen.testing.snippets import reproducible
 from layergen.testing.subject import Subject, make_subject
 from layergen.testing.verdict import Fault, Verdict, raise_unless
 from symmetry import WeightSpace
+from symmetry.maps.projection import permutes_entries
 from symmetry.space.elements import simple_elements
 
 __all__ = ["assert_equivariant", "assert_invariant", "check"]
@@ -209,7 +210,8 @@ def check(
     if next(simple_elements(subject.group, positional=positional), None) is None:
         return Verdict(True, f"trivially {kind}: no set has two elements to exchange", kind)
     tested = next(iter(output.values())).dtype
-    return Verdict(True, f"{kind} under {examples} permutations, tested in {tested}{notes}", kind)
+    elements = "permutations" if all(map(permutes_entries, subject.group)) else "elements of the group"
+    return Verdict(True, f"{kind} under {examples} {elements}, tested in {tested}{notes}", kind)
 
 
 def silent(subject: Subject, output: dict[str, Tensor]) -> str:

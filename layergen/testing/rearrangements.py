@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from layergen.preservation.moves import Move
-from symmetry import Index, WeightSpace
+from symmetry import Index, WeightSpace, element
 from symmetry.kinds.index import Invariant
+from symmetry.space.group import movers
 from symmetry.space.layout import Piece, take_apart
+from symmetry.space.moving import chain
 
 __all__ = ["Rescaling", "rearrangements", "rescalings"]
 
@@ -33,10 +35,14 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Rescaling:
-    """Entries multiplied: for each tensor that it touches its factors; `text` says what it is."""
+    """Entries multiplied: for each tensor that it touches its factors; `text` says what it is.
+
+    `blind` says what a function that does not change has not noticed.
+    """
 
     text: str
     factors: Mapping[str, NDArray[np.float64]] = field(repr=False)
+    blind: str = ""
 
     @property
     def origins(self) -> Mapping[str, NDArray[np.float64]]:
@@ -63,24 +69,72 @@ def rearrangements(space: WeightSpace) -> Iterator[Move]:
 
 
 def rescalings(space: WeightSpace) -> Iterator[Rescaling]:
-    """The sign and the scale of the first element of each set, with a charge for each position where the set stands.
+    """The sign and the scale of the first element of each set or vector, to powers that differ between positions.
 
-    All positions are scaled, or some alone, or some by a number and the others by its inverse: so the weights into a
-    neuron and those out of it may be scaled.
+    All positions where the index stands have the exponent 1, or the declared charge, or that of the weights into a
+    neuron and out of it (1 on first axes, -1 on others); or some have the exponent 1 and the others 0 or -1. What an
+    element of the group does is left out; so are indices whose elements are multiplied whole by the groups of indices
+    nested in them.
     """
+    parents = {above.name for index in space.indices if index.charged for above in space.lineage(index)[:-1]}
     for index in space.indices:
-        if not index.joined or index.size == 1 or index.invariant(1) is not Invariant.ENTRY:
+        known = index.charged or index.invariant(1) is Invariant.ENTRY
+        if not index.joined or index.size == 1 or not known or index.name in parents:
             continue
-        places, halves = places_of(space, index), list(parts(places_of(space, index)))
-        rests = [[place for place in places if place not in some] for some in halves]
-        for some in (places, *halves, *rests):
-            where = f" in {listed(some)} alone" if some is not places else ""
-            for text, factor in (("flipping the sign of", -1.0), ("doubling", 2.0)):
-                said = f"{text} an element of {index.name!r}{where}"
-                yield Rescaling(said, factors(space, dict.fromkeys(some, factor)))
-        for some, rest in zip(halves, rests, strict=True):
-            said = f"doubling an element of {index.name!r} in {listed(some)} and halving it in {listed(rest)}"
-            yield Rescaling(said, factors(space, dict.fromkeys(some, 2.0) | dict.fromkeys(rest, 0.5)))
+        places, seen = places_of(space, index), own_factors(space, index)
+        for exponents in exponents_of(space, index, places):
+            for quality, factor in (("sign", -1.0), ("scale", 2.0)):
+                powers = {place: factor**exponent for place, exponent in exponents.items()}
+                found = factors(space, {place: power for place, power in powers.items() if power != 1})
+                if found and not any(same(found, other) for other in seen):
+                    seen.append(found)
+                    whole = len(exponents) == len(places) and 1 not in powers.values()
+                    noun = "neuron" if index.parental else "coordinate"
+                    blind = f": it does not notice the {quality} of a {noun}" if whole else ""
+                    yield Rescaling(rescaling_text(index, powers, len(places)), found, blind)
+
+
+def rescaling_text(index: Index, powers: Mapping[Place, float], places: int) -> str:
+    """What factors at some positions of an index do, in words."""
+    verbs = {-1.0: "flipping the sign of", 2.0: "doubling", 0.5: "halving"}
+    said: list[str] = []
+    for power in sorted(set(powers.values()) - {1.0}, reverse=True):
+        where = [place for place, other in powers.items() if other == power]
+        what = "it" if said else f"an element of {index.name!r}"
+        verb = verbs.get(power, f"multiplying by {power:g}")
+        said.append(f"{verb} {what}" + (f" in {listed(where)}" if len(where) < places else ""))
+    alone = " alone" if len(said) == 1 and said[0].endswith(")") else ""
+    return " and ".join(said) + alone
+
+
+def exponents_of(space: WeightSpace, index: Index, places: Sequence[Place]) -> Iterator[dict[Place, int]]:
+    """The exponents of an index's positions that are tried; positions that are left out have 0."""
+    pieces = {place: piece_at(space, place) for place in places}
+    yield dict.fromkeys(places, 1)
+    yield {place: piece.positions[place[2]].charge for place, piece in pieces.items()}
+    # A nested index is on the first axis where only its parents come before it.
+    signs = {place: 1 if place[2] < len(chain(piece, place[2])) else -1 for place, piece in pieces.items()}
+    if len(set(signs.values())) == 2:
+        yield signs
+    halves = list(parts(places))
+    rests = [[place for place in places if place not in some] for some in halves]
+    yield from (dict.fromkeys(some, 1) for some in (*halves, *rests))
+    yield from (dict.fromkeys(some, 1) | dict.fromkeys(rest, -1) for some, rest in zip(halves, rests, strict=True))
+
+
+def own_factors(space: WeightSpace, index: Index) -> list[dict[str, NDArray[np.float64]]]:
+    """The factors by which elements of the group multiply entries over the first element of an index."""
+    name = "" if index.action is None else index.action.name
+    action, copies = movers(space, positional=True)[name]
+    simple = element(space, {name: action.simple(copies, 0)})
+    elements = (simple, simple.inverse(), element(space, {name: next(iter(action.generators(copies)))}))
+    ones = {tensor.name: np.ones(tensor.shape) for tensor in space}
+    return [g.act(ones) for g in elements]
+
+
+def same(first: Mapping[str, NDArray[np.float64]], second: Mapping[str, NDArray[np.float64]]) -> bool:
+    """Whether factors are the same; those of a tensor that is left out are 1."""
+    return all(np.allclose(first.get(name, 1.0), second.get(name, 1.0)) for name in {*first, *second})
 
 
 def free_values(space: WeightSpace) -> Iterator[Move]:
@@ -221,7 +275,10 @@ def sliced(space: WeightSpace, name: str, which: Mapping[Place, int]) -> Gather:
 
 
 def factors(space: WeightSpace, which: Mapping[Place, float]) -> dict[str, NDArray[np.float64]]:
-    """For each tensor the factors of its entries: element 0 at each position multiplies by the number given there."""
+    """For each tensor the factors of its entries: element 0 at each position multiplies by the number given there.
+
+    Of a nested index it is the element of the first copy.
+    """
     found = {}
     for name in dict.fromkeys(name for name, *_ in which):
         whole = np.ones(space[name].shape)
@@ -229,7 +286,8 @@ def factors(space: WeightSpace, which: Mapping[Place, float]) -> dict[str, NDArr
             values = np.ones(entries.shape)
             for (tensor, number, place), factor in which.items():
                 if (tensor, number) == (name, piece.number):
-                    np.moveaxis(values, place, 0)[0] *= factor
+                    first = [0 if axis in chain(piece, place) else slice(None) for axis in range(values.ndim)]
+                    values[tuple(first)] *= factor
             whole.ravel()[entries.ravel()] = values.ravel()
         found[name] = whole
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -12,12 +11,12 @@ from typing import Any
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Flaky
-from torch import Tensor, nn
+from torch import Tensor
 
 from layergen.testing.inputs import BATCH
-from layergen.testing.rounding import difference
+from layergen.testing.rounding import difference, scales, stretches
 from layergen.testing.sanity import check_finite, check_repeated, with_noise
-from layergen.testing.subject import OUTPUT, Subject
+from layergen.testing.subject import OUTPUT, Subject, in_double
 from layergen.testing.verdict import Fault, Verdict
 from symmetry import GroupElement, WeightSpace, element
 from symmetry.language.axes import print_axes
@@ -53,7 +52,7 @@ def search(
     )
     @given(group_elements(subject.group, positional=positional))
     def commutes(g: GroupElement) -> None:
-        compare(subject, g, subject.expected(g, output), tolerance)
+        compare(subject, g, output, tolerance)
 
     try:
         commutes()
@@ -97,13 +96,10 @@ def persists(subject: Subject, verdict: Verdict, tolerance: float | None) -> boo
     single = all(value.dtype == torch.float32 for value in subject.features.values())
     if not single or tolerance is not None or verdict.moved is None or not (verdict.error or 1) < SMALL:
         return True
-    function = copy.deepcopy(subject.function).double() if isinstance(subject.function, nn.Module) else subject.function
-    features = {name: value.double() for name, value in subject.features.items()}
-    double = replace(subject, function=function, features=features, noise={})
+    if (double := in_double(subject)) is None:
+        return True
     try:
-        output = double.output(features)
-        if any(value.dtype != torch.float64 for value in output.values()):
-            return True
+        output = double.output(double.features)
         double = with_noise(double, output)
         if fails(double, element(subject.group, verdict.moved), output, None) is not None:
             return True
@@ -131,7 +127,7 @@ def is_systematic(subject: Subject, verdict: Verdict) -> bool:
 def fails(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> Verdict | None:
     """The verdict on one permutation if it fails."""
     try:
-        compare(subject, g, subject.expected(g, output), tolerance)
+        compare(subject, g, output, tolerance)
     except Fault as fault:
         return fault.verdict
     return None
@@ -147,16 +143,18 @@ def smallest_batch(subject: Subject, verdict: Verdict, tolerance: float | None) 
     return replace(verdict, batch=BATCH)
 
 
-def compare(subject: Subject, g: GroupElement, expected: dict[str, Tensor], tolerance: float | None) -> None:
-    """Raise `Fault` where the function of the moved features is not the expected output."""
-    found = subject.output(subject.moved(g))
+def compare(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> None:
+    """Raise `Fault` where the function of the moved features is not the output, moved."""
+    expected, found = subject.expected(g, output), subject.output(subject.moved(g))
+    stretch = stretches(subject, g)
     check_finite(found, f" after {g.deed}")
     for name, value in expected.items():
         if name not in found or found[name].shape != value.shape:
             message = f"output {name!r} has another shape after {g.deed}"
             raise Fault(Verdict(False, message, "wrong shape", tensor=name))
         if value.numel():
-            error, allowed, entry = difference(subject, name, value, found[name], tolerance)
+            scale = scales(output[name])
+            error, allowed, entry = difference(subject, name, value, found[name], tolerance, scale, stretch.get(name))
             if not error <= allowed:
                 values = value[entry].item(), found[name][entry].item()
                 raise Fault(failure(subject, g, name, entry, values, error, allowed))

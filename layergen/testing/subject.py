@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.testing.forms import Form, adapted, find_form
@@ -16,7 +17,7 @@ from layergen.testing.verdict import Fault, Verdict
 from symmetry import GroupElement, WeightSpace
 from symmetry.space.weight_space import joint_space
 
-__all__ = ["OUTPUT", "Subject", "make_subject"]
+__all__ = ["OUTPUT", "Subject", "in_double", "is_half", "make_subject"]
 
 OUTPUT = "output"
 """The name under which an invariant function's result is reported."""
@@ -78,6 +79,23 @@ def make_subject(
     options = like_parameters(f) | ({} if dtype is None else {"dtype": dtype})
     features = random_features(space, channels_of(f, channels), seed=seed, **options)
     return Subject(f, space, target, find_form(form), features)
+
+
+def is_half(subject: Subject) -> bool:
+    """Whether some of the features are in half precision."""
+    return any(value.dtype in (torch.float16, torch.bfloat16) for value in subject.features.values())
+
+
+def in_double(subject: Subject) -> Subject | None:
+    """The same in double precision, its noise not measured; None where it does not run there."""
+    function = copy.deepcopy(subject.function).double() if isinstance(subject.function, nn.Module) else subject.function
+    features = {name: value.double() for name, value in subject.features.items()}
+    double = replace(subject, function=function, features=features, noise={})
+    try:
+        output = double.output(features)
+    except Exception:  # what only runs in its own precision is judged by that
+        return None
+    return double if all(value.dtype == torch.float64 for value in output.values()) else None
 
 
 def check_output(found: Any, target: WeightSpace | None, batch: int) -> Features:

@@ -96,7 +96,7 @@ def ranks(
         for _ in range(draws):
             for parameter in layer.parameters():
                 parameter.normal_(generator=generator)
-            if name:
+            if name and hasattr(layer, "bias"):
                 layer.bias.zero_()  # type: ignore[operator]
             out = layer(x)
             out = out if isinstance(out, dict) else {target.names[0]: out}

@@ -9,9 +9,10 @@ from torch import nn
 
 import layergen
 from layergen.testing import check, coverage, random_features, sensitivity
-from symmetry import EquivariantMaps, dumps, random_element
+from symmetry import EquivariantMaps, SpecificationError, dumps, random_element
 from symmetry.space.reading import orders, readings
 from symmetry.strategies import weight_spaces
+from tests.campaign.matrices import random_matrices
 from tests.campaign.orbits import orbit_counts
 from tests.layergen.testing.planted import DEFECTS
 
@@ -112,28 +113,63 @@ def close(found, expected):
 def representations(data):
     """Dimensions against the null space of what random elements demand, their matrices read off their action."""
     space = data.draw(weight_spaces(kinds=("representations",), max_entries=18, max_size=3, max_tensors=2, max_order=3))
-    count = sum(math.prod(shape) for shape in space.shapes.values())
-    if not space.groups or count > 24:
+    if not space.groups or not commutant_is_small(space):
+        return 0
+    assert_commutant(space, np.random.default_rng(data.draw(SEEDS)))
+    return 1
+
+
+def larger_groups(data):
+    """Dimensions under signs, positive scales, O and GL against the null space of what random matrices demand, which
+    are made from the printed specification alone."""
+    kinds = ("sets", "vectors", "free")
+    space = data.draw(weight_spaces(kinds=kinds, max_entries=18, max_size=3, max_tensors=2, max_order=3))
+    if not any(index.charged for index in space.indices) or not commutant_is_small(space):
         return 0
     rng = np.random.default_rng(data.draw(SEEDS))
+    try:
+        maps = EquivariantMaps(space)
+        expected = maps.dimension, maps.bias_dimension
+    except SpecificationError:
+        return 0
+    assert counted(list(random_matrices(dumps(space), rng, 24))) == expected
+    assert_commutant(space, rng)
+    return 1
+
+
+def commutant_is_small(space):
+    """Whether the matrices of a space are small enough for a null space."""
+    return sum(math.prod(shape) for shape in space.shapes.values()) <= 24
+
+
+def assert_commutant(space, rng):
+    """Assert that the dimensions of a space are those of what commutes with random elements."""
+    count = sum(math.prod(shape) for shape in space.shapes.values())
     basis, start = {}, 0
     for name, shape in space.shapes.items():
         rows = np.zeros((count, math.prod(shape)))
         rows[start : start + math.prod(shape)] = np.eye(math.prod(shape))
         basis[name], start = rows.reshape(count, *shape), start + math.prod(shape)
-    squares, singles = np.zeros((count**2, count**2)), np.zeros((count, count))
+    matrices = []
     for _ in range(24):  # with fewer, all of them might leave a set of two elements as it is
         moved = random_element(space, rng)
         images = [moved.act({name: value[k] for name, value in basis.items()}) for k in range(count)]
-        matrix = np.array([np.concatenate([image[name].ravel() for name in space.names]) for image in images]).T
+        matrices.append(np.array([np.concatenate([image[name].ravel() for name in space.names]) for image in images]).T)
+    maps = EquivariantMaps(space)
+    assert counted(matrices) == (maps.dimension, maps.bias_dimension)
+
+
+def counted(matrices):
+    """How many independent matrices commute with some, and how many vectors they leave as they are."""
+    count = len(matrices[0])
+    squares, singles = np.zeros((count**2, count**2)), np.zeros((count, count))
+    for matrix in matrices:
         demand = np.kron(matrix, np.eye(count)) - np.kron(np.eye(count), matrix.T)
+        demand /= 1 + np.abs(matrix).max()
         squares += demand.T @ demand
         singles += (matrix - np.eye(count)).T @ (matrix - np.eye(count))
-    maps = EquivariantMaps(space)
-    for expected, demands in ((maps.dimension, squares), (maps.bias_dimension, singles)):
-        values = np.linalg.eigvalsh(demands)
-        assert int((values < 1e-8 * max(values.max(), 1)).sum()) == expected, (expected, values[:5])
-    return 1
+    values = (np.linalg.eigvalsh(demands) for demands in (squares, singles))
+    return tuple(int((found < 1e-8 * max(found.max(), 1)).sum()) for found in values)
 
 
 class Residual(nn.Module):
@@ -235,6 +271,7 @@ GROUPS = {
     "ranks": ranks,
     "widths": widths,
     "representations": representations,
+    "signs, scales, O, GL": larger_groups,
     "traces": traces,
     "kit: sound layers": kit_sound,
     "kit: planted defects": kit_planted,

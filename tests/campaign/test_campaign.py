@@ -1,11 +1,14 @@
 """The campaign runs, counts what it tries, and stops at a wrong answer with the command that shows it again."""
 
+import numpy as np
 import pytest
 
 from symmetry import EquivariantMaps, WeightSpace, dumps
 from symmetry.maps.equivariant_maps import Block
 from tests.campaign import __main__ as campaign
 from tests.campaign import groups
+from tests.campaign.groups import counted
+from tests.campaign.matrices import random_matrices
 from tests.campaign.orbits import entries_of, orbit_counts
 
 
@@ -40,3 +43,30 @@ def test_orbits_of_a_perceptron():
     maps = EquivariantMaps(space)
     assert sum(pairs.values()) == maps.dimension
     assert entries == {"w": 2, "b": 1, "s": 2}
+
+
+@pytest.mark.parametrize(
+    ("declared", "expected"),
+    [
+        ({"sets": {"r": {"size": 3, "scaled": "sign"}}}, (4, 0)),
+        ({"sets": {"r": {"size": 3, "scaled": "positive"}}}, (2, 0)),
+        ({"vectors": {"r": {"size": 3, "group": "O"}}}, (4, 0)),
+        ({"vectors": {"r": {"size": 3, "group": "GL"}}}, (2, 0)),
+        ({"sets": {"r": 3}}, None),
+    ],
+)
+def test_matrices_are_made_from_the_text_alone(declared, expected):
+    axes = {"a": "r", "b": "r^-1"} if expected else {"a": "r", "b": "r"}
+    space = WeightSpace(axes, **declared)
+    found = counted(list(random_matrices(dumps(space), np.random.default_rng(0), 24)))
+    assert found == (expected or (8, 2))
+    assert found == (EquivariantMaps(space).dimension, EquivariantMaps(space).bias_dimension)
+
+
+def test_matrices_of_nested_indices_have_a_part_for_each_copy():
+    space = WeightSpace(
+        {"q": "(head dk)", "k": "(head dk^-1)"},
+        sets={"head": 2},
+        vectors={"dk": {"size": 2, "group": "GL", "within": "head"}},
+    )
+    assert counted(list(random_matrices(dumps(space), np.random.default_rng(0), 24))) == (2, 0)
