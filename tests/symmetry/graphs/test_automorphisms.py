@@ -3,12 +3,13 @@
 from itertools import permutations
 
 import networkx
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from symmetry.graphs.architecture import architecture_graph
-from symmetry.graphs.automorphisms import automorphism_count
+from symmetry.graphs.automorphisms import Neighbours, automorphism_count
 from symmetry.space.weight_space import WeightSpace
 
 
@@ -44,6 +45,16 @@ def test_every_permutation(edges, colours):
     assert automorphism_count(graph) == len(keeps)
     some = [node for node in graph if colours[node] == "a"]
     assert automorphism_count(graph, some) == len({tuple(p[node] for node in some) for p in keeps})
+
+
+def test_automorphisms_are_numbers_of_nodes():
+    """Of the path 0 - 1 - 2 the one that moves anything turns it round."""
+    path = Neighbours(np.array([[0, 1], [1, 2]]), 3)
+    whole = path.refined(np.zeros(3, dtype=np.uint64))
+    image = path.automorphism(path.with_fixed(whole, 0), path.with_fixed(whole, 2))
+    assert image.tolist() == [2, 1, 0]
+    assert image[image].tolist() == [0, 1, 2]
+    assert path.automorphism(path.with_fixed(whole, 0), path.with_fixed(whole, 1)) is None
 
 
 def test_architecture_of_attention():

@@ -1,5 +1,6 @@
 """Representation indices: groups, intertwiners, elements and dimensions, against each other and against averages."""
 
+import functools
 import math
 import os
 
@@ -328,7 +329,11 @@ def test_proofs_are_held_to_what_the_block_says(monkeypatch):
         ("D3", "regular(2)", "'regular(2)' is not a representation of D3"),
         ("SO(2)", "regular", "'regular' is not a representation of SO(2)\nthere are irrep(k) for k up to"),
         ("O(3)", "irrep(5)", "'irrep(5)' is not a representation of O(3)\nthere are irrep(parity, k) for k up to"),
-        ("SO(3)", "round", "'round' is not a representation of SO(3)\nthere are irrep(k) for k up to"),
+        (
+            "SO(3)",
+            "round",
+            "'round' is not a representation of SO(3)\nthere are irrep(k) for k up to 4, trivial, standard, sums with +",
+        ),
         ("octahedral", "grid(0)", "'grid(0)' is not a representation of octahedral\nthere are irrep("),
     ],
 )
@@ -383,3 +388,22 @@ def test_nought_stands_for_the_identity_of_a_group_with_a_continuum_of_elements(
     for wrong in (1, np.diag([1, 1, -1]), np.eye(2), 2 * np.eye(3)):
         with pytest.raises(SpecificationError, match="give an orthogonal matrix"):
             group.described_by(wrong)
+
+
+@every_group
+def test_means_over_stages_are_the_mean_over_the_group(name):
+    """Which keeps constants, and takes every other irreducible representation to nought (Schur)."""
+    group = find_group(name)
+    stages = group.stages(2)
+    for stage in stages:
+        assert math.isclose(sum(weight for _, weight in stage), 1)
+    for irrep in group.irreps(2):
+        means = [sum(weight * irrep.matrix(g) for g, weight in stage) for stage in stages]
+        mean = functools.reduce(np.matmul, means)
+        np.testing.assert_allclose(mean, np.eye(1) if irrep.trivial else np.zeros_like(mean), atol=1e-9)
+
+
+def test_irreducible_pieces_are_named_by_the_letters_of_their_group():
+    space = WeightSpace({"w": "p"}, representations={"p": {"group": "O(3)", "representation": "standard"}})
+    pieces = {piece for block in EquivariantMaps(space).blocks for d in block for piece in (d.target_piece,)}
+    assert {position.index.name for piece in pieces for position in piece.positions} == {"O3.1_1"}

@@ -184,6 +184,13 @@ def test_faults_of_declarations(declaration):
         assert part in str(caught.value)
 
 
+def test_keys_that_are_no_words_are_named():
+    """They cannot be written in a file, but given to `WeightSpace`."""
+    for group in ({"group": "O"}, {"group": "GL"}):
+        with pytest.raises(SpecificationError, match="unknown key 7 in the declaration of 'r'"):
+            WeightSpace({"w": "r"}, vectors={"r": {"size": 2, **group, "sized": 2, 7: 2}})
+
+
 def test_a_vector_below_its_order_is_refused():
     """With four positions of a vector of one dimension the three pairings are one map."""
     space = WeightSpace({"w": "r r"}, vectors={"r": {"size": 1, "group": "O"}})
@@ -252,6 +259,9 @@ def test_orders_of_groups():
     assert group_order(SPACES["signs"]) == 2**4 * 24
     assert group_order(SPACES["scales in copies"]) == 6
     assert SPACES["scales in copies"].index("u").action.order_symbol == "∞ (R_+ ≀ S_2)"
+    vectors = {"r": {"size": 1, "group": "O"}, "s": {"size": 2, "group": "O"}, "t": {"size": 1, "group": "GL"}}
+    found = WeightSpace({"w": "r s t"}, vectors=vectors)
+    assert [found.index(name).action.order_symbol for name in "rst"] == ["2", "∞ (O(2))", "∞ (GL(1))"]
 
 
 @pytest.mark.parametrize(

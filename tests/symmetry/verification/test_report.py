@@ -1,10 +1,14 @@
 """Every proof that applies finds the dimension of the formula, whatever the kinds of index."""
 
+import pytest
 from hypothesis import given
 
 import symmetry
-from symmetry import EquivariantMaps
+from symmetry import SCALAR, EquivariantMaps, WeightSpace
+from symmetry.maps.isotypic import sources, targets
 from symmetry.strategies import weight_spaces
+from symmetry.verification.null_space import small_sizes
+from symmetry.verification.report import PROOFS
 
 
 @given(weight_spaces(max_tensors=2, max_order=3, max_entries=16, max_diagrams=200))
@@ -12,3 +16,30 @@ def test_every_proof_agrees(space):
     """`verify` raises where one does not."""
     report = symmetry.verify(EquivariantMaps(space))
     assert all(finding.found is not None for finding in report.findings if finding.proof == "characters")
+
+
+@pytest.mark.parametrize(("size", "found", "note"), [(3, 2, ""), (2049, None, "a set too large for exact characters")])
+def test_only_what_a_proof_leaves_out_has_a_reason(size, found, note):
+    space = WeightSpace({"b": "h"}, sets={"h": size})
+    (one, *_) = symmetry.verify(EquivariantMaps(space), proofs=PROOFS[:1]).findings
+    assert (one.proof, one.found, one.expected, one.note) == ("characters", found, 2, note)
+
+
+@pytest.mark.parametrize(
+    ("axes", "sizes"),
+    [
+        ("h", {"h": 99}),
+        ("h h", {"h": 8}),
+        ("h h h", {"h": 6}),
+        ("h h k k k", {"h": 5, "k": 2}),
+        ("h h h h", {"h": 4}),
+        ("h h h h h", {"h": 3}),
+        ("h h h h h h h", {"h": 2}),
+        ("h h h h h h h h h", None),
+    ],
+)
+def test_sets_are_cut_down_to_the_largest_size_that_fits(axes, sizes):
+    """Not below the order of the number of positions where the count would depend on it, but evenly."""
+    space = WeightSpace({"w": axes}, sets={"h": 99} | ({"k": 2} if "k" in axes else {}))
+    (target,), (source,) = targets(*space), sources(*SCALAR)
+    assert small_sizes((target, source)) == sizes
