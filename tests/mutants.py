@@ -132,12 +132,13 @@ def examples(source):
 
 
 def selection(folder):
-    """The tests of a folder or file of code."""
+    """The tests of a folder or file of code: those of its name, else those of the folder around it."""
     for name, tests in BESIDE.items():
         if folder.startswith(name):
             return tests
     path = Path("tests", folder)
-    return [str(path.with_name(f"test_{path.name}") if path.suffix else path)]
+    path = path.with_name(f"test_{path.name}") if path.suffix else path
+    return [str(next(one for one in (path, *path.parents) if (ROOT / one).exists()))]
 
 
 def prepared(folder, tests):

@@ -27,6 +27,14 @@ def beside(net, x):
     return net.o(x.tanh()) + mixed.transpose(1, 2).flatten(2).square().sum(-1, keepdim=True)
 
 
+def pooled(x):
+    return nn.functional.adaptive_avg_pool2d(nn.functional.avg_pool2d(nn.functional.max_pool2d(x, 2, 1), 2, 1), 2)
+
+
+def larger(x):
+    return nn.functional.interpolate(nn.functional.pad(x, (1, 1, 1, 1), mode="reflect"), scale_factor=2.0)
+
+
 OPERATORS = {
     "a maximum along a dimension": (small(lambda net, x: net.o(net.a(x).max(1)[0])), (2, 4, 3), {5: 1}),
     "sorted along another dimension": (small(lambda net, x: net.o(net.a(x).sort(1)[0][:, 0])), (2, 4, 3), {5: 1}),
@@ -106,6 +114,98 @@ OPERATORS = {
     "weights with norms of their own": (
         nn.Sequential(nn.utils.parametrizations.weight_norm(nn.Linear(3, 5)), nn.Tanh(), nn.Linear(5, 2)),
         (2, 3), {5: 1},
+    ),
+    "entries by number along another dimension": (
+        small(lambda net, x: net.o(net.a(x).gather(1, torch.zeros(2, 2, 5, dtype=torch.long)))), (2, 4, 3), {5: 1}
+    ),
+    "entries by number along the set": (
+        small(lambda net, x: net.o(net.a(x).gather(-1, torch.tensor([[4, 3, 2, 1, 0]] * 2)))), (2, 3), {}
+    ),
+    "rows by number": (
+        small(lambda net, x: net.o(net.a(x).index_select(1, torch.tensor([2, 0])))), (2, 4, 3), {5: 1}
+    ),
+    "rows of a table": (
+        Forward(lambda net, x: net.o(net.e((x > 0).long())), e=nn.Embedding(2, 5), o=nn.Linear(5, 2)), (2, 4), {5: 1}
+    ),
+    "products in a batch, summed and added": (
+        small(lambda net, x: net.o(torch.addbmm(net.a.bias, x, net.a.weight.T.expand(2, 3, 5)))), (2, 4, 3), {5: 1}
+    ),
+    "products in a batch, added": (
+        small(lambda net, x: net.o(torch.baddbmm(net.a.bias, x, net.a.weight.T.expand(2, 3, 5)))), (2, 4, 3), {5: 1}
+    ),
+    "every entry with every entry": (
+        small(
+            lambda net, x: net.o(net.a(x) @ torch.outer(net.u.weight.flatten(), net.v.weight.flatten())),
+            u=nn.Linear(1, 5, bias=False), v=nn.Linear(1, 5, bias=False),
+        ),
+        (2, 3), {5: 2},
+    ),
+    "every second place of another dimension": (small(lambda net, x: net.o(net.a(x)[:, ::2])), (2, 4, 3), {5: 1}),
+    "every second unit": (
+        small(lambda net, x: net.o(torch.cat([net.a(x)[:, ::2], net.a(x)[:, 1::2]], -1))), (2, 3), {}
+    ),
+    "units cut in pieces that overlap": (
+        small(
+            lambda net, x: net.o(torch.cat([(y := net.a(x))[:, -4:], y[:, 2:4].tanh(), y[:, :2]], -1)), (3, 7), (8, 2)
+        ),
+        (2, 3), {2: 1, 3: 1},
+    ),
+    "a triangle of other dimensions": (
+        small(lambda net, x: net.o((y := net.a(x).mT)[..., None].mul(y[..., None, :]).tril().sum(-1).mT)),
+        (2, 4, 3), {5: 1},
+    ),
+    "means over other dimensions": (
+        small(lambda net, x: net.o(net.a(x).mean((0, 1), keepdim=True))), (2, 4, 3), {5: 1}
+    ),
+    "pooled": (
+        Forward(lambda net, x: net.b(pooled(net.a(x))), a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 1)), IMAGE, {4: 1}
+    ),
+    "places of the largest pixels": (
+        Forward(
+            lambda net, x: net.b(sum(nn.functional.max_pool2d(net.a(x), 2, return_indices=True))),
+            a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 1),
+        ),
+        IMAGE, {4: 1},
+    ),
+    "images made larger": (
+        Forward(lambda net, x: net.b(larger(net.a(x))), a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 1)), IMAGE, {4: 1}
+    ),
+    "pooled along one dimension": (
+        Forward(
+            lambda net, x: net.b(nn.functional.avg_pool1d(net.a(x), 2)), a=nn.Conv1d(3, 4, 3), b=nn.Conv1d(4, 2, 1)
+        ),
+        (2, 3, 8), {4: 1},
+    ),
+    "convolutions in groups": (
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.Tanh(), nn.Conv2d(4, 6, 3, groups=2), nn.Tanh(), nn.Conv2d(6, 2, 1)),
+        IMAGE, {2: 1, "2 in 2": 1, "3 in 2": 1},
+    ),
+    "convolutions turned round": (
+        nn.Sequential(nn.Conv2d(3, 4, 1), nn.Tanh(), nn.ConvTranspose2d(4, 6, 3), nn.Tanh(), nn.Conv2d(6, 2, 1)),
+        IMAGE, {4: 1, 6: 1},
+    ),
+    "convolutions turned round, in groups": (
+        nn.Sequential(
+            nn.Conv2d(3, 4, 1), nn.Tanh(), nn.ConvTranspose2d(4, 6, 3, groups=2), nn.Tanh(), nn.Conv2d(6, 2, 1)
+        ),
+        IMAGE, {2: 1, "2 in 2": 1, "3 in 2": 1},
+    ),
+    "a norm of groups": (
+        nn.Sequential(nn.Conv2d(3, 6, 1), nn.GroupNorm(2, 6), nn.Tanh(), nn.Conv2d(6, 2, 1)),
+        IMAGE, {2: 1, "3 in 2": 1},
+    ),
+    "a norm of channels": (
+        nn.Sequential(nn.Conv2d(3, 6, 1), nn.InstanceNorm2d(6, affine=True), nn.Tanh(), nn.Conv2d(6, 2, 1)),
+        IMAGE, {6: 1},
+    ),
+    "padded": (
+        Forward(
+            lambda net, x: net.b(nn.functional.pad(net.a(x), (1, 0, 2, 1))), a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 1)
+        ),
+        IMAGE, {4: 1},
+    ),
+    "padded along the set": (
+        small(lambda net, x: net.o(nn.functional.pad(net.a(x), (0, 1))), second=(6, 2)), (2, 3), {}
     ),
 }  # fmt: skip
 """What is done to the units of a layer, and the sets that there should be."""

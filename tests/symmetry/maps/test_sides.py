@@ -5,8 +5,8 @@ from collections import Counter
 from hypothesis import given
 
 from symmetry import EquivariantMaps, WeightSpace
-from symmetry.maps.sides import sides
 from symmetry.maps.isotypic import targets
+from symmetry.maps.sides import sides
 from symmetry.strategies import weight_spaces
 
 
