@@ -332,8 +332,7 @@ def test_proofs_are_held_to_what_the_block_says(monkeypatch):
         (
             "SO(3)",
             "round",
-            "'round' is not a representation of SO(3)\n"
-            "there are irrep(k) for k up to 4, trivial, standard, sums with +",
+            "'round' is not a representation of SO(3)\nthere are irrep(k) for k up to 4, trivial, standard,",
         ),
         ("octahedral", "grid(0)", "'grid(0)' is not a representation of octahedral\nthere are irrep("),
     ],
