@@ -152,3 +152,7 @@ def test_sizes_of_up_to_eighteen_digits_are_read():
     assert parse_axes("9" * 18) == (Atom("", 10**18 - 1),)
     with pytest.raises(SpecificationError, match="is out of range"):
         parse_axes("1" + "0" * 18)
+
+
+def test_sizes_beside_each_other_are_one_size_without_a_name():
+    assert multiplied([Atom("", 2), Atom("", 3), Atom("h"), Atom("", 5)]) == [Atom("", 6), Atom("h"), Atom("", 5)]

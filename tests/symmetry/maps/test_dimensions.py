@@ -10,6 +10,8 @@ from hypothesis import given
 
 import symmetry
 from symmetry import EquivariantMaps, SpecificationError, WeightSpace
+from symmetry.maps.counting import block_count
+from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.projection import permutes_entries
 from symmetry.strategies import weight_spaces
 from symmetry.verification.characters import character_average
@@ -146,3 +148,14 @@ def test_nested_diagrams_are_listed_once(axes):
     block = maps.block("w", "w")
     found = {diagram.matrix().tobytes() for diagram in block.diagrams()}
     assert len(list(block.diagrams())) == len(found) == block.dimension == symmetry.orbit_count(maps, "w", "w")
+
+
+@pytest.mark.parametrize(("size", "count"), [(1, 1), (2, 8), (3, 14), (4, 15)])
+def test_without_bounds_there_is_room_on_both_sides(size, count):
+    """Sets of four entries or more have all partitions of the four positions, Bell's number 15."""
+    space = WeightSpace({"w": "h h"}, sets={"h": size})
+    (target,), (source,) = targets(*space), sources(*space)
+    assert block_count((target, source)) == count
+    assert block_count((target, source), bounded=False) == 15
+    four = WeightSpace({"w": "h h h h"}, sets={"h": size})
+    assert block_count((*targets(*symmetry.SCALAR), *sources(*four)), bounded=False) == 15

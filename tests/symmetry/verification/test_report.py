@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 
 import symmetry
-from symmetry import SCALAR, EquivariantMaps, WeightSpace
+from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
 from symmetry.maps.isotypic import sources, targets
 from symmetry.strategies import weight_spaces
+from symmetry.verification import report
 from symmetry.verification.null_space import small_sizes
-from symmetry.verification.report import PROOFS
+from symmetry.verification.report import PROOFS, Finding
 
 
 @given(weight_spaces(max_tensors=2, max_order=3, max_entries=16, max_diagrams=200))
@@ -43,3 +44,22 @@ def test_sets_are_cut_down_to_the_largest_size_that_fits(axes, sizes):
     space = WeightSpace({"w": axes}, sets={"h": 99} | ({"k": 2} if "k" in axes else {}))
     (target,), (source,) = targets(*space), sources(*SCALAR)
     assert small_sizes((target, source)) == sizes
+
+
+@pytest.mark.parametrize(
+    ("sections", "axes", "note"),
+    [
+        ({"sets": {"h": {"size": 2, "scaled": "sign"}}}, "h", "a group beyond the symmetric ones"),
+        ({"sets": {"h": 2, "k": {"size": 2, "within": "h"}}}, "h k", "nested sets"),
+        ({"sets": {"h": 2}}, "h", "escnn is not installed"),
+    ],
+)
+def test_the_proof_by_irreducibles_says_why_it_does_not_apply(sections, axes, note, monkeypatch):
+    def missing(*sides):
+        raise SpecificationError("representations need escnn")
+
+    monkeypatch.setattr(report, "irreducible_dimension", missing)
+    maps = EquivariantMaps(WeightSpace({"w": axes}, **sections))
+    blocks = [*maps.blocks, *maps.bias_blocks]
+    findings = symmetry.verify(maps, proofs=PROOFS[2:]).findings
+    assert findings == tuple(Finding("irreducibles", block, None, block.dimension, note) for block in blocks)
