@@ -84,13 +84,18 @@ class Memory(nn.Module):
         return self.last(torch.softmax(x @ self.keys[: x.shape[1]].mT, -1) @ self.rows[: x.shape[1]])
 
 
-def test_rows_cut_to_the_length_of_the_example_are_frozen_and_named_where_nothing_notices_it():
-    found = layergen.trace(Memory(), [torch.randn(4, 5, 6)])
+@pytest.mark.parametrize(
+    ("vary", "reason"),
+    [(True, "cut where the length of an input says"), (False, "cut, perhaps to the length of the example")],
+)
+def test_rows_cut_to_the_length_of_the_example_are_frozen_and_named_where_nothing_notices_it(vary, reason):
+    """Another length shows that the cut moves with it; one example alone does not."""
+    found = layergen.trace(Memory(), [torch.randn(4, 5, 6)], vary=vary)
     why = {(frozen.tensor, frozen.axis): frozen.why for frozen in found.frozen}
-    assert why["keys", 0] == why["rows", 0] == "cut, perhaps to the length of the example"
+    assert why["keys", 0] == why["rows", 0] == reason
     assert kinds(found.space) == {6: 1}
-    assert found.possible == ("permuting the free index 'frozen_0' (first in 'keys')",)
-    unproved = layergen.trace(Memory(), [torch.randn(4, 5, 6)], prove=False)
+    assert found.possible == (() if vary else ("permuting the free index 'frozen_0' (first in 'keys')",))
+    unproved = layergen.trace(Memory(), [torch.randn(4, 5, 6)], prove=False, vary=vary)
     assert (unproved.preserved, unproved.possible) == (None, ())
     assert kinds(unproved.space) == {6: 1}
 
