@@ -9,7 +9,17 @@ from hypothesis import assume, given
 
 from layergen import EquivariantLinear
 from layergen.testing import assert_no_more_symmetric, check, sensitivity
-from layergen.testing.rearrangements import rearrangements, rescalings
+from layergen.testing.rearrangements import (
+    EACH,
+    factors,
+    listed,
+    moved,
+    parts,
+    permutations_of,
+    rearrangements,
+    rescalings,
+    sliced,
+)
 from symmetry import WeightSpace, group_order
 from symmetry.strategies import weight_spaces
 from tests.layergen.preservation.test_moves import every_element
@@ -139,3 +149,74 @@ def test_rescalings_touch_one_element_in_the_positions_named():
     assert inverse["w"][0, :, 0, 0].tolist() == [2, 1, 1, 1]
     assert inverse["v"][0, 0, :, 0].tolist() == [0.5, 1, 1, 1]
     assert found["flipping the sign of an element of 'h' in 'v' (position 1) alone"]["w"].eq(1).all()
+
+
+def test_permutations_that_are_tried_by_hand():
+    assert [(text, gather.tolist()) for text, gather in permutations_of(4)] == [
+        ("exchanging values 0 and 1", [1, 0, 2, 3]),
+        ("exchanging values 0 and 2", [2, 1, 0, 3]),
+        ("exchanging values 0 and 3", [3, 1, 2, 0]),
+        ("exchanging values 1 and 2", [0, 2, 1, 3]),
+        ("exchanging values 1 and 3", [0, 3, 2, 1]),
+        ("exchanging values 2 and 3", [0, 1, 3, 2]),
+        ("a cycle of three values", [1, 2, 0, 3]),
+        ("a cycle of all values", [3, 0, 1, 2]),
+        ("the reverse order", [3, 2, 1, 0]),
+    ]
+    assert [text for text, _ in permutations_of(3, pairs=1)] == ["exchanging values 0 and 1", "a cycle of three values"]
+    assert [text for text, _ in permutations_of(2)] == ["exchanging values 0 and 1"]
+
+
+@pytest.mark.parametrize(
+    ("count", "halves"),
+    [(1, []), (2, ["a"]), (3, ["a", "b", "c"]), (4, ["a", "b", "c", "d", "ab", "ac", "ad"])],
+)
+def test_positions_are_parted_in_each_way_once(count, halves):
+    places = [(letter, 0, 0) for letter in "abcd"[:count]]
+    assert ["".join(name for name, *_ in some) for some in parts(places)] == halves
+    assert len(list(parts([(str(place), 0, 0) for place in range(12)]))) == EACH
+
+
+def test_entries_that_are_moved_by_hand():
+    """A row of `w` is a value of `h`; the biases `b` are two pieces side by side, of which only the second is named."""
+    space = WeightSpace({"w": "h x", "b": "(x + h)"}, sets={"h": 3}, free={"x": 2})
+    turned = np.array([1, 2, 0])
+    found = moved(space, "turned", {("w", 0, 0): turned, ("b", 1, 0): turned})
+    assert found.text == "turned"
+    assert {name: (origin, gather.tolist()) for name, (origin, gather) in found.origins.items()} == {
+        "w": ("w", [2, 3, 4, 5, 0, 1]),
+        "b": ("b", [0, 1, 3, 4, 2]),
+    }
+    assert sliced(space, "w", {("w", 0, 1): 0}).tolist() == [1, 0, 2, 3, 4, 5]
+    assert sliced(space, "w", {("w", 0, 0): 1}).tolist() == [2, 1, 0, 3, 4, 5]
+    multiplied = factors(space, {("w", 0, 1): 2.0, ("w", 0, 0): 0.5, ("b", 1, 0): 3.0})
+    assert {name: values.tolist() for name, values in multiplied.items()} == {
+        "w": [[1, 0.5], [2, 1], [2, 1]],
+        "b": [1, 1, 3, 1, 1],
+    }
+    assert listed([("w", 0, 1), ("b", 1, 0)]) == "'w' (position 1), 'b' (position 0 of piece 1)"
+
+
+def test_moves_that_are_tried_by_name():
+    """Two rows of one tensor; a set in two positions, in one of which it is permuted; units for one of two heads."""
+    rows = WeightSpace({"w": "h 2"}, sets={"h": 3})
+    assert [move.text for move in rearrangements(rows)] == [
+        "exchanging values 0 and 1 of an axis of 2 (position 1) of 'w'"
+    ]
+    twice = WeightSpace({"w": "h h"}, sets={"h": 2})
+    assert [(move.text, move.index) for move in rearrangements(twice)] == [
+        ("exchanging values 0 and 1 of 'h' in 'w' (position 0) alone", "h")
+    ]
+    heads = WeightSpace({"w": "head d"}, sets={"head": 2, "d": 2})
+    assert [(move.text, move.index, move.origins["w"][1].tolist()) for move in rearrangements(heads)] == [
+        ("exchanging two values of 'head' for one of 'd'", "head", [2, 1, 0, 3]),
+        ("exchanging two values of 'd' for one of 'head'", "d", [1, 0, 2, 3]),
+    ]
+    alike = WeightSpace({"w": "x y"}, free={"x": 2, "y": 2})
+    assert [(move.text, move.origins["w"][1].tolist()) for move in rearrangements(alike)] == [
+        ("exchanging values 0 and 1 of the free index 'x'", [2, 3, 0, 1]),
+        ("exchanging values 0 and 1 of the free index 'y'", [1, 0, 3, 2]),
+        ("exchanging values 0 and 1 of x and alike of y", [3, 2, 1, 0]),
+        ("exchanging two values of 'x' for one of 'y'", [2, 1, 0, 3]),
+        ("exchanging two values of 'y' for one of 'x'", [1, 0, 2, 3]),
+    ]
