@@ -207,6 +207,39 @@ OPERATORS = {
     "padded along the set": (
         small(lambda net, x: net.o(nn.functional.pad(net.a(x), (0, 1))), second=(6, 2)), (2, 3), {}
     ),
+    "each unit twice in a row": (
+        small(lambda net, x: net.o(net.a(x).repeat_interleave(2, -1)), second=(10, 2)), (2, 3), {5: 1, "2 in 5": 1}
+    ),
+    "a plain recurrent layer": (
+        Forward(lambda net, x: net.o(net.c(x)[0]), c=nn.RNN(3, 4, batch_first=True), o=nn.Linear(4, 2)),
+        (2, 5, 3), {4: 1},
+    ),
+    "rows beside states of their own": (
+        Forward(
+            lambda net, x: net.o(net.c(net.t.weight[:, None] * x.mean(), net.s.weight[None])[0].sum(0)),
+            t=nn.Linear(3, 5, bias=False), s=nn.Linear(4, 5, bias=False),
+            c=nn.GRU(3, 4, batch_first=True), o=nn.Linear(4, 2),
+        ),
+        (2, 3), {3: 1, 4: 1, 5: 1},
+    ),
+    "weights pooled": (
+        small(
+            lambda net, x: net.o(net.a(x) * nn.functional.avg_pool1d(net.u.weight[None], 2)[0].amax(-1)),
+            u=nn.Linear(6, 5, bias=False),
+        ),
+        (2, 3), {5: 1},
+    ),
+    "causal attention to rows of weights": (
+        Forward(
+            lambda net, x: net.o(
+                nn.functional.scaled_dot_product_attention(
+                    net.a(x), net.k.weight.expand(2, 5, 4), net.v.weight.expand(2, 5, 4), is_causal=True
+                )
+            ),
+            a=nn.Linear(3, 4), k=nn.Linear(4, 5, bias=False), v=nn.Linear(4, 5, bias=False), o=nn.Linear(4, 2),
+        ),
+        (2, 5, 3), {4: 2},
+    ),
 }  # fmt: skip
 """What is done to the units of a layer, and the sets that there should be."""
 
