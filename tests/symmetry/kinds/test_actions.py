@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from symmetry import SpecificationError
+from symmetry import SpecificationError, WeightSpace
 from symmetry.kinds.permuted import Permutations
 from symmetry.kinds.scalars import Monomials
 from symmetry.kinds.vectors import LinearMaps
@@ -211,3 +211,31 @@ def test_signs_and_scales_of_a_representative():
     assert (signs["image"].tolist(), signs["factor"].tolist()) == ([0, 1], [-1, 1])
     scales = Monomials("h", 2, "positive").canonical(entries)
     np.testing.assert_allclose(scales["factor"], [10**-0.5, 0.2])
+
+
+@pytest.mark.parametrize("factor", [-1.0, 0.0, math.inf, math.nan])
+def test_scales_are_positive_and_finite(factor):
+    scales = ACTIONS["scales"]
+    with pytest.raises(SpecificationError, match="the factors for 'h' are not all of positive numbers"):
+        scales.read({"factors": [1, 2, factor]}, ())
+    assert scales.read({"factors": [1, 2, 1e-9]}, ())["factor"].tolist() == [1, 2, 1e-9]
+
+
+def test_what_acts_on_an_index_in_words():
+    pytest.importorskip("escnn.group", exc_type=ImportError)
+    mirror = {"group": "C2", "representation": [[[-1]]]}
+    space = WeightSpace(
+        {"w": "h s p r", "v": "m t"},
+        sets={"h": 3, "s": {"size": 2, "scaled": "sign"}},
+        free={"p": 2},
+        vectors={"r": {"size": 2, "group": "O"}},
+        representations={"m": mirror, "t": {"group": "C4", "representation": "standard"}},
+    )
+    assert {index.name: index.acted_on_by for index in space.indices} == {
+        "h": "S_3",
+        "s": "Z_2 ≀ S_2",
+        "p": "nothing",
+        "r": "O(2)",
+        "m": "C2 by matrices",
+        "t": "C4 by standard",
+    }
