@@ -159,6 +159,11 @@ def summed(piece: Piece) -> tuple[int, ...]:
     return tuple(place for place, demand in enumerate(demands, start=1) if demand in along)
 
 
+def opaque(space: WeightSpace) -> set[str]:
+    """Names of the tensors whose own entries have no invariants, so that a function of them tells nothing."""
+    return {tensor.name for tensor in space if all(isinstance(piece_entries(one), Opaque) for one in tensor.pieces)}
+
+
 def tensor_entries(space: WeightSpace) -> dict[str, Entries]:
     """The sort of each tensor's entries, for modules that treat a tensor as a whole.
 

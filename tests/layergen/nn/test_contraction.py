@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 import layergen
-from layergen.nn import Contraction, Metanet, Settled, with_companions
+from layergen.nn import Contraction, Metanet, Probes, Settled, with_companions
 from layergen.testing import assert_equivariant, assert_invariant
 from symmetry import WeightSpace, random_element
 
@@ -46,6 +46,40 @@ def test_metanets_over_every_kind(name):
     space = SPACES[name]
     assert_invariant(Metanet(space, out_features=2, hidden=6).double(), space)
     assert_equivariant(Metanet(space, out_channels=1, hidden=6, update=True).double(), space)
+
+
+@pytest.mark.parametrize(("scaled", "activation"), [("sign", nn.Tanh()), ("positive", nn.ReLU())])
+def test_metanets_with_probes(scaled, activation):
+    torch.manual_seed(0)
+    space = neurons({"size": 5, "scaled": scaled})
+    probes = Probes(nn.Sequential(nn.Linear(2, 5), activation, nn.Linear(5, 1)), [torch.randn(4, 2)], 4, space=space)
+    assert [str(tensor) for tensor in probes.space] == ["probe.0[h]", "probe.1[h]"]
+    assert_invariant(Metanet(space, out_features=2, hidden=6, probes=probes).double(), space)
+    assert_equivariant(Metanet(space, out_channels=1, hidden=6, probes=probes).double(), space)
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"out_features": 1},
+        {"out_features": 1, "maximum": False, "layers": 1},
+        {"out_channels": 1, "layers": 1},
+        {"out_channels": 1, "layers": 0},
+    ],
+)
+def test_every_parameter_has_a_gradient(name, options):
+    """As DistributedDataParallel demands."""
+    torch.manual_seed(0)
+    metanet = Metanet(SPACES[name], hidden=4, **options).double()
+    found = metanet(channels_of(SPACES[name], 1))
+    sum(value.sum() for value in (found.values() if isinstance(found, dict) else [found])).backward()
+    assert [name for name, parameter in metanet.named_parameters() if parameter.grad is None] == []
+
+
+def test_without_products_nothing_is_left_of_a_lora():
+    with pytest.raises(ValueError, match="the head reads no tensor"):
+        Metanet(LORA, out_features=1, layers=0)
 
 
 def test_a_contraction_by_hand():
