@@ -28,6 +28,8 @@ Function = Callable[[Tensor], Tensor]
 
 SMALLEST = 1e-12
 """A number added to squares of lengths, so that their roots have gradients at nought."""
+ROUNDING = 16
+"""Differences of so many units in the last place count as rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,10 @@ class Scalars:
         return nn.functional.layer_norm(x, scale.shape, scale, shift, eps)
 
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean and the deviation of each channel over all entries; without variation it has deviation one."""
+        """The mean and the deviation of each channel over all entries; one for what varies by rounding or not at all."""
         x = x.flatten(0, -2)
-        return x.mean(0), torch.where(x.amax(0) > x.amin(0), x.std(0, correction=0), 1.0)
+        varies = x.amax(0) - x.amin(0) > ROUNDING * torch.finfo(x.dtype).eps * x.abs().amax(0)
+        return x.mean(0), torch.where(varies, x.std(0, correction=0), 1.0)
 
     def drop(self, x: Tensor, dropout: Function) -> Tensor:
         """Dropout of single entries."""

@@ -123,6 +123,16 @@ def test_settled_weights_are_those_in_canonical_form():
     assert Settled(SPACES["signs"], with_companions(SPACES["signs"])[2])(channels_of(SPACES["signs"], 1)) == {}
 
 
+def test_what_settling_makes_constant_is_not_standardised():
+    """Each neuron with one incoming weight, all positive: settled they are one, up to rounding."""
+    torch.manual_seed(0)
+    space = WeightSpace({"w": "h", "v": "y h^-1"}, sets={"h": POSITIVE}, free={"y": 2})
+    metanet = Metanet(space, out_features=2, hidden=6).double()
+    x = {name: value.abs() for name, value in channels_of(space, 1).items()}
+    found = metanet.fit(x)(x)
+    torch.testing.assert_close(metanet(layergen.augment(x, space, 0)), found)
+
+
 def test_settled_weights_have_gradients_where_a_neuron_is_dead():
     x = channels_of(SPACES["scales"], 1)
     x["0.weight"][:, 0], x["0.bias"][:, 0] = 0, 0
