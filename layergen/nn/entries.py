@@ -55,7 +55,7 @@ class Scalars:
         return nn.functional.layer_norm(x, scale.shape, scale, shift, eps)
 
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean and the deviation of each channel over all entries; one for what varies by rounding or not at all."""
+        """The mean and the deviation of each channel over all entries; one where they vary by rounding at most."""
         x = x.flatten(0, -2)
         varies = x.amax(0) - x.amin(0) > ROUNDING * torch.finfo(x.dtype).eps * x.abs().amax(0)
         return x.mean(0), torch.where(varies, x.std(0, correction=0), 1.0)

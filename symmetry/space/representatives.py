@@ -138,4 +138,4 @@ def library(array: Any) -> Any:
 
 def plain(array: Any) -> NDArray[np.float64]:
     """An array of numpy or torch as one of numpy."""
-    return np.asarray(array.detach().cpu() if hasattr(array, "detach") else array, float)
+    return np.asarray(array.detach().double().cpu() if hasattr(array, "detach") else array, float)

@@ -135,3 +135,11 @@ def test_rows_of_nought_stay_finite(zero):
     dead["0.weight"][0, 0], dead["0.bias"][0, 0] = 0, 0
     found = layergen.canonicalise(dead, SPACES["scales"])
     assert np.isfinite(found["2.weight"]).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("change", [layergen.canonicalise, lambda x, space: layergen.augment(x, space, 0)])
+def test_types_stay(change, dtype):
+    space = perceptron("positive")
+    x = {name: torch.randn(2, *shape, 1, dtype=dtype) for name, shape in space.shapes.items()}
+    assert {value.dtype for value in change(x, space).values()} == {dtype}
