@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from layergen.features import Features, joined, observed
@@ -45,19 +46,22 @@ class Settled(nn.Module):
 
     def __init__(self, space: WeightSpace, companions: Mapping[str, str]) -> None:
         super().__init__()
-        names = {index.name for index, _ in settling_order(space, smooth=True)}
+        order = settling_order(space, smooth=True)
+        names = {index.name for index, _ in order}
         self.space = space
+        self.order = [(index, deciding, places_of(index, space.pieces)) for index, deciding in order]
         self.companions = {name: beside for name, beside in companions.items() if settles(space[name], names)}
 
     def forward(self, x: Features) -> Features:
         space = observed(self.space, x)
-        parts = {piece: part for tensor in space for piece, part in take_apart(tensor.layout, x[tensor.name], 1)}
-        for index, deciding in settling_order(space, smooth=True):
-            factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding))
-            for piece, place in places_of(index, parts):
+        values = [part for tensor in space for _, part in take_apart(tensor.layout, x[tensor.name], 1)]
+        parts = dict(zip(self.space.pieces, values, strict=True))
+        for index, deciding, places in self.order:
+            factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding, torch))
+            for piece, place in places:
                 parts[piece] = parts[piece] * placed(factors, piece, place) ** piece.positions[place].charge
         return {
-            beside: joined(space[name].layout, iter([parts[piece] for piece in space[name].pieces]))
+            beside: joined(space[name].layout, iter([parts[piece] for piece in self.space[name].pieces]))
             for name, beside in self.companions.items()
         }
 

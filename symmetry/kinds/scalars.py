@@ -65,7 +65,7 @@ class Scalars:
         The entries of charge 1 decide, or of the charge next to it; where they are nought the factor is 1. Arrays of
         numpy or torch are taken and given.
         """
-        charge = min(entries, key=lambda charge: (abs(charge), -charge))
+        charge = -min([(abs(charge), -charge) for charge in entries])[1]
         if self.order:
             return 1 - 2 * (entries[charge].sum(-1) < 0)
         squares = (entries[charge] * entries[charge]).sum(-1)

@@ -77,6 +77,14 @@ def test_every_parameter_has_a_gradient(name, options):
     assert [name for name, parameter in metanet.named_parameters() if parameter.grad is None] == []
 
 
+@pytest.mark.parametrize("name", SPACES)
+def test_metanets_compile_in_one_graph(name):
+    torch.manual_seed(0)
+    metanet = Metanet(SPACES[name], out_features=2, hidden=4, layers=1).double()
+    x = channels_of(SPACES[name], 1)
+    torch.testing.assert_close(torch.compile(metanet, backend="eager", fullgraph=True)(x), metanet(x))
+
+
 def test_without_products_nothing_is_left_of_a_lora():
     with pytest.raises(ValueError, match="the head reads no tensor"):
         Metanet(LORA, out_features=1, layers=0)
