@@ -28,6 +28,8 @@ Function = Callable[[Tensor], Tensor]
 
 SMALLEST = 1e-12
 """A number added to squares of lengths, so that their roots have gradients at nought."""
+FAINTEST = 1e-30
+"""Entries whose directions count are larger than this, so that quotients by them have slopes in single precision."""
 ROUNDING = 16
 """Differences of so many units in the last place count as rounding."""
 
@@ -116,6 +118,8 @@ class Directions(Vectors):
     def argument(self, x: Tensor) -> Tensor:
         """The invariants: entries, or their lengths, divided by their root mean square over the channels."""
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        largest = wide.detach().abs().amax((*self.dims, -1), keepdim=True)
+        wide = wide / torch.where(largest > FAINTEST, largest, 1.0)  # the squares of small entries would be nought
         squares = wide.square().mean((*self.dims, -1), keepdim=True)
         directions = wide / torch.where(squares > 0, squares, 1.0).sqrt()
         return Vectors.argument(self, directions) if self.signed else directions

@@ -22,8 +22,8 @@ __all__ = ["Settled", "SettledReading"]
 class Settled(nn.Module):
     """Multiply the entries of neurons by what makes their incoming entries canonical, for companions of weights.
 
-    Positive scales come to neurons whose incoming weights and bias have norm 1 (`layergen.canonicalise`); signs, and
-    bases of vectors, have no continuous canonical form and are left out. Takes features of a space, `{tensor: (batch,
+    Positive scales come to neurons whose incoming weights and bias have norm 1 (`layergen.canonicalise`); where these
+    are nought the neuron has noughts. Signs, and bases of vectors, have no continuous canonical form and are left out. Takes features of a space, `{tensor: (batch,
     *axes, channels)}`, whose first channel holds the weights, and gives features of those companions whose tensors are
     invariant then.
 
@@ -59,7 +59,9 @@ class Settled(nn.Module):
         for index, deciding, places in self.order:
             factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding, torch))
             for piece, place in places:
-                parts[piece] = parts[piece] * placed(factors, piece, place) ** piece.positions[place].charge
+                by = placed(factors, piece, place)
+                powers = torch.where(by > 0, by, 1.0) ** piece.positions[place].charge
+                parts[piece] = torch.where(by > 0, parts[piece] * powers, 0.0)
         return {
             beside: joined(space[name].layout, iter([parts[piece] for piece in self.space[name].pieces]))
             for name, beside in self.companions.items()

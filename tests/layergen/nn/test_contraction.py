@@ -7,7 +7,7 @@ from torch import nn
 import layergen
 from layergen.nn import Contraction, Metanet, Probes, Settled, with_companions
 from layergen.testing import assert_equivariant, assert_invariant
-from symmetry import WeightSpace, random_element
+from symmetry import WeightSpace, element, random_element
 
 SIGN, POSITIVE = ({"size": 5, "scaled": scaled} for scaled in ("sign", "positive"))
 LORA = WeightSpace({"A": "r i", "B": "o r^-1"}, vectors={"r": {"size": 4, "group": "GL"}}, free={"i": 3, "o": 2})
@@ -139,6 +139,23 @@ def test_what_settling_makes_constant_is_not_standardised():
     x = {name: value.abs() for name, value in channels_of(space, 1).items()}
     found = metanet.fit(x)(x)
     torch.testing.assert_close(metanet(layergen.augment(x, space, 0)), found)
+
+
+@pytest.mark.parametrize("size", [0, 1e-8, 1e-20, 1e-35, 1e-42])
+def test_neurons_that_are_all_but_dead(size):
+    """Their scale tells nothing, in both directions, and gradients do not overflow."""
+    torch.manual_seed(0)
+    space = SPACES["scales"]
+    metanet = Metanet(space, out_features=2, hidden=6)
+    x = {name: value.float() for name, value in channels_of(space, 1).items()}
+    metanet.fit(x)
+    x["0.weight"][:, 0], x["0.bias"][:, 0] = x["0.weight"][:, 0].sign() * size, size
+    found = metanet(x)
+    found.sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in metanet.parameters())
+    if size in (0, 1e-8):
+        g = element(space, {"h": {"factors": [4, 1, 1, 1, 1]}})
+        torch.testing.assert_close(metanet(g.act(x, channels=True)), found)
 
 
 def test_settled_weights_have_gradients_where_a_neuron_is_dead():
