@@ -23,9 +23,9 @@ class Settled(nn.Module):
     """Multiply the entries of neurons by what makes their incoming entries canonical, for companions of weights.
 
     Positive scales come to neurons whose incoming weights and bias have norm 1 (`layergen.canonicalise`); where these
-    are nought the neuron has noughts. Signs, and bases of vectors, have no continuous canonical form and are left out. Takes features of a space, `{tensor: (batch,
-    *axes, channels)}`, whose first channel holds the weights, and gives features of those companions whose tensors are
-    invariant then.
+    are nought the neuron has noughts. Signs, and bases of vectors, have no continuous canonical form and are left out.
+    Takes features of a space, `{tensor: (batch, *axes, channels)}`, whose first channel holds the weights, and gives
+    features of those companions whose tensors are invariant then.
 
     Parameters
     ----------
