@@ -15,20 +15,16 @@ from layergen.tracing.values import Value
 from symmetry.language import axes
 from symmetry.language.axes import Sum, Tree, concatenation, product, substitute
 
-__all__ = ["Leaves", "Occurrence", "Occurrences", "of_one", "spelled_charges"]
+__all__ = ["Leaves", "Occurrence", "Occurrences", "moving", "of_one", "spelled_charges"]
 
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
-    """An index in one place of an axis, with its unknowns: of a family one for each member, else one."""
+    """An index in one place of an axis, with the number of its unknown; a family has members instead."""
 
     atom: Atom
-    unknowns: tuple[int, ...]
-
-    @property
-    def members(self) -> tuple[Axis, ...]:
-        """The members of a family, else the index itself."""
-        return tuple(map(known, self.atom.members)) or (self.atom,)
+    unknown: int = 0
+    members: tuple[Tree[Occurrence], ...] = ()
 
 
 Leaves: TypeAlias = tuple[tuple[Atom, int], ...]
@@ -41,6 +37,7 @@ class Occurrences:
     def __init__(self) -> None:
         self.trees: dict[Value, tuple[Tree[Occurrence], ...]] = {}
         self.atoms: list[Atom | None] = [None]
+        """The index of each unknown."""
 
     def of(self, value: Value) -> tuple[Tree[Occurrence], ...]:
         """The axes of a value with the unknowns of its occurrences."""
@@ -49,32 +46,30 @@ class Occurrences:
         return self.trees[value]
 
     def fresh(self, atom: Atom) -> Occurrence:
-        """An occurrence with unknowns of its own."""
-        first = len(self.atoms)
-        members = Occurrence(atom, ()).members
-        self.atoms += [member if isinstance(member, Atom) else None for member in members]
-        return Occurrence(atom, tuple(range(first, len(self.atoms))))
+        """An occurrence with an unknown of its own; of a family each member has its own."""
+        if atom.members:
+            return Occurrence(atom, members=tuple(substitute(known(member), self.fresh) for member in atom.members))
+        self.atoms.append(atom)
+        return Occurrence(atom, len(self.atoms) - 1)
 
     def along(self, value: Value, dim: int) -> Leaves:
         """The unknowns along one axis."""
-        return tuple(leaf for one in axes.atoms(self.of(value)[dim]) for leaf in moving(one))
+        return tuple(moving(self.of(value)[dim]))
 
 
-def moving(occurrence: Occurrence) -> Iterator[tuple[Atom, int]]:
-    """The indices of an occurrence that may move, each with its unknown."""
-    for atom, unknown in zip(occurrence.members, occurrence.unknowns, strict=True):
-        if isinstance(atom, Atom) and not atom.why:
-            yield atom, unknown
+def moving(tree: Tree[Occurrence]) -> Iterator[tuple[Atom, int]]:
+    """The indices in an axis that may move, each with its unknown; of families, those of all members."""
+    for one in axes.atoms(tree):
+        if one.members:
+            for member in one.members:
+                yield from moving(member)
+        elif not one.atom.why:
+            yield one.atom, one.unknown
 
 
 def of_one(tree: Tree[Occurrence], over: Axis, index: int) -> Tree[Occurrence]:
     """An axis where the atom `over` has one value: families over it are their members."""
-
-    def member(one: Occurrence) -> Occurrence:
-        chosen = one.members[index] if one.atom.members and one.atom.over is over else None
-        return Occurrence(chosen, one.unknowns[index : index + 1]) if isinstance(chosen, Atom) else one
-
-    return substitute(tree, member)
+    return substitute(tree, lambda one: one.members[index] if one.members and one.atom.over is over else one)
 
 
 def spelled_charges(tree: Tree[Occurrence]) -> Tree[Occurrence]:
@@ -92,4 +87,4 @@ def spelled_charges(tree: Tree[Occurrence]) -> Tree[Occurrence]:
 
 def spreads(atom: Atom, rest: Sequence[Tree[Occurrence]]) -> bool:
     """Whether a family over an atom is among the factors after it."""
-    return any(isinstance(one, Occurrence) and one.atom.members and one.atom.over is atom for one in rest)
+    return any(isinstance(one, Occurrence) and one.members and one.atom.over is atom for one in rest)

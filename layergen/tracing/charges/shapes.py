@@ -125,7 +125,7 @@ def part(equations: Equations, step: Step) -> None:
     for term in terms(equations.occurrences.of(x)[dim]):
         own = size_of(axes.substitute(term, lambda one: one.atom))
         if begin <= at and at + own <= begin + length:
-            found.append(tuple(leaf for one in axes.atoms(term) for leaf in moving(one)))
+            found.append(tuple(moving(term)))
         at += own
     same(equations, found if length < size else [equations.along(x, dim)], [equations.along(result, dim)])
     for place in set(range(len(x.axes))) - {dim}:
@@ -143,8 +143,7 @@ def selected(equations: Equations, step: Step) -> None:
         which = number if step.name == "unbind" else index
         for place, tree in enumerate(trees):
             one = of_one(tree, over, which % x.shape[dim]) if isinstance(which, int) and x.shape[dim] else tree
-            leaves = tuple(leaf for occurrence in axes.atoms(one) for leaf in moving(occurrence))
-            equations.relate((1, leaves), (-1, equations.along(result, place)))
+            equations.relate((1, tuple(moving(one))), (-1, equations.along(result, place)))
 
 
 @rule("getitem")
