@@ -21,6 +21,7 @@ from symmetry.language.names import fresh_name
 
 __all__ = ["Frozen", "declared", "names_of"]
 
+
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """An axis of a tensor that may not be permuted, whole or in part, and why."""

@@ -212,7 +212,7 @@ def own_copy(module: nn.Module) -> nn.Module:
 
 
 def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) -> tuple[str, ...]:
-    """What more may act on indices than is declared: everything but permutations, or where that is `every`, the rest."""
+    """What more than is declared may act on indices: than permutations or, with `every`, than can be declared."""
     names = names_of(followed, nesting(followed))
     deeds = {atom: motion.left if every else (motion.group.deed, *motion.left) for atom, motion in moving.items()}
     return tuple(

@@ -2,42 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 from layergen.tracing.charges.equations import Equations
 from layergen.tracing.charges.table import rule
 from layergen.tracing.values import Step
 
-__all__ = ["DEGREES"]
+__all__ = ["DEGREES", "HOMOGENEOUS", "LINEAR", "Degree"]
 
-LINEAR = {"sign": 1, "positive": 1, "O": 1, "GL": 1}
-ODD = {"sign": 1}
-EVEN = {"sign": 0}
-HOMOGENEOUS = {"positive": 1}
-DEGREES: dict[str, dict[str, int | Fraction]] = {
-    **dict.fromkeys(
-        "alias clone contiguous detach dropout feature_dropout alpha_dropout float lift_fresh lift_fresh_copy neg to "
-        "_to_copy".split(),
-        LINEAR,
-    ),
-    **dict.fromkeys(
-        "asin asinh atan erf hardshrink round sin sinh softshrink softsign tan tanh".split(),
-        ODD,
-    ),
-    **dict.fromkeys("cos cosh".split(), EVEN),
-    **dict.fromkeys("leaky_relu relu rrelu".split(), HOMOGENEOUS),
-    "abs": {"sign": 0, "positive": 1},
-    "sign": {"sign": 1, "positive": 0},
-    "square": {"sign": 2, "positive": 2},
-    "reciprocal": {"sign": -1, "positive": -1},
-    "sqrt": {"positive": Fraction(1, 2)},
-    "rsqrt": {"positive": Fraction(-1, 2)},
-}  # type: ignore[dict-item]
+Degree: TypeAlias = int | Fraction
+LINEAR: dict[str, Degree] = {"sign": 1, "positive": 1, "O": 1, "GL": 1}
+ODD: dict[str, Degree] = {"sign": 1}
+EVEN: dict[str, Degree] = {"sign": 0}
+HOMOGENEOUS: dict[str, Degree] = {"positive": 1}
+NAMES: tuple[tuple[str, dict[str, Degree]], ...] = (
+    ("alias clone contiguous detach dropout feature_dropout alpha_dropout float lift_fresh lift_fresh_copy", LINEAR),
+    ("neg to _to_copy", LINEAR),
+    ("asin asinh atan erf hardshrink round sin sinh softshrink softsign tan tanh", ODD),
+    ("cos cosh", EVEN),
+    ("leaky_relu relu rrelu", HOMOGENEOUS),
+    ("abs", {"sign": 0, "positive": 1}),
+    ("sign", {"sign": 1, "positive": 0}),
+    ("square", {"sign": 2, "positive": 2}),
+    ("reciprocal", {"sign": -1, "positive": -1}),
+    ("sqrt", {"positive": Fraction(1, 2)}),
+    ("rsqrt", {"positive": Fraction(-1, 2)}),
+)
+DEGREES = {name: degrees for names, degrees in NAMES for name in names.split()}
 """What f(λx) = λ^d f(x) holds for: the degree d by the word of the group that λ is from."""
 
 
-def powered(equations: Equations, step: Step, degrees: dict[str, Any]) -> None:
+def powered(equations: Equations, step: Step, degrees: Mapping[str, Degree]) -> None:
     """A function of single entries, of some degree for some groups."""
     degree = degrees.get(equations.group.word)
     if degree is None:
@@ -59,7 +56,7 @@ def power(equations: Equations, step: Step) -> None:
     """A power with a whole exponent."""
     exponent = step.named.get("exponent")
     whole = isinstance(exponent, int | float) and exponent == int(exponent) and len(step.arguments) == 1
-    powered(equations, step, {"sign": int(exponent), "positive": int(exponent)} if whole else {})  # type: ignore[arg-type]
+    powered(equations, step, dict.fromkeys(("sign", "positive"), int(exponent or 0)) if whole else {})
 
 
 @rule("clamp", "clip", "clamp_min", "hardtanh")
@@ -131,9 +128,7 @@ def chosen(equations: Equations, step: Step) -> None:
     equations.nought(condition)
     for value in values:
         equations.equal(equations.aligned(step.results[0]), equations.aligned(value))
-        equations.product(
-            [equations.aligned(condition), equations.aligned(value)], equations.aligned(step.results[0])
-        )
+        equations.product([equations.aligned(condition), equations.aligned(value)], equations.aligned(step.results[0]))
 
 
 @rule("mul")

@@ -92,12 +92,15 @@ class Equations:
                 row[unknown] = row.get(unknown, Fraction(0)) + factor
             self.rows.append(row)
 
+    def alike(self, first: Leaves, *others: Leaves) -> None:
+        """Equal charges along axes that are aligned."""
+        for other in others:
+            self.relate((1, first), (-1, other))
+
     def equal(self, *values: Lettered) -> None:
         """Values that are added, or take each other's place: a letter that one lacks has no charge in the others."""
         for letter in dict.fromkeys(letter for value in values for letter in value):
-            first, *others = (value.get(letter, ()) for value in values)
-            for other in others:
-                self.relate((1, first), (-1, other))
+            self.alike(*(value.get(letter, ()) for value in values))
 
     def product(self, terms: Sequence[Lettered], output: Lettered, powers: Sequence[int] = ()) -> None:
         """Products of entries, summed over letters that the output lacks: charges add up, to nought where summed.
@@ -116,6 +119,5 @@ class Equations:
 
     def power(self, before: Value, after: Value, degree: int | Fraction) -> None:
         """A function of entries that multiplies a result by a power of what multiplies its argument."""
-        old, new = self.aligned(before), self.aligned(after)
-        for letter in new:
-            self.relate((degree, old.get(letter, ())), (-1, new[letter]))
+        for dim in range(len(after.axes)):
+            self.relate((degree, self.along(before, dim)), (-1, self.along(after, dim)))

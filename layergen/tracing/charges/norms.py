@@ -39,7 +39,7 @@ def channels(equations: Equations, step: Step) -> None:
     if equations.group.word != "sign":
         equations.nought(x)
     if isinstance(mean, Value):
-        equations.relate((1, equations.along(x, 1)), (-1, equations.along(mean, 0)))
+        equations.alike(equations.along(x, 1), equations.along(mean, 0))
     if isinstance(variance, Value):
         equations.nought(variance)
     affine(equations, step, x, range(1, 2))

@@ -89,13 +89,12 @@ def attention(equations: Equations, step: Step) -> None:
     equations.nought(*mask)
     for one in (query, key):
         equations.still(*(equations.along(one, dim) for dim in range(len(one.axes) - 1)))
-    terms = [{"e": equations.along(one, len(one.axes) - 1)} for one in (query, key)]
-    equations.product(terms, {})
+    equations.product([{"e": equations.along(one, len(one.axes) - 1)} for one in (query, key)], {})
     values, made = equations.aligned(value), equations.aligned(result)
     equations.still(values[-2], made[-2])
     for letter in made:
         if letter == -1:
-            equations.relate((1, values[letter]), (-1, made[letter]))
+            equations.alike(values[letter], made[letter])
         else:
             equations.still(values.get(letter, ()), made[letter])
 
@@ -126,7 +125,7 @@ def convolution(equations: Equations, step: Step) -> None:
         ]
         equations.product(terms, {"groups": left[:groups], "out": left[groups:]})
     for dim in range(len(x.axes) + place):
-        equations.relate((1, equations.along(x, dim)), (-1, equations.along(result, dim)))
+        equations.alike(equations.along(x, dim), equations.along(result, dim))
     for one in bias:
         equations.equal({"out": left}, {"out": equations.along(one, 0)})
         equations.still(*(equations.along(result, dim) for dim in range(len(result.axes) + place)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from layergen.tracing.charges.entries import HOMOGENEOUS
+from layergen.tracing.charges.entries import HOMOGENEOUS, LINEAR, Degree
 from layergen.tracing.charges.equations import Equations
 from layergen.tracing.charges.occurrences import Leaves, moving, of_one
 from layergen.tracing.charges.table import rule
@@ -26,7 +26,7 @@ def dims_of(step: Step, value: Value) -> set[int]:
 
 def same(equations: Equations, first: Sequence[Leaves], second: Sequence[Leaves]) -> None:
     """The same entries in the same order, with other brackets."""
-    equations.relate((1, tuple(chain(*first))), (-1, tuple(chain(*second))))
+    equations.alike(tuple(chain(*first)), tuple(chain(*second)))
 
 
 def all_along(equations: Equations, value: Value) -> list[Leaves]:
@@ -54,7 +54,7 @@ def permuted(equations: Equations, step: Step) -> None:
     elif step.name != "movedim":
         order = [*order[:-2], *order[-2:][::-1]]
     for dim, place in enumerate(order):
-        equations.relate((1, equations.along(x, place)), (-1, equations.along(result, dim)))
+        equations.alike(equations.along(x, place), equations.along(result, dim))
 
 
 @rule("expand", "expand_as", "broadcast_to")
@@ -73,7 +73,7 @@ def repeated(equations: Equations, step: Step) -> None:
         start = 0 if step.name == "repeat_interleave" else more
         copies = leaves[:start] + leaves[start + len(kept) :]
         equations.still(copies)
-        equations.relate((1, kept), (-1, leaves[start : start + len(kept)]))
+        equations.alike(kept, leaves[start : start + len(kept)])
 
 
 @rule("cat", "concat", "concatenate")
@@ -84,7 +84,7 @@ def concatenated(equations: Equations, step: Step) -> None:
     dim = step.named.get("dim", 0) % len(result.axes)
     same(equations, [equations.along(value, dim) for value in values], [equations.along(result, dim)])
     for place in set(range(len(result.axes))) - {dim}:
-        equations.equal(*({0: equations.along(value, place)} for value in [result, *values]))
+        equations.alike(*(equations.along(value, place) for value in [result, *values]))
 
 
 @rule("stack")
@@ -98,7 +98,7 @@ def stacked(equations: Equations, step: Step) -> None:
         if len(made) == sum(map(len, given)):
             same(equations, given, [made])
         else:
-            equations.equal(*({0: leaves} for leaves in [made, *given]))
+            equations.alike(made, *given)
 
 
 @rule("split", "split_with_sizes", "chunk", "tensor_split")
@@ -109,7 +109,7 @@ def parts(equations: Equations, step: Step) -> None:
     same(equations, [equations.along(x, dim)], [equations.along(part, dim) for part in step.results])
     for part in step.results:
         for place in set(range(len(x.axes))) - {dim}:
-            equations.relate((1, equations.along(x, place)), (-1, equations.along(part, place)))
+            equations.alike(equations.along(x, place), equations.along(part, place))
 
 
 @rule("slice", "narrow")
@@ -129,7 +129,7 @@ def part(equations: Equations, step: Step) -> None:
         at += own
     same(equations, found if length < size else [equations.along(x, dim)], [equations.along(result, dim)])
     for place in set(range(len(x.axes))) - {dim}:
-        equations.relate((1, equations.along(x, place)), (-1, equations.along(result, place)))
+        equations.alike(equations.along(x, place), equations.along(result, place))
 
 
 @rule("select", "unbind")
@@ -143,7 +143,7 @@ def selected(equations: Equations, step: Step) -> None:
         which = number if step.name == "unbind" else index
         for place, tree in enumerate(trees):
             one = of_one(tree, over, which % x.shape[dim]) if isinstance(which, int) and x.shape[dim] else tree
-            equations.relate((1, tuple(moving(one))), (-1, equations.along(result, place)))
+            equations.alike(tuple(moving(one)), equations.along(result, place))
 
 
 @rule("getitem")
@@ -155,7 +155,7 @@ def one_of_several(equations: Equations, step: Step) -> None:
 @rule("sum", "mean")
 def summed(equations: Equations, step: Step) -> None:
     """Sums along dimensions, on which nothing acts."""
-    reduced(equations, step, dict.fromkeys(("sign", "positive", "O", "GL"), 1))
+    reduced(equations, step, LINEAR)
 
 
 @rule("amax", "amin", "max", "min")
@@ -167,7 +167,7 @@ def largest(equations: Equations, step: Step) -> None:
         reduced(equations, step, HOMOGENEOUS)
 
 
-def reduced(equations: Equations, step: Step, degrees: dict[str, int]) -> None:
+def reduced(equations: Equations, step: Step, degrees: Mapping[str, Degree]) -> None:
     """What is left of a value where entries along some dimensions meet; dimensions that are kept have size 1."""
     x, result = step.arguments[0], step.results[0]
     gone = dims_of(step, x)
@@ -222,4 +222,4 @@ def gated(equations: Equations, step: Step) -> None:
         leaves = equations.along(x, place)
         half = len(leaves) // 2 if place == dim else 0
         equations.still(leaves[half:])
-        equations.relate((1, leaves[:half]), (-1, equations.along(result, place)))
+        equations.alike(leaves[:half], equations.along(result, place))

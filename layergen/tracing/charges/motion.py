@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from layergen.tracing.charges import entries, norms, products, recurrent, shapes
 from layergen.tracing.charges.equations import Equations, Group, Row
 from layergen.tracing.charges.occurrences import Occurrences, moving, spelled_charges
 from layergen.tracing.charges.solving import solutions
@@ -16,7 +15,7 @@ from layergen.tracing.propagation import Followed
 from layergen.tracing.unknowns import Atom
 from symmetry.language import axes
 
-__all__ = ["GROUPS", "Motion", "entries", "motions", "norms", "products", "recurrent", "shapes"]
+__all__ = ["GROUPS", "Motion", "motions"]
 
 Charges: TypeAlias = dict[int, int]
 """The charge of each unknown that is not 0."""
@@ -65,11 +64,10 @@ def motions(followed: Followed) -> dict[Atom, Motion]:
             # The scalars of what is nested in an index are scalars of the index too.
             own = len(possible[group]) - sum(len(basis(group, child)) for child in children)
             possible[group] = [] if group.mixes or own < 1 else possible[group]
-        group = next((group for group in GROUPS if possible[group]), None)
-        if group is not None:
-            charges = max(possible[group], key=len)
+        for chosen in [group for group in GROUPS if possible[group]][:1]:
+            charges = max(possible[chosen], key=len)
             by_place = {place: charges.get(unknown, 0) for place, unknown in where.items()}
-            found[atom] = Motion(group, by_place, tuple(left_over(group, possible)))
+            found[atom] = Motion(chosen, by_place, tuple(left_over(chosen, possible)))
     return found
 
 
