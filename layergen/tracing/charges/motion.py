@@ -17,6 +17,8 @@ from symmetry.language import axes
 
 __all__ = ["GROUPS", "Motion", "motions"]
 
+Place: TypeAlias = tuple[str, int, int]
+"""An occurrence of an index: the name of a tensor, the axis, and the number of the leaf along the axis."""
 Charges: TypeAlias = dict[int, int]
 """The charge of each unknown that is not 0."""
 GROUPS = (
@@ -30,20 +32,20 @@ GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """A group that may act on an index, with the charge of each occurrence: tensor, axis, and number along the axis.
+    """A group that may act on an index, with the charge of each occurrence.
 
     `left` says what may act as well and cannot be declared beside it.
     """
 
     group: Group
-    charges: Mapping[tuple[str, int, int], int]
+    charges: Mapping[Place, int]
     left: tuple[str, ...] = ()
 
 
 def motions(followed: Followed) -> dict[Atom, Motion]:
     """The largest group of each index of a followed module on which more may act than permutations."""
     occurrences = Occurrences()
-    places: dict[Atom, dict[tuple[str, int, int], int]] = {}
+    places: dict[Atom, dict[Place, int]] = {}
     for name, value in followed.stored.items():
         for dim, tree in enumerate(occurrences.of(value)):
             for number, one in enumerate(axes.atoms(spelled_charges(tree))):
@@ -67,7 +69,7 @@ def motions(followed: Followed) -> dict[Atom, Motion]:
         for chosen in [group for group in GROUPS if possible[group]][:1]:
             charges = max(possible[chosen], key=len)
             by_place = {place: charges.get(unknown, 0) for place, unknown in where.items()}
-            found[atom] = Motion(chosen, by_place, tuple(left_over(chosen, possible)))
+            found[atom] = Motion(chosen, outgoing_undone(by_place), tuple(left_over(chosen, possible)))
     return found
 
 
@@ -89,6 +91,12 @@ def spanned(group: Group, basis: list[Charges], count: int) -> list[Charges]:
     together = {unknown: charge for charges in basis for unknown, charge in charges.items()}
     disjoint = sum(map(len, basis)) == len(together) == count
     return [together] if disjoint and set(together.values()) <= {1, -1} else []
+
+
+def outgoing_undone(charges: Mapping[Place, int]) -> dict[Place, int]:
+    """Charges or their opposites: positive where weights come in, as most do along their first axis."""
+    incoming = sum(charge if dim == 0 else -charge for (_, dim, _), charge in charges.items())
+    return {place: -charge if incoming < 0 else charge for place, charge in charges.items()}
 
 
 def left_over(chosen: Group, possible: Mapping[Group, list[Charges]]) -> Iterator[str]:

@@ -36,7 +36,7 @@ def demand(equations: Equations, step: Step) -> None:
     equations.nought(*(value for value in step.arguments if value not in equations.made))
     try:
         CHARGES[step.name](equations, step)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError):
         equations.nought(*step.arguments, *step.results)
     equations.made.update((*step.arguments, *step.results))
     if step.writes:
