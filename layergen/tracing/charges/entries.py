@@ -10,7 +10,7 @@ from layergen.tracing.charges.equations import Equations
 from layergen.tracing.charges.table import rule
 from layergen.tracing.values import Step
 
-__all__ = ["DEGREES", "HOMOGENEOUS", "LINEAR", "Degree"]
+__all__ = ["DEGREES", "HOMOGENEOUS", "LINEAR", "Degree", "powered"]
 
 Degree: TypeAlias = int | Fraction
 LINEAR: dict[str, Degree] = {"sign": 1, "positive": 1, "O": 1, "GL": 1}

@@ -2,18 +2,16 @@
 
 import re
 
-import numpy as np
 import pytest
 import torch
-from torch import nn
 
 import layergen
 import symmetry
 from layergen.testing import assert_function_preserved
 from layergen.tracing.charges import CHARGES
+from layergen.tracing.charges.entries import DEGREES, powered
 from layergen.tracing.trace import in_general_position
 from tests.layergen.tracing.charged import CHARGED
-from tests.layergen.tracing.networks import NETWORKS, made
 
 NAME = re.compile(r"[a-z_]\w*")
 
@@ -63,3 +61,76 @@ def test_the_proof_takes_nothing_back(name):
     assert not any("computes" in text for text in found.warnings)
     assert found.space == layergen.trace(module, inputs, symmetries="all", prove=False).space
     assert symmetry.parse(symmetry.dumps(found.space)) == found.space
+
+
+def like(name):
+    """The rule of a function of single entries, for another."""
+    return lambda equations, step: powered(equations, step, DEGREES[name])
+
+
+def passes(equations, step):
+    """A function of single entries that lets any charge pass."""
+    equations.power(step.arguments[0], step.results[0], 1)
+
+
+def first_only(equations, step):
+    """Operators of which only the first argument is looked at."""
+    equations.equal(equations.aligned(step.results[0]), equations.aligned(step.arguments[0]))
+
+
+def nothing(equations, step):
+    """No demand at all."""
+
+
+def variance_with_the_channels(equations, step):
+    x, _, _, mean, variance = step.arguments
+    equations.alike(equations.along(x, 1), equations.along(mean, 0), equations.along(variance, 0))
+    equations.alike(equations.along(x, 1), equations.along(step.results[0], 1))
+
+
+def gates_alike(equations, step):
+    equations.alike(equations.along(step.arguments[0], 1), equations.along(step.results[0], 1) * 2)
+
+
+PLANTED = [
+    ("the cosine is odd", "cos", like("sin"), "cosine"),
+    ("GELU is homogeneous", "gelu", like("relu"), "gelu"),
+    ("ReLU is linear", "relu", like("neg"), "relu"),
+    ("the absolute value is odd", "abs", like("neg"), "absolute value"),
+    ("the sigmoid is odd", "sigmoid", like("tanh"), "sigmoid"),
+    ("softmax passes scales", "softmax", like("relu"), "softmax"),
+    ("a norm passes scales", "layer_norm", like("relu"), "layer norm"),
+    ("a sum drops what it sums over", "sum", nothing, "a sum of neurons"),
+    ("an extreme drops what it is taken over", "amax", nothing, "the largest beside"),
+    ("what is added does not count", "add", first_only, "odd and even, added"),
+    ("what multiplies does not count", "mul", first_only, "odd times odd"),
+    ("a product is no product", "mul", first_only, "linear but for a scale of each unit"),
+    ("a shift is nothing", "sub", first_only, "shifted relu"),
+    ("a square is linear", "square", passes, "square"),
+    ("a threshold may be anywhere", "threshold", like("relu"), "a threshold"),
+    ("any bounds are odd", "clamp", like("tanh"), "clamped between others"),
+    ("max pooling is linear", "max_pool2d", passes, "a tanh CNN with max pooling"),
+    ("the variance is scaled", "batch_norm", variance_with_the_channels, "batch norm and ReLU"),
+    ("a linear map passes its input", "linear", nothing, "relu"),
+    ("queries and keys alike", "matmul", nothing, "queries and keys"),
+    ("all gates are odd", "chunk", gates_alike, "an LSTM cell by hand"),
+    ("a state of any charge", "final state", nothing, "states of an LSTM in a sigmoid"),
+    ("rounding is linear", "to", passes, "rounded to whole numbers"),
+]
+"""Rules that are wrong on purpose: what is wrong, the operator, its rule, and a network that shows it."""
+
+
+@pytest.mark.parametrize(("operator", "rule", "name"), [row[1:] for row in PLANTED], ids=[row[0] for row in PLANTED])
+def test_wrong_rules_are_noticed_without_the_proof_and_taken_back_by_it(operator, rule, name, monkeypatch):
+    monkeypatch.setitem(CHARGES, operator, rule)
+    module, inputs, _, tensors = network(name)
+    found = layergen.trace(module, inputs, symmetries="all", prove=False)
+    with pytest.raises(AssertionError, match="the function is not preserved"):
+        assert_function_preserved(in_general_position(module), found.space, inputs)
+    with pytest.raises(AssertionError):
+        names = spelled_alike(found.space, tensors)
+        assert acting(found.space.index(names["h"])) == network(name)[2]
+    proved = layergen.trace(module, inputs, symmetries="all", extend=False)
+    assert proved.preserved
+    assert "because that changes what the module computes" in proved.warnings[-1]
+    assert_function_preserved(in_general_position(module), proved.space, inputs)
