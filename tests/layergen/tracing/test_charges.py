@@ -1,6 +1,9 @@
 """More than permutations: signs, positive scales and matrices that are found by rules, and proved."""
 
+import json
 import re
+from collections import Counter
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,7 +14,9 @@ from layergen.testing import assert_function_preserved
 from layergen.tracing.charges import CHARGES
 from layergen.tracing.charges.entries import DEGREES, powered
 from layergen.tracing.trace import in_general_position
+from tests.layergen.cli.commands import run
 from tests.layergen.tracing.charged import CHARGED
+from tests.layergen.tracing.networks import NETWORKS, made
 
 NAME = re.compile(r"[a-z_]\w*")
 
@@ -61,6 +66,82 @@ def test_the_proof_takes_nothing_back(name):
     assert not any("computes" in text for text in found.warnings)
     assert found.space == layergen.trace(module, inputs, symmetries="all", prove=False).space
     assert symmetry.parse(symmetry.dumps(found.space)) == found.space
+
+
+BEYOND = {
+    "perceptron": {"sign": 2},
+    "CNN": {"positive": 1, "GL": 1},
+    "CNN, batch norm": {"positive": 1},
+    "ResNet, basic": {"positive": 5},
+    "ResNet, bottleneck": {"positive": 6, "GL": 1},
+    "depthwise separable": {"positive": 2, "GL": 1},
+    "U-Net": {"positive": 3, "GL": 1},
+    "DenseNet block": {"positive": 3},
+    "autoencoder": {"positive": 3},
+    "LSTM": {"sign": 2},
+    "LSTM, both ways": {"sign": 4},
+    "GRU": {"sign": 2},
+    "RNN": {"sign": 2},
+    "attention": {"GL": 3},
+    "transformer encoder": {"positive": 3, "GL": 4},
+    "transformer": {"positive": 3, "GL": 6},
+    "SIREN": {"sign": 2},
+    "NeRF skip": {"positive": 2},
+    "MLP-mixer": {},
+    "squeeze and excitation": {"positive": 2},
+    "SwiGLU": {"positive": 1},
+    "grouped queries": {"GL": 3},
+    "tied embedding": {"sign": 1},
+}
+"""On how many indices of each network which group acts."""
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_of_many_kinds(name):
+    network, inputs = made(name)
+    found = layergen.trace(network, inputs, symmetries="all", extend=False)
+    assert Counter(acting(index) for index in found.space.indices if index.charged) == BEYOND[name]
+    assert (found.preserved, found.warnings) == (True, ())
+    rules = layergen.trace(network, inputs, symmetries="all", prove=False)
+    assert rules.space == found.space
+    assert bool(layergen.trace(network, inputs, prove=False).more) == bool(BEYOND[name])
+
+
+MIXED = """
+import torch
+from torch import nn
+
+def relu(): return nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3))
+"""
+
+
+def test_the_default_says_what_more_there_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("relus.py").write_text(MIXED)
+    arguments = ("trace", "relus.py:relu", "--input", "4,2", "--output", "net.toml")
+    plain = json.loads(run(*arguments, "--json").stdout)
+    assert plain["groups"] == {"h_0": "S_5"}
+    assert plain["more"] == ["'h_0' (5) may be multiplied by positive numbers"]
+    assert plain["more"][0] in " ".join(run(*arguments).stdout.split())
+    every = json.loads(run(*arguments, "--symmetries", "all", "--json").stdout)
+    assert (every["groups"], every["more"], every["preserved"]) == ({"h_0": "R_+ ≀ S_5"}, [], True)
+    assert every["tensors"]["2.weight"] == "3 h_0^-1"
+    assert acting(symmetry.load("net.toml").index("h_0")) == "positive"
+    assert "R_+ ≀ S_5 on h_0" in run(*arguments, "--symmetries", "all").stdout
+    assert run("check", "relus.py:relu", "net.toml", "--function", "--input", "4,2").exit_code == 0
+    assert run(*arguments, "--symmetries", "signs").exit_code == 2
+    with pytest.raises(symmetry.SpecificationError, match="symmetries are 'signs'"):
+        layergen.trace(torch.nn.Linear(2, 3), [torch.randn(1, 2)], symmetries="signs")
+
+
+def test_what_cannot_be_declared_beside_the_rest_is_said():
+    module, inputs, *_ = network("a gate")
+    found = layergen.trace(module, inputs, symmetries="all")
+    assert found.more == ("'a' (5) may be multiplied by -1 beside that",)
+    module, inputs, *_ = network("cube")
+    assert layergen.trace(module, inputs, prove=False).more == (
+        "'a' (5) may be multiplied by positive numbers, and multiplied by -1",
+    )
 
 
 def like(name):
