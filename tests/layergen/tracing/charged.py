@@ -192,7 +192,8 @@ CHARGED |= {
     ),
     "rotary embeddings": (
         attending(lambda net, x: heads(net, x, rotated)), [(2, 5, 3)],
-        "positive", {"q.weight": "(h 4) 3", "k.weight": "(h^-1 4) 3", "v.weight": "(h^0 v) 3", "o.weight": "2 (h^0 v^-1)"},
+        "positive", {"q.weight": "(h 4) 3", "k.weight": "(h^-1 4) 3", "v.weight": "(h^0 v) 3",
+                     "o.weight": "2 (h^0 v^-1)"},
     ),
     "keys that are normalised": (
         attending(lambda net, x: heads(net, x, lambda y: functional.layer_norm(y, (4,)))), [(2, 5, 3)],

@@ -203,14 +203,13 @@ PLANTED = [
 
 @pytest.mark.parametrize(("operator", "rule", "name"), [row[1:] for row in PLANTED], ids=[row[0] for row in PLANTED])
 def test_wrong_rules_are_noticed_without_the_proof_and_taken_back_by_it(operator, rule, name, monkeypatch):
+    module, inputs, *_ = network(name)
+    right = layergen.trace(module, inputs, symmetries="all", prove=False)
     monkeypatch.setitem(CHARGES, operator, rule)
-    module, inputs, _, tensors = network(name)
     found = layergen.trace(module, inputs, symmetries="all", prove=False)
     with pytest.raises(AssertionError, match="the function is not preserved"):
         assert_function_preserved(in_general_position(module), found.space, inputs)
-    with pytest.raises(AssertionError):
-        names = spelled_alike(found.space, tensors)
-        assert acting(found.space.index(names["h"])) == network(name)[2]
+    assert found.space != right.space
     proved = layergen.trace(module, inputs, symmetries="all", extend=False)
     assert proved.preserved
     assert "because that changes what the module computes" in proved.warnings[-1]
