@@ -127,7 +127,8 @@ CHARGED |= {
         with_parameter(lambda net, x: net.s * x.relu(), s=5), [(4, 3)], "positive", {"s": "h^0", "o.weight": "2 h^-1"}
     ),
     "scaled before sigmoid": (
-        with_parameter(lambda net, x: (net.s * x).sigmoid(), s=5), [(4, 3)], "positive", {"s": "h^-1", "a.bias": "h", "o.weight": "2 h^0"},
+        with_parameter(lambda net, x: (net.s * x).sigmoid(), s=5), [(4, 3)],
+        "positive", {"s": "h^-1", "a.bias": "h", "o.weight": "2 h^0"},
     ),
     "linear but for a scale of each unit": (
         with_parameter(lambda net, x: net.s * x, s=5), [(4, 3)], "positive", {"s": "h^0", "o.weight": "2 h^-1"},
