@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TypeAlias
 
 from layergen.tracing.charges.equations import Equations, Group, Row
@@ -54,23 +55,31 @@ def motions(followed: Followed) -> dict[Atom, Motion]:
     rows = {group: demands(group, followed, occurrences) for group in GROUPS}
     parents = nesting(followed)
 
-    def basis(group: Group, atom: Atom) -> list[Charges]:
+    def basis(group: Group, atom: Atom, besides: Iterable[Row] = ()) -> list[Charges]:
         unknowns = list(dict.fromkeys(places[atom].values()))
-        return solutions(rows[group].get(atom, []), unknowns, group.modulus)
+        return solutions([*rows[group].get(atom, []), *besides], unknowns, group.modulus)
 
     found = {}
     for atom, where in places.items():
         children = [child for child in places if parents.get(child) is atom]
-        possible = {group: spanned(group, basis(group, atom), len(set(where.values()))) for group in GROUPS}
-        for group in GROUPS if children else ():
-            # The scalars of what is nested in an index are scalars of the index too.
-            own = len(possible[group]) - sum(len(basis(group, child)) for child in children)
-            possible[group] = [] if group.mixes or own < 1 else possible[group]
+        possible = {}
+        for group in GROUPS:
+            taken = [next(iter(charges)) for child in children for charges in basis(group, child)]
+            # The scalars of what is nested in an index are scalars of the index too: those are taken.
+            besides = [{beside(where, places, unknown): Fraction(1)} for unknown in taken]
+            possible[group] = [] if group.mixes and children else spanned(group, basis(group, atom, besides), where)
         for chosen in [group for group in GROUPS if possible[group]][:1]:
             charges = max(possible[chosen], key=len)
             by_place = {place: charges.get(unknown, 0) for place, unknown in where.items()}
             found[atom] = Motion(chosen, outgoing_undone(by_place), tuple(left_over(chosen, possible)))
     return found
+
+
+def beside(where: Mapping[Place, int], places: Mapping[Atom, Mapping[Place, int]], unknown: int) -> int:
+    """The unknown of the parent beside an occurrence of what is nested in it: the nearest before it, or the first."""
+    place = next(place for own in places.values() for place, one in own.items() if one == unknown)
+    same = [other for other in where if other[0] == place[0]]
+    return where[max((other for other in same if other < place), default=min(same))]
 
 
 def demands(group: Group, followed: Followed, occurrences: Occurrences) -> dict[Atom | None, list[Row]]:
@@ -84,12 +93,12 @@ def demands(group: Group, followed: Followed, occurrences: Occurrences) -> dict[
     return rows
 
 
-def spanned(group: Group, basis: list[Charges], count: int) -> list[Charges]:
+def spanned(group: Group, basis: list[Charges], where: Mapping[Place, int]) -> list[Charges]:
     """The ways in which a group may act: matrices at every occurrence of an index, or not at all."""
     if not group.mixes:
         return basis
     together = {unknown: charge for charges in basis for unknown, charge in charges.items()}
-    disjoint = sum(map(len, basis)) == len(together) == count
+    disjoint = sum(map(len, basis)) == len(together) == len(set(where.values()))
     return [together] if disjoint and set(together.values()) <= {1, -1} else []
 
 

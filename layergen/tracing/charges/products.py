@@ -83,13 +83,17 @@ def einsum(equations: Equations, step: Step) -> None:
 
 @rule("scaled_dot_product_attention")
 def attention(equations: Equations, step: Step) -> None:
-    """query[…, l, e], key[…, s, e], value[…, s, v]: queries meet keys over their units only, weights have no charge."""
+    """query[…, l, e], key[…, s, e], value[…, s, v]: charges of queries and keys cancel, as softmax demands."""
     query, key, value, *mask = step.arguments
     result = step.results[0]
     equations.nought(*mask)
-    for one in (query, key):
-        equations.still(*(equations.along(one, dim) for dim in range(len(one.axes) - 1)))
-    equations.product([{"e": equations.along(one, len(one.axes) - 1)} for one in (query, key)], {})
+    queries, keys = equations.aligned(query), equations.aligned(key)
+    for letter in queries:
+        own = (queries[letter], keys.get(letter, ()))
+        if letter == -1 or not (letter == -2 or equations.group.mixes or step.named.get("enable_gqa")):
+            equations.relate(*((1, leaves) for leaves in own))
+        else:
+            equations.still(*own)
     values, made = equations.aligned(value), equations.aligned(result)
     equations.still(values[-2], made[-2])
     for letter in made:

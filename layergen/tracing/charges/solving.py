@@ -30,7 +30,8 @@ def solutions(rows: Iterable[Row], wanted: Sequence[int], modulus: int) -> list[
             if free != unknown:
                 basis.setdefault(free, {})[unknown] = -factor
     vectors = reduced(basis.values(), order.__getitem__, modulus)
-    return [whole(vectors[first]) for first in sorted(vectors, key=order.__getitem__)]
+    found = [whole(vectors[first]) for first in sorted(vectors, key=order.__getitem__)]
+    return [{unknown: vector[unknown] for unknown in wanted if unknown in vector} for vector in found]
 
 
 def reduced(rows: Iterable[Row], order: Callable[[int], int], modulus: int) -> dict[int, dict[int, Fraction]]:

@@ -43,8 +43,11 @@ def rotated(x):
     return torch.cat([first * angles.cos() - second * angles.sin(), first * angles.sin() + second * angles.cos()], -1)
 
 
-def heads(net, x, turn=lambda x: x):
-    q, k, v = (layer(x).unflatten(-1, (2, 4)).transpose(1, 2) for layer in (net.q, net.k, net.v))
+def heads(net, x, turn=lambda x: x, fused=False):
+    v, q, k = (layer(x).unflatten(-1, (2, 4)).transpose(1, 2) for layer in (net.v, net.q, net.k))
+    if fused:
+        mixed = functional.scaled_dot_product_attention(turn(q), turn(k), v)
+        return net.o((mixed * 2).transpose(1, 2).flatten(-2))
     scores = turn(q) @ turn(k).mT / 2
     return net.o((scores.softmax(-1) @ v).transpose(1, 2).flatten(-2))
 
@@ -194,6 +197,11 @@ CHARGED |= {
     "rotary embeddings": (
         attending(lambda net, x: heads(net, x, rotated)), [(2, 5, 3)],
         "positive", {"q.weight": "(h 4) 3", "k.weight": "(h^-1 4) 3", "v.weight": "(h^0 v) 3",
+                     "o.weight": "2 (h^0 v^-1)"},
+    ),
+    "rotary embeddings, fused": (
+        attending(lambda net, x: heads(net, x, rotated, fused=True), bias=True), [(2, 5, 3)],
+        "positive", {"q.weight": "(h 4) 3", "k.weight": "(h^-1 4) 3", "v.weight": "(h^0 v) 3", "v.bias": "(h^0 v)",
                      "o.weight": "2 (h^0 v^-1)"},
     ),
     "keys that are normalised": (
