@@ -64,7 +64,7 @@ def row(name: str) -> list[str]:
 def more(found: layergen.Trace) -> str:
     """On how many indices which group acts beside permutations, and whether the proof holds."""
     words = [getattr(index, "group", getattr(index, "scaled", "")) for index in found.space.indices if index.charged]
-    groups = ", ".join(f"{count} {WORDS[word]}" for word, count in Counter(words).items())
+    groups = ", ".join(f"{WORDS[word]} on {count}" for word, count in Counter(words).items())
     return f"{groups or 'none'}{'' if found.preserved and not found.warnings else ' (not preserved)'}"
 
 

@@ -52,12 +52,12 @@ class Trace:
         units exchanged between heads.
     tried
         How many rearrangements outside the group were tried.
-    more
-        The indices on which more acts than the weight space says: where `symmetries` is `"permutations"` what `"all"`
-        would declare, found by the operators' rules and not proved; with `"all"` what cannot be declared beside it.
     assumed
         The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep,
         those of integers and bools and, in the proof, which entries of others are not finite.
+    more
+        The indices on which more acts than the weight space says: where `symmetries` is `"permutations"` what `"all"`
+        would declare, found by the operators' rules and not proved; with `"all"` what cannot be declared beside it.
 
     Examples
     --------

@@ -25,6 +25,7 @@ OTHERS = {
     "shifted by a parameter": "of two biases one may grow as the other shrinks",
     "a ReLU RNN": "of two biases one may grow as the other shrinks",
     "queries and keys with biases": "biases of keys do nothing",
+    "rotary embeddings, fused": "torch has no forward derivative of fused attention",
     "a gate": "the halves of an axis are one free index here",
     "a sigmoid of half": "the halves of an axis are one free index here",
     "linear but for a scale of each unit": "what a scale loses another weight in the same place may gain",
