@@ -39,6 +39,8 @@ class Followed:
     stored: Mapping[str, Value]
     """The tensors as the steps read them; their families are written out in `tensors`."""
     steps: tuple[Step, ...]
+    constants: tuple[Value, ...]
+    """Values that are the same number everywhere, into which nothing is written."""
     values: tuple[Value, ...]
     warnings: tuple[str, ...]
     assumed: tuple[str, ...]
@@ -94,6 +96,7 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
         tensors,
         stored,
         tuple(context.steps),
+        tuple(context.constants),
         tuple(values),
         tuple(dict.fromkeys(warnings)),
         tuple(dict.fromkeys(context.assumed)),

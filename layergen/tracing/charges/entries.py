@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from layergen.tracing.charges.equations import Equations
 from layergen.tracing.charges.table import rule
-from layergen.tracing.values import Step
+from layergen.tracing.values import Step, Value
 
 __all__ = ["DEGREES", "HOMOGENEOUS", "LINEAR", "Degree", "powered"]
 
@@ -87,6 +87,12 @@ def is_number(value: Any, number: float | None = None) -> bool:
     return isinstance(value, int | float) and number in (None, value)
 
 
+def numbers(step: Step, *names: str) -> bool:
+    """Whether some argument is no value and not 0: nothing acts on a number, or on what only the data tell."""
+    given = [step.named[name] for name in names if name in step.named]
+    return any(not isinstance(one, Value) and not is_number(one, 0) for one in given)
+
+
 @rule("prelu")
 def prelu(equations: Equations, step: Step) -> None:
     """A slope below 0, on which nothing acts."""
@@ -97,8 +103,7 @@ def prelu(equations: Equations, step: Step) -> None:
 @rule("add", "sub", "rsub")
 def added(equations: Equations, step: Step) -> None:
     """Sums: equal charges. A number that is not 0 has none."""
-    other = step.named.get("other")
-    if is_number(other) and other != 0:
+    if numbers(step, "other"):
         equations.nought(*step.arguments)
     equations.equal(*map(equations.aligned, [step.results[0], *step.arguments]))
 
@@ -122,8 +127,7 @@ def chosen(equations: Equations, step: Step) -> None:
     """Entries of one value or of another, by a condition on which nothing acts; filled with 0 or with a value."""
     values = list(step.arguments)
     condition = values.pop(0 if step.name == "where" else 1)
-    other = step.named.get("value", step.named.get("other"))
-    if is_number(other) and other != 0:
+    if numbers(step, "self", "other", "value"):
         equations.nought(*values)
     equations.nought(condition)
     for value in values:
@@ -149,4 +153,4 @@ def divided(equations: Equations, step: Step) -> None:
 @rule("zeros", "zeros_like", "new_zeros")
 def zeros(equations: Equations, step: Step) -> None:
     """Nought, which whatever acts leaves as it is: it may have any charge."""
-    equations.zeros.update(step.results)
+    equations.zeros.update(result for result in step.results if result in equations.constants)

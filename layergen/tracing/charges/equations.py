@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Container, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TypeAlias
@@ -52,8 +52,10 @@ class Equations:
     made: set[Value]
     """The tensors of the module, and what operators have made of them so far."""
     rows: list[Row] = field(default_factory=list)
+    constants: Container[Value] = ()
+    """Values that are the same number everywhere, into which nothing is written."""
     zeros: set[Value] = field(default_factory=set)
-    """Values that are nought everywhere, which may have any charge."""
+    """Those that are nought, which may have any charge."""
 
     def along(self, value: Value, dim: int) -> Leaves:
         """The unknowns along one axis of a value."""

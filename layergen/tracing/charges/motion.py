@@ -84,7 +84,7 @@ def beside(where: Mapping[Place, int], places: Mapping[Atom, Mapping[Place, int]
 
 def demands(group: Group, followed: Followed, occurrences: Occurrences) -> dict[Atom | None, list[Row]]:
     """What the operators of a graph demand of the charges of each index, if that group acts."""
-    equations = Equations(group, occurrences, set(followed.stored.values()))
+    equations = Equations(group, occurrences, set(followed.stored.values()), constants=set(followed.constants))
     for step in followed.steps:
         demand(equations, step)
     rows: dict[Atom | None, list[Row]] = {}

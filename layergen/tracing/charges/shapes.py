@@ -9,7 +9,7 @@ from layergen.tracing.charges.entries import HOMOGENEOUS, LINEAR, Degree
 from layergen.tracing.charges.equations import Equations
 from layergen.tracing.charges.occurrences import Leaves, moving, of_one
 from layergen.tracing.charges.table import rule
-from layergen.tracing.unknowns import join, size_of
+from layergen.tracing.unknowns import Atom, join, size_of
 from layergen.tracing.values import Step, Value
 from symmetry.language import axes
 from symmetry.language.axes import terms
@@ -120,14 +120,18 @@ def part(equations: Equations, step: Step) -> None:
     size, length = x.shape[dim], result.shape[dim]
     begin = step.named.get("start") or 0
     begin = min(max(begin + size if begin < 0 else begin, 0), size)
-    found: list[Leaves] = []
-    at = 0
+    whole, kept = equations.along(x, dim), equations.along(result, dim)
+    found, at = list[tuple[Atom, int]](), 0
     for term in terms(equations.occurrences.of(x)[dim]):
         own = size_of(axes.substitute(term, lambda one: one.atom))
-        if begin <= at and at + own <= begin + length:
-            found.append(tuple(moving(term)))
+        found += moving(term) if begin <= at and at + own <= begin + length else ()
         at += own
-    same(equations, found if length < size else [equations.along(x, dim)], [equations.along(result, dim)])
+    if length == size:
+        equations.alike(whole, kept)
+    elif [atom for atom, _ in found] == [atom for atom, _ in kept]:
+        equations.alike(tuple(found), kept)
+    else:
+        equations.still(whole, kept)
     for place in set(range(len(x.axes))) - {dim}:
         equations.alike(equations.along(x, place), equations.along(result, place))
 

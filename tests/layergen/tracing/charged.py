@@ -68,6 +68,19 @@ def cell(kind, width):
     )
 
 
+def cut_in_pairs(net, x):
+    y = net.a(x)
+    pairs = y.unflatten(-1, (4, 2))[..., :2, :].flatten(-2)
+    return net.o(torch.cat([pairs.relu(), y[..., :4].sigmoid(), y[..., 4:].relu()], -1))
+
+
+def written_states(net, x):
+    states = x.new_zeros(2, x.shape[0], 4)
+    states[0] = net.a(x[:, 0]).tanh()
+    states[1] = net.b(x[:, 0]).tanh()
+    return net.o(net.c(x, (states, states))[0])
+
+
 NONE = {"a.weight": "5 3", "a.bias": "5", "o.weight": "2 5"}
 MLP = {"a.weight": "h 3", "a.bias": "h"}
 POSITIVE = ("positive", {**MLP, "o.weight": "2 h^-1"})
@@ -88,6 +101,8 @@ ACTIVATIONS = {
     "relu by a maximum with zeros": (lambda x: torch.maximum(x, torch.zeros_like(x)), POSITIVE),
     "relu by a mask": (lambda x: x * (x > 0), POSITIVE),
     "relu by a choice": (lambda x: torch.where(x > 0, x, torch.zeros_like(x)), POSITIVE),
+    "a number chosen": (lambda x: torch.where(x > 0, 0.5, x), PLAIN),
+    "another number chosen": (lambda x: torch.where(x > 0, x, 0.5), PLAIN),
     "relu by filling": (lambda x: x.masked_fill(x < 0, 0.0), POSITIVE),
     "a threshold": (lambda x: functional.threshold(x, 0.5, 0.0), PLAIN),
     "leaky relu": (functional.leaky_relu, POSITIVE),
@@ -262,6 +277,16 @@ CHARGED |= {
             lambda net, x: net.o(net.c(x)[1][1][0].sigmoid()), c=nn.LSTM(3, 4, batch_first=True), o=nn.Linear(4, 2)
         ),
         [(2, 5, 3)], None, {"c.weight_ih_l0": "(4 h) 3", "o.weight": "2 h"},
+    ),
+    "cut in pairs and in fours": (
+        lambda: Forward(cut_in_pairs, a=nn.Linear(3, 8), o=nn.Linear(12, 2)), [(4, 3)], None, {}
+    ),
+    "states that are written in place": (
+        lambda: Forward(
+            written_states, a=nn.Linear(3, 4), b=nn.Linear(3, 4), c=nn.LSTM(3, 4, 2, batch_first=True),
+            o=nn.Linear(4, 2),
+        ),
+        [(2, 5, 3)], "sign", {"a.weight": "h 3", "c.weight_ih_l1": "(h^0 + h^0 + h + h^0) h", "o.weight": "2 h"},
     ),
     "equal rows of a stack": (
         lambda: Forward(
