@@ -71,7 +71,7 @@ def motions(followed: Followed) -> dict[Atom, Motion]:
         for chosen in [group for group in GROUPS if possible[group]][:1]:
             charges = max(possible[chosen], key=len)
             by_place = {place: charges.get(unknown, 0) for place, unknown in where.items()}
-            found[atom] = Motion(chosen, outgoing_undone(by_place), tuple(left_over(chosen, possible)))
+            found[atom] = Motion(chosen, directed(by_place, chosen), tuple(left_over(chosen, possible)))
     return found
 
 
@@ -102,10 +102,11 @@ def spanned(group: Group, basis: list[Charges], where: Mapping[Place, int]) -> l
     return [together] if disjoint and set(together.values()) <= {1, -1} else []
 
 
-def outgoing_undone(charges: Mapping[Place, int]) -> dict[Place, int]:
+def directed(charges: Mapping[Place, int], group: Group) -> dict[Place, int]:
     """Charges or their opposites: positive where weights come in, as most do along their first axis."""
     incoming = sum(charge if dim == 0 else -charge for (_, dim, _), charge in charges.items())
-    return {place: -charge if incoming < 0 else charge for place, charge in charges.items()}
+    turned = incoming < 0 and not group.modulus
+    return {place: -charge if turned else charge for place, charge in charges.items()}
 
 
 def left_over(chosen: Group, possible: Mapping[Group, list[Charges]]) -> Iterator[str]:

@@ -151,6 +151,11 @@ CHARGED |= {
     "linear but for a scale of each unit": (
         with_parameter(lambda net, x: net.s * x, s=5), [(4, 3)], "positive", {"s": "h^0", "o.weight": "2 h^-1"},
     ),
+    "weights whose first axis comes in": (
+        lambda: Forward(lambda net, x: net.o((x @ net.w["u"]).tanh()), o=nn.Linear(5, 2),
+                        w=nn.ParameterDict({"u": torch.rand(3, 5)})),
+        [(4, 3)], "sign", {"w.u": "3 h", "o.weight": "2 h"},
+    ),
     "shifted by a parameter": (
         with_parameter(lambda net, x: (x + net.s).tanh(), s=5), [(4, 3)], "sign", {"s": "h", "o.weight": "2 h"}
     ),
