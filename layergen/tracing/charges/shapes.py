@@ -114,7 +114,7 @@ def parts(equations: Equations, step: Step) -> None:
 
 @rule("slice", "narrow")
 def part(equations: Equations, step: Step) -> None:
-    """A piece along a dimension: the terms of a concatenation that are in it."""
+    """A piece along a dimension: the terms of a concatenation, its first factor, that are in it."""
     x, result = step.arguments[0], step.results[0]
     dim = step.named.get("dim", 0) % len(x.axes)
     size, length = x.shape[dim], result.shape[dim]
@@ -122,10 +122,12 @@ def part(equations: Equations, step: Step) -> None:
     begin = min(max(begin + size if begin < 0 else begin, 0), size)
     whole, kept = equations.along(x, dim), equations.along(result, dim)
     found, at = list[tuple[Atom, int]](), 0
-    for term in terms(equations.occurrences.of(x)[dim]):
-        own = size_of(axes.substitute(term, lambda one: one.atom))
+    first, *rest = axes.factors(equations.occurrences.of(x)[dim])
+    for term in terms(first):
+        own = size_of(axes.substitute(axes.product([term, *rest]), lambda one: one.atom))
         found += moving(term) if begin <= at and at + own <= begin + length else ()
         at += own
+    found += [leaf for one in rest for leaf in moving(one)]
     if length == size:
         equations.alike(whole, kept)
     elif [atom for atom, _ in found] == [atom for atom, _ in kept]:

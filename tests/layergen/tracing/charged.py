@@ -284,7 +284,8 @@ CHARGED |= {
         [(2, 5, 3)], None, {"c.weight_ih_l0": "(4 h) 3", "o.weight": "2 h"},
     ),
     "cut in pairs and in fours": (
-        lambda: Forward(cut_in_pairs, a=nn.Linear(3, 8), o=nn.Linear(12, 2)), [(4, 3)], None, {}
+        lambda: Forward(cut_in_pairs, a=nn.Linear(3, 8), o=nn.Linear(12, 2)), [(4, 3)],
+        "positive", {"a.weight": "((a + h) u) 3", "o.weight": "2 ((a u) + (a u) + (h^-1 u))"},
     ),
     "states that are written in place": (
         lambda: Forward(

@@ -26,6 +26,7 @@ OTHERS = {
     "a ReLU RNN": "of two biases one may grow as the other shrinks",
     "queries and keys with biases": "biases of keys do nothing",
     "rotary embeddings, fused": "torch has no forward derivative of fused attention",
+    "cut in pairs and in fours": "an index has one charge in a product with a concatenation, derivatives see two",
     "a gate": "the halves of an axis are one free index here",
     "a sigmoid of half": "the halves of an axis are one free index here",
     "linear but for a scale of each unit": "what a scale loses another weight in the same place may gain",
