@@ -28,6 +28,8 @@ from demo.predictors import (
     Row,
     metanet_predictor,
     perceptron_predictor,
+    probed_predictor,
+    probes_predictor,
     take,
 )
 from demo.report import write_report
@@ -177,19 +179,25 @@ Predictions = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
 
 
 def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[Predictions, dict[str, Learner]]:
-    """Train the three predictors; their predictions on the held-out networks, as they are and permuted."""
-    learners: dict[str, Learner] = {
-        learner.label: learner for learner in (metanet_predictor(space, data.train), perceptron_predictor(data.train))
-    }
+    """Train the predictors; their predictions on the held-out networks, as they are and permuted."""
+    made = (
+        metanet_predictor(space, data.train),
+        perceptron_predictor(data.train),
+        probes_predictor(space, data.train),
+        probed_predictor(space, data.train),
+    )
+    learners: dict[str, Learner] = {learner.label: learner for learner in made}
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         for learner in learners.values():
             learner.fit(data.train, data.train_accuracy, data.validation, data.validation_accuracy, bar)
     boosting = BoostingPredictor()
     boosting.fit(data.train, data.train_accuracy)
-    metanet, perceptron = learners.values()
-    assert_invariant(metanet.network.eval(), space, tolerance=1e-4)
-    predictors = {metanet.label: metanet, boosting.label: boosting, perceptron.label: perceptron}
+    metanet, perceptron, outputs, probed = learners.values()
+    for learner in (metanet, probed):
+        assert_invariant(learner.network.eval(), space, tolerance=1e-4)
+    several = (metanet, boosting, perceptron, outputs, probed)
+    predictors = {predictor.label: predictor for predictor in several}
     return {label: (p.predict(data.held_out), p.predict(data.moved)) for label, p in predictors.items()}, learners
 
 

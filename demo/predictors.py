@@ -1,14 +1,15 @@
-"""Three predictors of a network's test accuracy from its weights alone.
+"""Predictors of a network's test accuracy: from its weights alone, from what it computes, from both.
 
-The metanetwork respects the order that hidden channels do not have; the two baselines are what one would try
-first: statistics of each tensor with gradient boosting, and a perceptron on the raw weights.
+The metanetwork respects the order that hidden channels do not have; the two baselines on weights are what one would try
+first: statistics of each tensor with gradient boosting, and a perceptron on the raw weights. A perceptron on outputs at
+learned images runs the networks and reads no weight; the metanetwork with probes does both.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,9 @@ from scipy.stats import kendalltau
 from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor, nn
 
+from demo.network import DigitsCNN
 from layergen import Features
-from layergen.nn import Metanet
+from layergen.nn import Metanet, Probes
 from symmetry import WeightSpace
 
 __all__ = [
@@ -29,10 +31,13 @@ __all__ = [
     "Score",
     "metanet_predictor",
     "perceptron_predictor",
+    "probed_predictor",
+    "probes_predictor",
     "score",
     "take",
 ]
 
+PROBES = 8
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -88,8 +93,7 @@ class Learner(ABC):
     learning_rate: float
     weight_decay: float
     history: list[float] = field(default_factory=list)
-
-    label: ClassVar[str]
+    label: str = ""
 
     def fit(self, train: Features, accuracy: Tensor, validation: Features, held: Tensor, bar: Progress) -> None:
         """Train on squared error, one cycle of learning rates; keep the weights of the best validation epoch."""
@@ -125,19 +129,21 @@ class Learner(ABC):
         return torch.cat(parts).double().numpy()
 
 
+@dataclass(slots=True)
 class MetanetPredictor(Learner):
-    """The metanetwork: derived equivariant layers, invariant head."""
+    """A network that takes features: derived equivariant layers with an invariant head, or outputs at probes."""
 
-    label = "metanetwork"
+    label: str = "metanetwork"
 
     def output(self, x: Features) -> Tensor:
         return self.network(x)[:, 0].sigmoid()  # type: ignore[no-any-return]
 
 
+@dataclass(slots=True)
 class PerceptronPredictor(Learner):
     """A perceptron on the raw weights, one row a network."""
 
-    label = "flat perceptron"
+    label: str = "flat perceptron"
 
     def output(self, x: Features) -> Tensor:
         return self.network(flatten(x))[:, 0].sigmoid()  # type: ignore[no-any-return]
@@ -147,6 +153,43 @@ def metanet_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
     """A metanetwork for a weight space, its input standardised by the training set."""
     network = Metanet(space, out_features=1, hidden=8, layers=2, fourier=2, fourier_scale=0.1, norm=False)
     return MetanetPredictor(network.fit(train), epochs=20, learning_rate=1e-2, weight_decay=0.1)
+
+
+def probes_of(space: WeightSpace) -> Probes:
+    """Learned images, which begin as noise: none is a digit."""
+    return Probes(DigitsCNN(), [torch.rand(1, 1, 8, 8)], count=PROBES, space=space, start="uniform")
+
+
+def probed_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
+    """The metanetwork, which also runs each network on learned images."""
+    options: dict[str, Any] = {"hidden": 8, "layers": 2, "fourier": 2, "fourier_scale": 0.1, "norm": False}
+    network = Metanet(space, out_features=1, probes=probes_of(space), **options)
+    predictor = MetanetPredictor(network.fit(train), epochs=20, learning_rate=1e-2, weight_decay=0.1)
+    predictor.label = "metanetwork with probes"
+    return predictor
+
+
+class OutputsAlone(nn.Module):
+    """A perceptron on the outputs at learned images, standardised; it reads no weight."""
+
+    def __init__(self, probes: Probes, train: Features) -> None:
+        super().__init__()
+        self.probes = probes
+        with torch.no_grad():
+            outputs = probes(train)[1]
+        sizes = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 1)]
+        self.layers = nn.Sequential(Standardised(outputs.mean(0), outputs.std(0)), *sizes)
+
+    def forward(self, x: Features) -> Tensor:
+        return self.layers(self.probes(x)[1])  # type: ignore[no-any-return]
+
+
+def probes_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
+    """A perceptron on what each network gives at learned images."""
+    network = OutputsAlone(probes_of(space), train)
+    predictor = MetanetPredictor(network, epochs=60, learning_rate=3e-3, weight_decay=0.1)
+    predictor.label = "outputs at learned images alone"
+    return predictor
 
 
 def perceptron_predictor(train: Features) -> PerceptronPredictor:

@@ -18,9 +18,9 @@ def canonicalise(features: Features, space: WeightSpace) -> Features:
 
     Neurons with signs get those by which the sum of their incoming entries is positive, neurons with positive scales
     unit incoming norm, vectors under GL the basis in which the Gram matrices of both sides are one diagonal matrix,
-    vectors under O that of their eigenvectors. Entries "come in" where their charge is 1. Networks keep the functions
-    that they compute. Permutations are left to the layers: declare the same tensors without `scaled`, and vectors as
-    free indices.
+    vectors under O that of their eigenvectors. Entries "come in" where their charge is 1. Vectors of one charge only
+    that are no more than their coordinates have no canonical basis. Networks keep the functions that they compute.
+    Permutations are left to the layers: declare the same tensors without `scaled`, and vectors as free indices.
 
     Parameters
     ----------

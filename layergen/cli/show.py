@@ -92,8 +92,9 @@ def order(space: WeightSpace) -> str:
             infinite.append(group.order_symbol)
         else:
             finite.append(group.order_symbol if times == 1 else f"({group.order_symbol})^{readable(times)}")
-    whole = f"{' · '.join(finite) or '1'} {magnitude(space)}".rstrip()
-    return " · ".join([whole, *infinite] if finite or not infinite else infinite)
+    if finite or not infinite:
+        infinite.insert(0, f"{' · '.join(finite) or '1'} {magnitude(space)}".rstrip())
+    return " · ".join(infinite)
 
 
 def magnitude(space: WeightSpace) -> str:

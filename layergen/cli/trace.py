@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ from layergen.cli.files import check_output, write_whole
 from layergen.cli.inputs import read_example, read_inputs
 from layergen.cli.objects import blaming, loaded_module
 from layergen.cli.parameters import INPUT, AsJson, Output
+from layergen.cli.show import order
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import readable
 from symmetry.space.elements import group_order
@@ -48,6 +49,14 @@ Count = Annotated[
         "--automorphisms", help="Count the automorphisms of the parameter graph too; for small widths and inputs."
     ),
 ]
+Symmetries = Annotated[
+    Literal["permutations", "all"],
+    typer.Option(
+        "--symmetries",
+        metavar="permutations|all",
+        help="Permutations only, or signs, positive scales and matrices as well.",
+    ),
+]
 
 
 def trace(
@@ -57,6 +66,7 @@ def trace(
     also: Also = None,
     no_proof: NoProof = False,
     count: Count = False,
+    symmetries: Symmetries = "permutations",
     as_json: AsJson = False,
 ) -> None:
     """Derive the specification of a module from its graph, prove it, and write it.
@@ -67,7 +77,7 @@ def trace(
     examples = [read_inputs(inputs), *map(read_example, also or [])]
     # Whatever the module's code prints goes to stderr: stdout is for the result.
     with contextlib.redirect_stdout(sys.stderr):
-        found, automorphic = traced(module, examples, prove=not no_proof, count=count)
+        found, automorphic = traced(module, examples, count=count, prove=not no_proof, symmetries=symmetries)
     write_whole(output, dumps(found.space).encode())
     if as_json:
         print_json(as_object(found, automorphic, str(output)))
@@ -78,9 +88,9 @@ def trace(
 
 
 def traced(
-    reference: str, examples: list[tuple[list[Any], dict[str, Any]]], *, prove: bool, count: bool
+    reference: str, examples: list[tuple[list[Any], dict[str, Any]]], *, count: bool, **options: Any
 ) -> tuple[Any, int | None]:
-    """The trace of the module that a reference names and, with `count`, the number of its graph's automorphisms.
+    """The trace, with some options, of the module that a reference names; with `count` its graph's automorphisms.
 
     Raises `SpecificationError` where there is no such module, and where its specification cannot be proved.
     """
@@ -90,7 +100,7 @@ def traced(
     with loaded_module(reference) as module, blaming(f"tracing {reference!r}"):
         try:
             first, *others = examples
-            found = derived(module, *first, also=others, prove=prove)
+            found = derived(module, *first, also=others, **options)
             return found, automorphisms(module, *first) if count else None
         except AssertionError as error:
             raise SpecificationError(f"{reference!r} cannot be proved: {error}", remedy="try --no-proof") from None
@@ -102,12 +112,14 @@ def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
         "output": path,
         "tensors": {tensor.name: str(tensor)[len(tensor.name) + 1 : -1] for tensor in found.space},
         "sets": {index.name: {"size": index.size, "within": index.parent} for index in found.space.indices},
+        "groups": {index.name: index.acted_on_by for index in found.space.indices},
         "group_order": group_order(found.space),
         "automorphisms": automorphic,
         "preserved": found.preserved,
         "possible": list(found.possible),
         "extensions_tried": found.tried,
         "frozen": [{"tensor": f.tensor, "axis": f.axis, "size": f.size, "why": f.why} for f in found.frozen],
+        "more": list(found.more),
         "assumed_constant": list(found.assumed),
         "warnings": list(found.warnings),
     }
@@ -134,13 +146,19 @@ def print_tables(found: Any, automorphic: int | None, path: str) -> None:
     console.print(frozen)
     sets, nested = len(found.space.indices), sum(index.parent is not None for index in found.space.indices)
     rows = {"sets": f"{sets}, {nested} of them nested", "group order": readable(group_order(found.space))}
+    charged = [f"{index.acted_on_by} on {index.name}" for index in found.space.indices if index.charged]
+    if charged:
+        rows |= {"group order": order(found.space), "scaled or turned": ", ".join(charged)}
     if automorphic is not None:
         same = "as many" if automorphic == group_order(found.space) else "not as many"
-        rows["automorphisms"] = f"{readable(automorphic)} of the parameter graph, {same}"
+        rows["automorphisms"] = (
+            f"{readable(automorphic)} of the parameter graph, {'which only permute' if charged else same}"
+        )
     rows["function preserved"] = {True: "yes", None: "not proved"}[found.preserved]
     if found.preserved:
         rows["extensions"] = f"{found.tried} tried, {len(found.possible)} possible"
         rows |= {f"possible {number}": text for number, text in enumerate(found.possible[:12], 1)}
+    rows |= {"more": "; ".join(found.more)} if found.more else {}
     rows |= {"assumed constant": ", ".join(found.assumed)} if found.assumed else {}
     rows |= {f"warning {number}": text for number, text in enumerate(found.warnings, 1)}
     console.print(facts(rows | {"wrote": path}))

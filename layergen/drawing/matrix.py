@@ -65,9 +65,11 @@ def block_matrix(maps: EquivariantMaps) -> Figure:
     >>> len(figure.axes)
     1
     """
-    if not all(map(permutes_entries, (*maps.source, *maps.target))):
+    multiplied = next((tensor for tensor in (*maps.source, *maps.target) if not permutes_entries(tensor)), None)
+    if multiplied is not None:
         raise SpecificationError(
-            "no block matrix can be drawn where a group does more than permute: there entries do not share parameters",
+            f"a block matrix cannot be drawn: the symmetry multiplies entries of {multiplied.name!r}, by signs, scales "
+            "or matrices, so that they need not share parameters",
             remedy="draw the diagrams of one block, --block TARGET SOURCE, or the architecture, --graph",
         )
     small = drawn_maps(maps)

@@ -121,4 +121,5 @@ def contracted(tensor: Declared, companion: Declared, products: Tensor) -> Tenso
 def total(piece: Piece, values: Tensor) -> Tensor:
     """The sum of a piece's products along its vectors, divided so that it keeps the variance of independent terms."""
     dims = summed(piece)
-    return values.sum(dims, keepdim=True) / math.sqrt(math.prod(values.shape[dim] for dim in dims)) if dims else values
+    count = math.prod([values.shape[dim] for dim in dims])
+    return values.sum(dims, keepdim=True) / math.sqrt(count) if dims else values

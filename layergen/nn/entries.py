@@ -28,6 +28,10 @@ Function = Callable[[Tensor], Tensor]
 
 SMALLEST = 1e-12
 """A number added to squares of lengths, so that their roots have gradients at nought."""
+FAINTEST = 1e-30
+"""Entries whose directions count are larger than this, so that quotients by them have slopes in single precision."""
+ROUNDING = 16
+"""Differences of so many units in the last place count as rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,10 @@ class Scalars:
         return nn.functional.layer_norm(x, scale.shape, scale, shift, eps)
 
     def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The mean and the deviation of each channel over all entries; without variation it has deviation one."""
+        """The mean and the deviation of each channel over all entries; one where they vary by rounding at most."""
         x = x.flatten(0, -2)
-        return x.mean(0), torch.where(x.amax(0) > x.amin(0), x.std(0, correction=0), 1.0)
+        varies = x.amax(0) - x.amin(0) > ROUNDING * torch.finfo(x.dtype).eps * x.abs().amax(0)
+        return x.mean(0), torch.where(varies, x.std(0, correction=0), 1.0)
 
     def drop(self, x: Tensor, dropout: Function) -> Tensor:
         """Dropout of single entries."""
@@ -113,6 +118,8 @@ class Directions(Vectors):
     def argument(self, x: Tensor) -> Tensor:
         """The invariants: entries, or their lengths, divided by their root mean square over the channels."""
         wide = x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+        largest = wide.detach().abs().amax((*self.dims, -1), keepdim=True)
+        wide = wide / torch.where(largest > FAINTEST, largest, 1.0)  # the squares of small entries would be nought
         squares = wide.square().mean((*self.dims, -1), keepdim=True)
         directions = wide / torch.where(squares > 0, squares, 1.0).sqrt()
         return Vectors.argument(self, directions) if self.signed else directions
@@ -157,6 +164,11 @@ def summed(piece: Piece) -> tuple[int, ...]:
     along = (Invariant.LENGTH, Invariant.CONTRACTION)
     demands = (position.index.invariant(position.charge) for position in piece.positions)
     return tuple(place for place, demand in enumerate(demands, start=1) if demand in along)
+
+
+def opaque(space: WeightSpace) -> set[str]:
+    """Names of the tensors whose own entries have no invariants, so that a function of them tells nothing."""
+    return {tensor.name for tensor in space if all(isinstance(piece_entries(one), Opaque) for one in tensor.pieces)}
 
 
 def tensor_entries(space: WeightSpace) -> dict[str, Entries]:

@@ -15,6 +15,7 @@ from layergen.linear import EquivariantLinear
 from layergen.nn.companions import Companions
 from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.entries import opaque
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
@@ -165,35 +166,37 @@ class Metanet(nn.Module):
         own = space if self.reading is None else self.reading.space
         self.positions = PositionalEmbedding(own, hidden)
         self.companions = Companions(own)
-        settled = Settled(space, self.companions.lengths)
+        wide, lengths, mute = self.companions.space, self.companions.lengths.items(), opaque(self.companions.space)
+        restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
+        last = "all" if out_channels is None and terms == "local" else terms
+        maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
+        reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
+        reached |= {name for name in wide.names if out_features and maximum and name not in mute}
+        if reached.isdisjoint(wide.names if layers else own.names):
+            raise ValueError(f"the head reads no tensor with terms={terms!r}, maximum={maximum} and layers={layers}")
+        read = wide.only(reached)
+        used = wide.names if layers else read.names
+        settled = Settled(space, {name: beside for name, beside in lengths if name in space.names and beside in used})
         self.canonical = None
         if settled.companions:
             canonical = self.companions.space.only(settled.companions.values())
             expand = FourierFeatures(in_channels, fourier, fourier_scale, canonical)
             lift = PerTensorLinear(canonical, expand.out_channels, hidden)
             self.canonical = SettledReading(settled, Standardise(canonical, in_channels), nn.Sequential(expand, lift))
-        wide, lengths = self.companions.space, self.companions.lengths.items()
-        restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
-        last = "all" if out_channels is None and terms == "local" else terms
-        maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
-        reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
-        reached |= set(wide.names if out_features and maximum else ())
-        if reached.isdisjoint(wide.names if layers else own.names):
-            raise ValueError(f"the head reads no tensor with terms={terms!r}, maximum={maximum} and layers={layers}")
-        read = wide.only(reached)
 
         def block(kept: set[str]) -> Residual:
             """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
-            pairs = [pair for pair in lengths if not kept.isdisjoint(pair)]
-            given, hears = wide.only(kept.union(*pairs)), any(gate in kept for _, gate in pairs)
+            pairs = {name: gate for name, gate in lengths if not kept.isdisjoint((name, gate))}
+            gated = {name: gate for name, gate in pairs.items() if name in kept or name not in mute}
+            given, hears = wide.only(kept.union(*gated.items())), not kept.isdisjoint(pairs.values())
             mixed: nn.Module = EquivariantLinear(wide, hidden, hidden, target=given, **restrictions.of(wide, given))
             if hears:
-                mixed = Bilinear(mixed, Contraction(wide, dict(pairs), hidden, restrictions))
+                mixed = Bilinear(mixed, Contraction(wide, pairs, hidden, restrictions))
             return Residual(
                 nn.Sequential(
                     ChannelNorm(wide, hidden) if norm else nn.Identity(),
                     mixed,
-                    Gated(given, hidden, activation, dict(pairs), hears=hears),
+                    Gated(given, hidden, activation, gated, hears=hears),
                     Dropout(dropout, given),
                 )
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+import torch
 from torch import Tensor, nn
 
 from layergen.features import Features, joined, observed
@@ -21,10 +22,10 @@ __all__ = ["Settled", "SettledReading"]
 class Settled(nn.Module):
     """Multiply the entries of neurons by what makes their incoming entries canonical, for companions of weights.
 
-    Positive scales come to neurons whose incoming weights and bias have norm 1 (`layergen.canonicalise`); signs, and
-    bases of vectors, have no continuous canonical form and are left out. Takes features of a space, `{tensor: (batch,
-    *axes, channels)}`, whose first channel holds the weights, and gives features of those companions whose tensors are
-    invariant then.
+    Positive scales come to neurons whose incoming weights and bias have norm 1 (`layergen.canonicalise`); where these
+    are nought the neuron has noughts. Signs, and bases of vectors, have no continuous canonical form and are left out.
+    Takes features of a space, `{tensor: (batch, *axes, channels)}`, whose first channel holds the weights, and gives
+    features of those companions whose tensors are invariant then.
 
     Parameters
     ----------
@@ -45,19 +46,24 @@ class Settled(nn.Module):
 
     def __init__(self, space: WeightSpace, companions: Mapping[str, str]) -> None:
         super().__init__()
-        names = {index.name for index, _ in settling_order(space, smooth=True)}
+        order = settling_order(space, smooth=True)
+        names = {index.name for index, _ in order}
         self.space = space
+        self.order = [(index, deciding, places_of(index, space.pieces)) for index, deciding in order]
         self.companions = {name: beside for name, beside in companions.items() if settles(space[name], names)}
 
     def forward(self, x: Features) -> Features:
         space = observed(self.space, x)
-        parts = {piece: part for tensor in space for piece, part in take_apart(tensor.layout, x[tensor.name], 1)}
-        for index, deciding in settling_order(space, smooth=True):
-            factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding))
-            for piece, place in places_of(index, parts):
-                parts[piece] = parts[piece] * placed(factors, piece, place) ** piece.positions[place].charge
+        values = [part for tensor in space for _, part in take_apart(tensor.layout, x[tensor.name], 1)]
+        parts = dict(zip(self.space.pieces, values, strict=True))
+        for index, deciding, places in self.order:
+            factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding, torch))
+            for piece, place in places:
+                by = placed(factors, piece, place)
+                powers = torch.where(by > 0, by, 1.0) ** piece.positions[place].charge
+                parts[piece] = torch.where(by > 0, parts[piece] * powers, 0.0)
         return {
-            beside: joined(space[name].layout, iter([parts[piece] for piece in space[name].pieces]))
+            beside: joined(space[name].layout, iter([parts[piece] for piece in self.space[name].pieces]))
             for name, beside in self.companions.items()
         }
 

@@ -5,22 +5,21 @@ from __future__ import annotations
 import keyword
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
-from itertools import product as cartesian
+from itertools import count
+from typing import Any
 
+from layergen.tracing.charges import Motion
+from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed
-from layergen.tracing.unknowns import Atom, Axis, atoms, factors, join, known, size_of
+from layergen.tracing.unknowns import Atom, Axis, atoms, known, size_of
 from symmetry import WeightSpace
 from symmetry.language import axes
 from symmetry.language.axes import Expression, concatenation, fold, is_size, multiplied, print_axes, product
 from symmetry.language.names import fresh_name
 
-__all__ = ["Frozen", "declared"]
-
-MOST = 64
-"""The most pieces of one value that are looked at; a set in a value of more is not nested."""
+__all__ = ["Frozen", "declared", "names_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,34 +41,42 @@ def declared(
     loose: frozenset[str] = frozenset(),
     still: frozenset[str] = frozenset(),
     spell: bool = False,
+    motions: Mapping[Atom, Motion] | None = None,
 ) -> tuple[WeightSpace, list[Frozen]]:
     """The weight space of a followed module, with the frozen axes.
 
     Sets of units named in `loose` are shared by all heads, sets named in `still` are declared free. To `spell` is to
-    name the frozen indices too, so that it shows which are one.
+    name the frozen indices too, so that it shows which are one. On the atoms of `motions` more acts than permutations.
     """
+    motions = motions or {}
     parents = nesting(followed)
     names = names_of(followed, parents)
     parents = {atom: parent for atom, parent in parents.items() if names[atom] not in loose | still}
     used: dict[str, Atom] = {}
     free = spelled_out(followed, names, still) if spell else {}
+    charges = {place: charge for motion in motions.values() for place, charge in motion.charges.items()}
     tensors = {
-        name: print_axes(written(axis, names, still, used, free) for axis in value.axes)
+        name: print_axes(
+            written(axis, names, still, used, free, (charges.get((name, dim, leaf), 1) for leaf in count()))
+            for dim, axis in enumerate(value.axes)
+        )
         for name, value in followed.tensors.items()
     }
-    sets = {
-        name: {"size": atom.size, "within": names[parents[atom]]}
-        if atom in parents and names[parents[atom]] not in still
-        else atom.size
-        for name, atom in used.items()
-    }
+    sections: dict[str, dict[str, Any]] = {"sets": {}, "vectors": {}}
+    for name, atom in used.items():
+        nested = atom in parents and names[parents[atom]] not in still
+        keys = {"size": atom.size} | ({"within": names[parents[atom]]} if nested else {})
+        if atom in motions:
+            keys |= motions[atom].group.declaration
+        section = motions[atom].group.section if atom in motions else "sets"
+        sections[section][name] = keys if len(keys) > 1 else atom.size
     frozen = [
         Frozen(name, place, size_of(axis), reason)
         for name, value in followed.tensors.items()
         for place, axis in enumerate(value.axes)
         if (reason := first_reason(axis))
     ]
-    return WeightSpace(tensors, sets=sets, free={name: atom.size for atom, name in free.items()}), frozen
+    return WeightSpace(tensors, free={name: atom.size for atom, name in free.items()}, **sections), frozen
 
 
 def spelled_out(followed: Followed, names: Mapping[Atom, str], still: frozenset[str]) -> dict[Atom, str]:
@@ -87,15 +94,21 @@ def first_reason(axis: Axis) -> str:
 
 
 def written(
-    axis: Axis, names: Mapping[Atom, str], still: frozenset[str], used: dict[str, Atom], free: Mapping[Atom, str]
+    axis: Axis,
+    names: Mapping[Atom, str],
+    still: frozenset[str],
+    used: dict[str, Atom],
+    free: Mapping[Atom, str],
+    charges: Iterator[int],
 ) -> Expression:
     """An axis as an expression of the specification; the atoms of its sets are added to `used` by name."""
 
     def leaf(atom: Atom) -> axes.Atom:
+        charge = next(charges)
         if atom.why or names[atom] in still:
             return axes.Atom(free[atom]) if atom in free else axes.Atom("", atom.size)
         used[names[atom]] = atom
-        return axes.Atom(names[atom])
+        return axes.Atom(names[atom], charge=charge)
 
     return fold(
         known(axis),
@@ -116,46 +129,6 @@ def concatenated(terms: Sequence[Expression]) -> Expression:
         else:
             merged.append(term)
     return concatenation(merged)
-
-
-def pieces(value: Sequence[Axis]) -> list[list[Atom]]:
-    """The atoms of each piece of a value, one term of every sum; of very many pieces the first ones."""
-    return fold(
-        join(value),
-        leaf=lambda atom: [[atom]],
-        product=lambda parts: [[*chain(*chosen)] for chosen in islice(cartesian(*parts), MOST + 1)],
-        concatenation=lambda parts: [*chain(*parts)],
-    )
-
-
-def nesting(followed: Followed) -> dict[Atom, Atom]:
-    """For each atom that was split off beside another and never comes without it: that other, its parent."""
-    company: dict[Atom, set[Atom]] = {}
-    for value in followed.values:
-        found = pieces(value.axes)
-        few = len(found) <= MOST
-        for piece in found if few else [[atom for axis in value.axes for atom in atoms(axis)]]:
-            present = set(piece)
-            for atom in present:
-                beside = {one for one in present if few and piece.count(one) >= piece.count(atom)}
-                company[atom] = company[atom] & beside if atom in company else beside
-    parents = {}
-    for atom, others in company.items():
-        if atom.stem is None or atom.why:
-            continue
-        family = [one for one in factors(atom.stem) if isinstance(one, Atom) and not one.why and one in others]
-        if family and family[-1] is not atom:
-            parents[atom] = family[-1]
-    return {atom: parent for atom, parent in parents.items() if atom not in ancestors(parent, parents)}
-
-
-def ancestors(atom: Atom, parents: Mapping[Atom, Atom]) -> set[Atom]:
-    """An atom, its parent, and so on. Groups whose channels are dealt out to groups are their own ancestors."""
-    found = set[Atom]()
-    while atom not in found:
-        found.add(atom)
-        atom = parents.get(atom, atom)
-    return found
 
 
 def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str]:

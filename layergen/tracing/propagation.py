@@ -36,6 +36,11 @@ class Followed:
     """The axes of a module's floating-point tensors, every value that there was, and what was not understood."""
 
     tensors: Mapping[str, Value]
+    stored: Mapping[str, Value]
+    """The tensors as the steps read them; their families are written out in `tensors`."""
+    steps: tuple[Step, ...]
+    constants: tuple[Value, ...]
+    """Values that are the same number everywhere, into which nothing is written."""
     values: tuple[Value, ...]
     warnings: tuple[str, ...]
     assumed: tuple[str, ...]
@@ -87,11 +92,22 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
         context, tensors = run(programs, ties, Context(moving=moving, apart=frozenset(context.selected)))
     values = [variant for value in context.values for variant in variants(value)]
     freeze_unseen(tensors.values(), context.steps, context.outputs)
-    tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in tensors.items()}
+    stored = tensors
+    tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in stored.items()}
     unseen = {name: mask for name, value in tensors.items() if (mask := unseen_entries(value)).any()}
     warnings = [*context.warnings, *([f"{NOT_SEEN}: {', '.join(map(repr, unseen))}"] if unseen else [])]
-    noted = tuple(dict.fromkeys(warnings)), tuple(dict.fromkeys(context.assumed))
-    return Followed(tensors, tuple(values), *noted, unseen, context.nodes, frozenset(context.data))
+    return Followed(
+        tensors,
+        stored,
+        tuple(context.steps),
+        tuple(context.constants),
+        tuple(values),
+        tuple(dict.fromkeys(warnings)),
+        tuple(dict.fromkeys(context.assumed)),
+        unseen,
+        context.nodes,
+        frozenset(context.data),
+    )
 
 
 def variants(value: Value) -> Iterator[Value]:
@@ -209,12 +225,13 @@ def fixed_value(context: Context, tensor: Any, why: str, *, chance: bool = False
 def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
     """The result of one operator, with a step on record."""
     arguments, options = looked_up(node.args, found), looked_up(node.kwargs, found)
+    named = by_name(node, arguments, options)
     result = applied(context, node, arguments, options)
     read, given = leaves_of((arguments, options)), leaves_of(result)
     if context.data.intersection(read):
         context.data.update(given)
     if not operator_name(node).startswith("wrap_with"):  # those have the steps of what they wrap
-        context.steps.append(Step(operator_name(node), read, given, writes(node)))
+        context.steps.append(Step(operator_name(node), read, given, writes(node), named))
     return result
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -17,10 +17,13 @@ from torch import Tensor, nn
 from layergen.preservation import broken_by, unnoticed_moves
 from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
-from layergen.tracing.declaring import Frozen, declared
+from layergen.tracing.charges import Motion, motions
+from layergen.tracing.declaring import Frozen, declared, names_of
 from layergen.tracing.lengths import Example, varied
+from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed, exported, follow
-from symmetry import SpecificationError, WeightSpace
+from layergen.tracing.unknowns import Atom
+from symmetry import GroupElement, SpecificationError, WeightSpace
 
 __all__ = ["Trace", "trace"]
 
@@ -52,6 +55,9 @@ class Trace:
     assumed
         The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep,
         those of integers and bools and, in the proof, which entries of others are not finite.
+    more
+        The indices on which more acts than the weight space says: where `symmetries` is `"permutations"` what `"all"`
+        would declare, found by the operators' rules and not proved; with `"all"` what cannot be declared beside it.
 
     Examples
     --------
@@ -69,6 +75,7 @@ class Trace:
     possible: tuple[str, ...] = ()
     tried: int = 0
     assumed: tuple[str, ...] = ()
+    more: tuple[str, ...] = ()
 
 
 def trace(
@@ -80,6 +87,7 @@ def trace(
     vary: bool = True,
     prove: bool = True,
     extend: bool = True,
+    symmetries: Literal["permutations", "all"] = "permutations",
 ) -> Trace:
     """Derive the weight space of a module, in evaluation mode, from its graph on some inputs.
 
@@ -91,6 +99,11 @@ def trace(
     float64; what breaks it (nested units that are not, sets that an operator treats otherwise than its rule says) is
     taken back, and a warning says so. With `extend` as well, up to 300 ways to make it larger are tried, on networks
     of up to ten million weights.
+
+    Neurons may do more than change places: a tanh neuron may be multiplied by -1, a ReLU neuron by any positive number,
+    the rank of a LoRA and the units of a query and its key by any invertible matrix. Operators say how such factors
+    pass from their arguments to their results, as charges, and those that say nothing let none pass; what is left is
+    declared with `symmetries="all"`, and proved by random elements of the larger group.
 
     Parameters
     ----------
@@ -111,6 +124,9 @@ def trace(
         Whether function preservation is tested.
     extend
         Whether ways to make the group larger are tried.
+    symmetries
+        `"permutations"`, or `"all"` for signs, positive scales, orthogonal and invertible matrices as well: sets that
+        are `scaled` and indices in `[vectors]`, with charges.
 
     Returns
     -------
@@ -120,7 +136,7 @@ def trace(
     Raises
     ------
     SpecificationError
-        For a module that cannot be copied or exported, or that has no floating-point tensors.
+        For a module that cannot be copied or exported, or that has no floating-point tensors; for other symmetries.
 
     Examples
     --------
@@ -130,7 +146,16 @@ def trace(
     (['0.weight[h_0 2]', '0.bias[h_0]', '2.weight[3 h_0]', '2.bias[3]'], True)
     >>> str(traced.frozen[0])
     '0.weight, axis 1 (2): an axis of the input'
+    >>> traced.more
+    ("'h_0' (5) may be multiplied by -1",)
+    >>> traced = trace(network, [torch.randn(4, 2)], symmetries="all")
+    >>> [str(tensor) for tensor in traced.space], traced.preserved
+    (['0.weight[h_0 2]', '0.bias[h_0]', '2.weight[3 h_0]', '2.bias[3]'], True)
+    >>> traced.space.index("h_0").acted_on_by
+    'Z_2 ≀ S_5'
     """
+    if symmetries not in ("permutations", "all"):
+        raise SpecificationError(f"symmetries are {symmetries!r}", remedy='write "permutations" or "all"')
     module = own_copy(module)
     examples = [(tuple(example_inputs), dict(example_options or {})), *map(every_call, also)]
     programs = [exported(module, *example) for example in examples]
@@ -141,13 +166,18 @@ def trace(
     followed = follow(programs, tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
-    space, frozen = declared(followed)
-    unproved = Trace(space, tuple(frozen), followed.warnings, None, assumed=followed.assumed)
+    moving = motions(followed)
+    every = symmetries == "all"
+    space, frozen = declared(followed, motions=moving if every else {})
+    more = unsaid(followed, moving, every=every)
+    unproved = Trace(space, tuple(frozen), followed.warnings, None, assumed=followed.assumed, more=more)
     if not prove:
         return unproved
     try:
-        found = proved(followed, in_general_position(module), examples, extend=extend)
-        return replace(found, assumed=(*followed.assumed, *(name for name in space.names if not_finite(module, name))))
+        general = in_general_position(module)
+        found = proved(followed, general, examples, extend=extend, moving=moving if every else {})
+        constant = (name for name in found.space.names if not_finite(module, name))
+        return replace(found, assumed=(*followed.assumed, *constant), more=more)
     except Exception as error:  # what the module does in float64 is its own affair; the derivation stands by itself
         return replace(unproved, warnings=(*unproved.warnings, f"not proved: {type(error).__name__}: {error}"))
 
@@ -181,11 +211,29 @@ def own_copy(module: nn.Module) -> nn.Module:
         ) from None
 
 
-def proved(followed: Followed, general: nn.Module, examples: Sequence[Example], *, extend: bool) -> Trace:
+def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) -> tuple[str, ...]:
+    """What more than is declared may act on indices: than permutations or, with `every`, than can be declared."""
+    names = names_of(followed, nesting(followed))
+    deeds = {atom: motion.left if every else (motion.group.deed, *motion.left) for atom, motion in moving.items()}
+    return tuple(
+        f"{names[atom]!r} ({atom.size}) may be {', and '.join(own)}{' beside that' * every}"
+        for atom, own in deeds.items()
+        if own
+    )
+
+
+def proved(
+    followed: Followed,
+    general: nn.Module,
+    examples: Sequence[Example],
+    *,
+    extend: bool,
+    moving: Mapping[Atom, Motion],
+) -> Trace:
     """The trace of a followed module, less what changes its function, and with what could be added."""
     loose, still, warnings = frozenset[str](), frozenset[str](), list(followed.warnings)
     space, frozen = declared(followed)
-    while (g := next(filter(None, (broken_by(general, space, *example) for example in examples)), None)) is not None:
+    while (g := breaking(general, space, examples)) is not None:
         if not g.moved:
             raise AssertionError("the module computes something else each time")
         nested = frozenset(name for name in g.moved if space.index(name).parent is not None)
@@ -205,7 +253,25 @@ def proved(followed: Followed, general: nn.Module, examples: Sequence[Example], 
     if len(found) > max(3, len(candidates) // 2):
         warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
     texts = tuple(why_frozen(move.text, spelled) for move in found)
+    names = names_of(followed, nesting(followed))
+    moving = {atom: motion for atom, motion in moving.items() if names[atom] in {index.name for index in space.indices}}
+    while moving:
+        space, frozen = declared(followed, loose=loose, still=still, motions=moving)
+        if (g := breaking(general, space, examples)) is None:
+            break
+        wrong = {atom: motion for atom, motion in moving.items() if names[atom] in g.moved}
+        if not wrong:
+            raise AssertionError("the module computes something else each time")
+        deeds = ", ".join(f"{names[atom]!r} is not {motion.group.deed}" for atom, motion in wrong.items())
+        warnings.append(f"{deeds}, because that changes what the module computes")
+        moving = {atom: motion for atom, motion in moving.items() if atom not in wrong}
+        space, frozen = declared(followed, loose=loose, still=still)
     return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates))
+
+
+def breaking(general: nn.Module, space: WeightSpace, examples: Iterable[Example]) -> GroupElement | None:
+    """An element of the group that changes what a module computes on some example."""
+    return next(filter(None, (broken_by(general, space, *example) for example in examples)), None)
 
 
 def told(moves: Iterable[Move], followed: Followed) -> Iterator[Move]:

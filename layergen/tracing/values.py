@@ -28,12 +28,16 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One operator at work: its name, the values that it read and those that it gave, whether it wrote into one."""
+    """One operator at work: its name, the values that it read and those that it gave, whether it wrote into one.
+
+    `named` has all that it was given by the names of its schema.
+    """
 
     name: str
     arguments: Sequence[Value]
     results: Sequence[Value]
     writes: bool
+    named: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

@@ -90,14 +90,14 @@ def ranks(
     entries = sum(math.prod(target[block.target.name].shape) for block in group)
     if draws * (entries + draws) * probes > WORK:
         return [None] * len(group)
-    generator = torch.Generator().manual_seed(0)
+    generator, bias = torch.Generator().manual_seed(0), dict(layer.named_parameters()).get("bias")
     maps: dict[str, list[Tensor]] = {block.target.name: [] for block in group}
     with torch.no_grad():
         for _ in range(draws):
             for parameter in layer.parameters():
                 parameter.normal_(generator=generator)
-            if name and hasattr(layer, "bias"):
-                layer.bias.zero_()  # type: ignore[operator]
+            if name and bias is not None:
+                bias.zero_()
             out = layer(x)
             out = out if isinstance(out, dict) else {target.names[0]: out}
             for key, found in maps.items():

@@ -370,7 +370,8 @@ class Index:
         Returns
         -------
         Any
-            An array `(…, value)`, a continuous function of the entries; None where there is no such function.
+            An array `(…, value)`, a continuous function of the entries, nought where all entries are; None where there
+            is no such function.
         """
         return None
 

@@ -59,17 +59,17 @@ class Scalars:
         """Whether all numbers are elements of the group."""
         return bool(np.all(values**self.order == 1 if self.order else np.isfinite(values) & (values > 0)))
 
-    def canonical(self, entries: Mapping[int, Any]) -> Any:
+    def canonical(self, entries: Mapping[int, Any], nought: int = 1) -> Any:
         """The factor of each value that makes its entries, axes `(…, value, entry)` by charge, canonical.
 
-        The entries of charge 1 decide, or of the charge next to it; where they are nought the factor is 1. Arrays of
-        numpy or torch are taken and given.
+        The entries of charge 1 decide, or of the charge next to it; where they are nought the factor is `nought`.
+        Arrays of numpy or torch are taken and given.
         """
-        charge = min(entries, key=lambda charge: (abs(charge), -charge))
+        charge = -min([(abs(charge), -charge) for charge in entries])[1]
         if self.order:
             return 1 - 2 * (entries[charge].sum(-1) < 0)
         squares = (entries[charge] * entries[charge]).sum(-1)
-        return (squares + (squares == 0)) ** (-0.5 / charge)
+        return (squares + (squares == 0)) ** (-0.5 / charge) * (1 - (1 - nought) * (squares == 0))
 
 
 SCALARS: dict[str, Scalars] = {

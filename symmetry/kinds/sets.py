@@ -168,7 +168,7 @@ class ScaledSetIndex(SetIndex):
 
     def settling(self, entries: Mapping[int, Any]) -> Any:
         """Factors by which the entries of each value have norm 1; none for signs, which jump where a sum is nought."""
-        return None if self.scalars.order else self.scalars.canonical(entries)
+        return None if self.scalars.order else self.scalars.canonical(entries, nought=0)
 
     def scalar_mean(self, labels: Sequence[Any]) -> Fraction:
         """The mean of the m-th roots of unity to the power of all charges, m above every sum; ±1 for signs."""

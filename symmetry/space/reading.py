@@ -165,8 +165,8 @@ def observed_sizes(space: WeightSpace, shapes: Mapping[str, Sequence[int]]) -> d
     sizes = space.sizes
     for reading in own_readings(space)[0]:
         rest = sum(expression_size(term, sizes) for term in reading.rest)
-        length = shapes[reading.tensor][reading.axis]
-        sizes[reading.name] = (length - rest) // expression_size(reading.factor, sizes)
+        for length in shapes[reading.tensor][reading.axis : reading.axis + 1]:  # none where axes are missing
+            sizes[reading.name] = (length - rest) // expression_size(reading.factor, sizes)
     return sizes
 
 

@@ -6,7 +6,6 @@ of a first layer's neurons by its weights and biases, then those of the second l
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -52,7 +51,7 @@ def representatives(space: WeightSpace, arrays: Mapping[str, Any]) -> Arrays:
     found = {name: floating_copy(array) for name, array in arrays.items()}
     parts = {piece: values for tensor in space for piece, values in take_apart(tensor.layout, found[tensor.name], 1)}
     for index, deciding in settling_order(space):
-        entries = gathered({piece: plain(values[..., :1]) for piece, values in parts.items()}, deciding)
+        entries = gathered({piece: plain(values[..., :1]) for piece, values in parts.items()}, deciding, np)
         part = None if index.action is None else index.action.canonical(entries)
         for piece, place in places_of(index, parts) if part is not None else ():
             multiply(parts[piece], piece, place, {index.name: part}, 1, batched=True)
@@ -118,24 +117,19 @@ def multiplies(position: Position) -> bool:
     )
 
 
-def gathered(parts: Mapping[Piece, Any], spots: Iterable[Spot]) -> dict[int, Any]:
+def gathered(parts: Mapping[Piece, Any], spots: Iterable[Spot], library: Any) -> dict[int, Any]:
     """The entries at some positions, by charge: axes `(network, *parents, value, entry)`.
 
-    `parts` has the values of pieces, axes `(network, *positions, 1)`, of numpy or torch.
+    `parts` has the values of pieces, axes `(network, *positions, 1)`, of a library that is numpy or torch.
     """
     found: dict[int, list[Any]] = {}
     for piece, place in spots:
         values, dims = parts[piece], [1 + above for above in chain(piece, place)]
-        kept = library(values).moveaxis(values, tuple(dims), tuple(range(1, len(dims) + 1)))
+        kept = library.moveaxis(values, tuple(dims), tuple(range(1, len(dims) + 1)))
         found.setdefault(piece.positions[place].charge, []).append(kept.reshape(*kept.shape[: len(dims) + 1], -1))
-    return {charge: library(several[0]).concatenate(several, axis=-1) for charge, several in found.items()}
-
-
-def library(array: Any) -> Any:
-    """The module whose array this is: numpy, or torch."""
-    return importlib.import_module(type(array).__module__.partition(".")[0])
+    return {charge: library.concatenate(several, axis=-1) for charge, several in found.items()}
 
 
 def plain(array: Any) -> NDArray[np.float64]:
     """An array of numpy or torch as one of numpy."""
-    return np.asarray(array.detach().cpu() if hasattr(array, "detach") else array, float)
+    return np.asarray(array.detach().double().cpu() if hasattr(array, "detach") else array, float)

@@ -237,6 +237,8 @@ class WeightSpace:
         >>> space.observed({"w": (64, 2), "b": (64,)}).sizes
         {'h': 64, 'x': 2}
         """
+        if missing := [tensor.name for tensor in self if tensor.name not in shapes]:
+            raise SpecificationError(f"there are no arrays for the tensors {missing}")
         if all(tuple(shapes[tensor.name]) == tensor.shape for tensor in self):
             return self
         seen = resized(self, tuple(observed_sizes(self, shapes).items()))

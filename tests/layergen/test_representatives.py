@@ -135,3 +135,21 @@ def test_rows_of_nought_stay_finite(zero):
     dead["0.weight"][0, 0], dead["0.bias"][0, 0] = 0, 0
     found = layergen.canonicalise(dead, SPACES["scales"])
     assert np.isfinite(found["2.weight"]).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("change", [layergen.canonicalise, lambda x, space: layergen.augment(x, space, 0)])
+def test_types_stay(change, dtype):
+    space = perceptron("positive")
+    x = {name: torch.randn(2, *shape, 1, dtype=dtype) for name, shape in space.shapes.items()}
+    assert {value.dtype for value in change(x, space).values()} == {dtype}
+
+
+@pytest.mark.parametrize("change", [layergen.canonicalise, lambda x, space: layergen.augment(x, space, 0)])
+def test_weights_of_other_networks_are_refused(change):
+    space = perceptron("positive")
+    x = {name: torch.randn(2, *shape, 1) for name, shape in space.shapes.items()}
+    with pytest.raises(ValueError, match=r"there are no arrays for the tensors \['2\.bias'\]"):
+        change({name: value for name, value in x.items() if name != "2.bias"}, space)
+    with pytest.raises(ValueError, match=r"'2\.bias' has axes \(\), expected \(4,\)"):
+        change(x | {"2.bias": x["2.bias"][0]}, space)

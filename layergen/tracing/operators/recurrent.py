@@ -8,7 +8,7 @@ from typing import Any
 from layergen.tracing.operators.pieces import side_by_side
 from layergen.tracing.operators.table import rule
 from layergen.tracing.unknowns import ONE, Atom, Axis, cut, join, known, size_of
-from layergen.tracing.values import Context, Value, leaves_of
+from layergen.tracing.values import Context, Step, Value, leaves_of
 from symmetry.language.axes import concatenation
 
 __all__: list[str] = []
@@ -80,6 +80,7 @@ def recurrent(
     biased, layers, _, _, both, batch_first = flags
     each = (4 if biased else 2) * (2 if both else 1)
     coming, units = x.axes[-1], []
+    step = 4 if biased else 2
     if len(weights) != each * layers:
         return context.opaque([x, *states, *weights], result)
     for layer in range(layers):
@@ -108,6 +109,8 @@ def recurrent(
     def final() -> Value:
         over = Atom(len(units), why="layers and directions")
         first = over if len(units) > 1 else ONE
-        return context.value([first, *states[0].axes[1:-1], side_by_side(context, over, units)])
+        made = context.value([first, *states[0].axes[1:-1], side_by_side(context, over, units)])
+        context.steps.append(Step("final state", [*weights[1::step]], [made], writes=False))
+        return made
 
     return [context.value([*x.axes[:-1], coming]), *(final for _ in states)]

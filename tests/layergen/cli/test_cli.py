@@ -132,6 +132,30 @@ def test_verify_shows_every_proof(folder):
     assert found["proofs"]["characters"][-1]["source"] is None
 
 
+LORA = """
+[vectors]
+r = { size = 8, group = "GL" }
+[free]
+i = 3
+o = 2
+[tensors]
+A = "r i"
+B = "o r^-1"
+"""
+
+
+def test_commands_on_a_space_without_biases(folder):
+    """And with a group that is not finite, under which entries are more than permuted."""
+    Path("lora.toml").write_text(LORA)
+    result = run("dims", "lora.toml", "--verify")
+    assert "emitted rank  agrees on 6 of 6 blocks" in result.stdout, result.stderr
+    rows = dict(line.split(maxsplit=2)[1:] for line in run("show", "lora.toml").stdout.splitlines() if "order" in line)
+    assert rows["order"].rstrip() == "∞ (GL(8))"
+    result = run("draw", "lora.toml", "--output", "lora.png")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("a block matrix cannot be drawn: the symmetry multiplies entries of 'A'")
+
+
 def test_verify_says_no_when_a_proof_disagrees(folder, monkeypatch):
     def liar(maps, blocks):
         return [

@@ -108,4 +108,4 @@ def test_draw_draws_diagrams_and_refuses_the_matrix(name):
     lines("draw", f"{name}.toml", "--graph", "--output", "graph.svg")
     result = run("draw", f"{name}.toml", "--output", "matrix.svg")
     assert result.exit_code == 2
-    assert "no block matrix can be drawn where a group does more than permute" in result.stderr
+    assert "a block matrix cannot be drawn: the symmetry multiplies entries of" in result.stderr

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 import layergen
-from layergen.nn import Contraction, Metanet, Settled, with_companions
+from layergen.nn import Contraction, Metanet, Probes, Settled, with_companions
 from layergen.testing import assert_equivariant, assert_invariant
-from symmetry import WeightSpace, random_element
+from symmetry import WeightSpace, element, random_element
 
 SIGN, POSITIVE = ({"size": 5, "scaled": scaled} for scaled in ("sign", "positive"))
 LORA = WeightSpace({"A": "r i", "B": "o r^-1"}, vectors={"r": {"size": 4, "group": "GL"}}, free={"i": 3, "o": 2})
@@ -46,6 +46,48 @@ def test_metanets_over_every_kind(name):
     space = SPACES[name]
     assert_invariant(Metanet(space, out_features=2, hidden=6).double(), space)
     assert_equivariant(Metanet(space, out_channels=1, hidden=6, update=True).double(), space)
+
+
+@pytest.mark.parametrize(("scaled", "activation"), [("sign", nn.Tanh()), ("positive", nn.ReLU())])
+def test_metanets_with_probes(scaled, activation):
+    torch.manual_seed(0)
+    space = neurons({"size": 5, "scaled": scaled})
+    probes = Probes(nn.Sequential(nn.Linear(2, 5), activation, nn.Linear(5, 1)), [torch.randn(4, 2)], 4, space=space)
+    assert [str(tensor) for tensor in probes.space] == ["probe.0[h]", "probe.1[h]"]
+    assert_invariant(Metanet(space, out_features=2, hidden=6, probes=probes).double(), space)
+    assert_equivariant(Metanet(space, out_channels=1, hidden=6, probes=probes).double(), space)
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"out_features": 1},
+        {"out_features": 1, "maximum": False, "layers": 1},
+        {"out_channels": 1, "layers": 1},
+        {"out_channels": 1, "layers": 0},
+    ],
+)
+def test_every_parameter_has_a_gradient(name, options):
+    """As DistributedDataParallel demands."""
+    torch.manual_seed(0)
+    metanet = Metanet(SPACES[name], hidden=4, **options).double()
+    found = metanet(channels_of(SPACES[name], 1))
+    sum(value.sum() for value in (found.values() if isinstance(found, dict) else [found])).backward()
+    assert [name for name, parameter in metanet.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_metanets_compile_in_one_graph(name):
+    torch.manual_seed(0)
+    metanet = Metanet(SPACES[name], out_features=2, hidden=4, layers=1).double()
+    x = channels_of(SPACES[name], 1)
+    torch.testing.assert_close(torch.compile(metanet, backend="eager", fullgraph=True)(x), metanet(x))
+
+
+def test_without_products_nothing_is_left_of_a_lora():
+    with pytest.raises(ValueError, match="the head reads no tensor"):
+        Metanet(LORA, out_features=1, layers=0)
 
 
 def test_a_contraction_by_hand():
@@ -87,6 +129,33 @@ def test_settled_weights_are_those_in_canonical_form():
     for name, beside in companions.items():
         torch.testing.assert_close(found[beside], expected[name])
     assert Settled(SPACES["signs"], with_companions(SPACES["signs"])[2])(channels_of(SPACES["signs"], 1)) == {}
+
+
+def test_what_settling_makes_constant_is_not_standardised():
+    """Each neuron with one incoming weight, all positive: settled they are one, up to rounding."""
+    torch.manual_seed(0)
+    space = WeightSpace({"w": "h", "v": "y h^-1"}, sets={"h": POSITIVE}, free={"y": 2})
+    metanet = Metanet(space, out_features=2, hidden=6).double()
+    x = {name: value.abs() for name, value in channels_of(space, 1).items()}
+    found = metanet.fit(x)(x)
+    torch.testing.assert_close(metanet(layergen.augment(x, space, 0)), found)
+
+
+@pytest.mark.parametrize("size", [0, 1e-8, 1e-20, 1e-35, 1e-42])
+def test_neurons_that_are_all_but_dead(size):
+    """Their scale tells nothing, in both directions, and gradients do not overflow."""
+    torch.manual_seed(0)
+    space = SPACES["scales"]
+    metanet = Metanet(space, out_features=2, hidden=6)
+    x = {name: value.float() for name, value in channels_of(space, 1).items()}
+    metanet.fit(x)
+    x["0.weight"][:, 0], x["0.bias"][:, 0] = x["0.weight"][:, 0].sign() * size, size
+    found = metanet(x)
+    found.sum().backward()
+    assert all(parameter.grad.isfinite().all() for parameter in metanet.parameters())
+    if size in (0, 1e-8):
+        g = element(space, {"h": {"factors": [4, 1, 1, 1, 1]}})
+        torch.testing.assert_close(metanet(g.act(x, channels=True)), found)
 
 
 def test_settled_weights_have_gradients_where_a_neuron_is_dead():

@@ -208,7 +208,7 @@ def test_command_line(tmp_path):
     assert covered.exit_code == 0, covered.output
     refused = run("draw", spec, "--output", tmp_path / "a.png")
     assert refused.exit_code == 2
-    assert "with representation indices" in refused.stderr
+    assert "the symmetry multiplies entries of" in refused.stderr
     assert run("draw", spec, "--block", "k", "0.weight", "--output", tmp_path / "a.png").exit_code == 0
     empty = run("draw", spec, "--block", "s", "0.weight", "--output", tmp_path / "c.png")
     assert empty.exit_code == 2
