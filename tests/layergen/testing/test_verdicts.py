@@ -3,7 +3,7 @@
 import pytest
 
 from layergen import EquivariantLinear
-from layergen.testing import check, coverage, random_features
+from layergen.testing import check, coverage, random_features, sensitivity
 from symmetry import WeightSpace
 
 SPACE = WeightSpace({"b": "h"}, sets={"h": 4})
@@ -48,3 +48,9 @@ def test_coverage_in_plain_values():
     found = coverage(EquivariantLinear(SPACE, 1, 1), SPACE).to_json()
     assert found["passed"] is True
     assert (found["linear"]["rank"], found["bias"]["rank"]) == (2, 1)
+
+
+def test_linear_functions_in_other_forms_are_compared_with_linear_layers():
+    """What no linear map of this symmetry notices is held against none, in whatever form it is called."""
+    verdict = sensitivity(lambda x: 2 * x + x.mean(-1, keepdim=True), SPACE, form="flat")
+    assert (verdict.passed, verdict.kind) == (True, "as symmetric")
