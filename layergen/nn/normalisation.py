@@ -148,8 +148,9 @@ class TensorNorm(nn.Module):
     Examples
     --------
     >>> norm = TensorNorm(WeightSpace({"b": "h"}, sets={"h": 2}), channels=[1])
-    >>> norm({"b": torch.tensor([[[3.0, 300.0], [3.0, 400.0]]])})["b"].round(decimals=3).tolist()
-    [[[3.0, 0.849], [3.0, 1.131]]]
+    >>> divided = norm({"b": torch.tensor([[[3.0, 300.0], [3.0, 400.0]]])})["b"]
+    >>> divided[..., 0].tolist(), [round(value, 3) for value in divided[0, :, 1].tolist()]
+    ([[3.0, 3.0]], [0.849, 1.131])
     """
 
     def __init__(self, space: WeightSpace, channels: Iterable[int], eps: float = 1e-12) -> None:
