@@ -20,6 +20,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor, nn
 
 from demo.network import DigitsCNN
+from demo.zoo import digits
 from layergen import Features
 from layergen.nn import Metanet, Probes
 from symmetry import WeightSpace
@@ -37,7 +38,7 @@ __all__ = [
     "take",
 ]
 
-PROBES = 8
+PROBES = 16
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -156,8 +157,8 @@ def metanet_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
 
 
 def probes_of(space: WeightSpace) -> Probes:
-    """Learned images, which begin as noise: none is a digit."""
-    return Probes(DigitsCNN(), [torch.rand(1, 1, 8, 8)], count=PROBES, space=space, start="uniform")
+    """Learned images, which begin as digits of the kind that the networks were trained on."""
+    return Probes(DigitsCNN(), [digits().train_images[:PROBES, None]], count=PROBES, space=space)
 
 
 def probed_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:

@@ -11,7 +11,16 @@ import symmetry
 from demo import zoo as zoo_module
 from demo.network import DigitsCNN, batched_logits
 from demo.permuting import largest_change, permuted
-from demo.predictors import BoostingPredictor, Row, metanet_predictor, perceptron_predictor, score, take
+from demo.predictors import (
+    BoostingPredictor,
+    Row,
+    metanet_predictor,
+    perceptron_predictor,
+    probed_predictor,
+    probes_predictor,
+    score,
+    take,
+)
 from demo.report import write_report
 from demo.zoo import ZooConfig, digits, load_or_train, train
 from layergen.testing import assert_invariant
@@ -65,13 +74,20 @@ def test_permuted_networks_compute_the_same(zoo, space):
 def test_predictors_run(zoo, space):
     x, accuracy = layergen.stack(zoo.state_dicts, space), zoo.test_accuracy.float()
     with Progress(disable=True) as bar:
-        for learner in (metanet_predictor(space, x), perceptron_predictor(x)):
+        made = (
+            metanet_predictor(space, x),
+            perceptron_predictor(x),
+            probes_predictor(space, x),
+            probed_predictor(space, x),
+        )
+        assert len({learner.label for learner in made}) == 4
+        for learner in made:
             learner.epochs = 1
             learner.fit(x, accuracy, take(x, slice(5)), accuracy[:5], bar)
             assert learner.predict(x).shape == (10,)
             assert len(learner.history) == 1
-    metanet = metanet_predictor(space, x)
-    assert_invariant(metanet.network.eval(), space, tolerance=1e-4, examples=5)
+    for metanet in (metanet_predictor(space, x), made[2], made[3]):
+        assert_invariant(metanet.network.eval(), space, tolerance=1e-4, examples=5)
     boosting = BoostingPredictor()
     boosting.fit(x, accuracy)
     assert np.allclose(boosting.predict(x), boosting.predict(permuted(x, space)), atol=1e-6)
