@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from layergen.features import Features, joined, observed
 from layergen.nn.normalisation import Standardise
 from symmetry.kinds.index import Invariant
-from symmetry.space.layout import Piece, take_apart
-from symmetry.space.moving import chain
+from symmetry.space.layout import take_apart
+from symmetry.space.moving import along, chain
 from symmetry.space.representatives import gathered, places_of, settling_order
 from symmetry.space.weight_space import Tensor as Declared
 from symmetry.space.weight_space import WeightSpace
@@ -59,7 +59,8 @@ class Settled(nn.Module):
         for index, deciding, places in self.order:
             factors = index.settling(gathered({piece: part[..., :1] for piece, part in parts.items()}, deciding, torch))
             for piece, place in places:
-                by = placed(factors, piece, place)
+                dims = [0, *(1 + above for above in chain(piece, place))]
+                by = along(factors, dims, parts[piece].ndim, torch)
                 powers = torch.where(by > 0, by, 1.0) ** piece.positions[place].charge
                 parts[piece] = torch.where(by > 0, parts[piece] * powers, 0.0)
         return {
@@ -106,11 +107,3 @@ def settles(tensor: Declared, names: Collection[str]) -> bool:
     """Whether nothing but the indices with these names is multiplied in a tensor."""
     positions = (position for piece in tensor.pieces for position in piece.positions)
     return all(p.index.name in names or p.index.invariant(p.charge) is Invariant.ENTRY for p in positions)
-
-
-def placed(factors: Tensor, piece: Piece, place: int) -> Tensor:
-    """Factors `(network, *parents, value)` along the dimensions of `(network, *positions, channels)`."""
-    dims = [0, *(1 + above for above in chain(piece, place))]
-    ordered = factors.permute(sorted(range(len(dims)), key=dims.__getitem__))
-    lengths = iter(ordered.shape)
-    return ordered.reshape([next(lengths) if dim in dims else 1 for dim in range(len(piece.positions) + 2)])

@@ -14,6 +14,7 @@ from symmetry.groups.representations import Given, Representation, representatio
 from symmetry.kinds.action import Action, Copies, Part
 from symmetry.kinds.index import Index, Invariant
 from symmetry.language.errors import SpecificationError
+from symmetry.language.tables import check_table
 
 __all__ = ["RepresentationIndex"]
 
@@ -150,12 +151,7 @@ class RepresentationIndex(Index):
             If a key is missing, unknown or has an unusable value, or if the size contradicts the representation.
         """
         remedy = f'write {name} = {{ group = "C4", representation = "irrep(1)" }}'
-        if not isinstance(declaration, dict):
-            raise SpecificationError(f"{name!r} is declared as {declaration!r}", remedy=remedy)
-        if unknown := sorted(set(declaration) - {"group", "representation", "size"}, key=str):
-            raise SpecificationError(f"unknown key {unknown[0]!r} in the declaration of {name!r}", remedy=remedy)
-        if missing := [key for key in ("group", "representation") if key not in declaration]:
-            raise SpecificationError(f"no {missing[0]} in the declaration of {name!r}", remedy=remedy)
+        check_table(name, declaration, required=["group", "representation"], optional=["size"], remedy=remedy)
         group, given = find_group(declaration["group"]).name, read_representation(name, declaration["representation"])
         size = representation(group, given).size
         if isinstance(declaration.get("size", size), bool) or declaration.get("size", size) != size:

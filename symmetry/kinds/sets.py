@@ -16,6 +16,7 @@ from symmetry.kinds.permuted import PermutedIndex
 from symmetry.kinds.scalars import SCALARS, Monomials, Scalars
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name, check_size
+from symmetry.language.tables import check_table, print_table
 
 __all__ = ["ScaledSetIndex", "SetIndex"]
 
@@ -59,12 +60,8 @@ class SetIndex(PermutedIndex):
     def declared(cls, name: str, declaration: Any) -> SetIndex:
         if not isinstance(declaration, dict):
             return cls(name, check_size(name, declaration))
-        unknown = sorted(set(declaration) - {"size", "within", "scaled"}, key=str)
-        if unknown or "size" not in declaration:
-            fault = f"unknown key {unknown[0]!r}" if unknown else "no size"
-            raise SpecificationError(
-                f"{fault} in the declaration of {name!r}", remedy=f'write {name} = {{ size = 16, within = "head" }}'
-            )
+        remedy = f'write {name} = {{ size = 16, within = "head" }}'
+        check_table(name, declaration, required=["size"], optional=["within", "scaled"], remedy=remedy)
         size, within = check_size(name, declaration["size"]), declaration.get("within")
         parent = None if within is None else check_name(within)
         if "scaled" not in declaration:
@@ -81,10 +78,7 @@ class SetIndex(PermutedIndex):
 
     def declaration(self) -> str:
         keys = self._keys()
-        if len(keys) == 1:
-            return str(self.size)
-        pairs = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in keys.items())
-        return f"{{ {', '.join(pairs)} }}"
+        return str(self.size) if len(keys) == 1 else print_table(keys)
 
     def of_size(self, size: int) -> Any:
         keys = self._keys()

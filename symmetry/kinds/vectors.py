@@ -16,6 +16,7 @@ from symmetry.kinds.action import Action, Copies, Part
 from symmetry.kinds.index import Index, Invariant
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import check_name, check_size
+from symmetry.language.tables import check_table, print_table
 
 __all__ = ["LinearMaps", "VectorIndex"]
 
@@ -243,12 +244,7 @@ class VectorIndex(Index):
     @classmethod
     def declared(cls, name: str, declaration: Any) -> VectorIndex:
         remedy = f'write {name} = {{ size = 8, group = "GL" }} or "O"'
-        if not isinstance(declaration, dict):
-            raise SpecificationError(f"{name!r} is declared as {declaration!r}", remedy=remedy)
-        if unknown := sorted(set(declaration) - {"size", "group", "within"}, key=str):
-            raise SpecificationError(f"unknown key {unknown[0]!r} in the declaration of {name!r}", remedy=remedy)
-        if missing := [key for key in ("size", "group") if key not in declaration]:
-            raise SpecificationError(f"no {missing[0]} in the declaration of {name!r}", remedy=remedy)
+        check_table(name, declaration, required=["size", "group"], optional=["within"], remedy=remedy)
         group, within = declaration["group"], declaration.get("within")
         if not isinstance(group, str) or group not in SAMPLES:
             raise SpecificationError(f"the group of {name!r} is {group!r}", remedy=remedy)
@@ -270,8 +266,7 @@ class VectorIndex(Index):
         return {"size": self.size, "group": self.group} | ({} if self.within is None else {"within": self.within})
 
     def declaration(self) -> str:
-        within = "" if self.within is None else f', within = "{self.within}"'
-        return f'{{ size = {self.size}, group = "{self.group}"{within} }}'
+        return print_table(self._keys())
 
     def named(self, name: str, parent: str | None) -> VectorIndex:
         return replace(self, name=name, within=parent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from symmetry.kinds.action import Part
 from symmetry.space.layout import Piece, take_apart
 from symmetry.space.weight_space import Tensor
 
-__all__ = ["chain", "floating_copy", "images_on", "multiplied", "multiply"]
+__all__ = ["along", "chain", "floating_copy", "images_on", "multiplied", "multiply"]
 
 Indices = NDArray[np.intp]
 
@@ -65,13 +65,22 @@ def multiply(
     part = parts[index.action.name] if index.action else None
     dims = [*range(batched), *(lead + above for above in chain(piece, place))]
     if (factors := index.factors(part, charge)) is not None:
-        shape = [array.shape[dim] if dim in dims else 1 for dim in range(array.ndim)]
-        array *= like(np.ascontiguousarray(factors.transpose(np.argsort(dims))), array).reshape(shape)
+        array *= like(np.ascontiguousarray(along(factors, dims, array.ndim, np)), array)
     if (matrices := index.matrices(part, charge)) is not None:
         module = importlib.import_module(type(array).__module__.partition(".")[0])  # numpy, or torch
         axes, fresh = list(range(array.ndim)), array.ndim
         out = [fresh if axis == dims[-1] else axis for axis in axes]
         array[...] = module.einsum(array, axes, like(matrices, array), [*dims[:-1], fresh, dims[-1]], out)
+
+
+def along(values: Any, dims: Sequence[int], rank: int, library: Any) -> Any:
+    """An array with one axis for each of `dims`, so that it broadcasts along these of `rank` dimensions.
+
+    It is of a library that is numpy or torch.
+    """
+    order = [sorted(dims).index(dim) for dim in dims]
+    lengths = iter((ordered := library.moveaxis(values, tuple(range(len(dims))), tuple(order))).shape)
+    return ordered.reshape([next(lengths) if dim in dims else 1 for dim in range(rank)])
 
 
 def like(values: NDArray[np.float64], array: Any) -> Any:

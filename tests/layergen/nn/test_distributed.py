@@ -68,4 +68,9 @@ def test_keys_of_state_dicts_do_not_depend_on_what_is_learned():
 
 
 def test_two_processes_train_as_one(tmp_path):
-    multiprocessing.spawn(train, args=(str(tmp_path / "meeting"),), nprocs=2)
+    multiprocessing.spawn(train, args=(str(tmp_path),), nprocs=2)
+    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    assert len(found[0]) == len(found[1]) == 6
+    for together, alone in found[0] + found[1]:
+        torch.testing.assert_close(together, alone)
+    torch.testing.assert_close([together for together, _ in found[0]], [together for together, _ in found[1]])
