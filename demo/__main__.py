@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import os
 import platform
@@ -57,9 +58,13 @@ class Data:
     accuracy: NDArray[np.float64]
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Run the demonstration; the seed is that of the predictors, the zoo and its split stay."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--seed", type=int, default=0, help="the seed of the predictors' initial weights")
+    seed = parser.parse_args(arguments).seed
     console, start = Console(), time.perf_counter()
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
     OUT.mkdir(exist_ok=True)
     console.rule("1  A zoo of trained networks")
     zoo = load_or_train()
