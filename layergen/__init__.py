@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from layergen import drawing, nn, steerable, testing, tracing
     from layergen.emission.generate import generate
+    from layergen.evaluating import functional
     from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
     from layergen.representatives import augment, canonicalise
-    from layergen.running import functional
     from layergen.stacking import stack, unstack
     from layergen.tracing import Trace, trace
     from symmetry import __version__
@@ -49,7 +49,7 @@ HOMES = {
     "__version__": "symmetry",
     "augment": "layergen.representatives",
     "canonicalise": "layergen.representatives",
-    "functional": "layergen.running",
+    "functional": "layergen.evaluating",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",
     "trace": "layergen.tracing",

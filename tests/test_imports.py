@@ -42,7 +42,7 @@ ROOMS = {
         "linear",
         "stacking",
         "representatives",
-        "running",
+        "evaluating",
         "steerable",
         "verification",
         "preservation",

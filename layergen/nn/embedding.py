@@ -83,7 +83,7 @@ class FourierFeatures(nn.Module):
 
     def __init__(self, in_channels: int, count: int, scale: float = 1.0, space: WeightSpace | None = None) -> None:
         super().__init__()
-        self.pieces = Pieces(space)
+        self.pieces, self.scale = Pieces(space), scale
         self.out_channels = in_channels * (1 + 2 * count)
         self.register_buffer("frequencies", scale * torch.randn(count))
 

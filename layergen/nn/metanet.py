@@ -177,12 +177,9 @@ class Metanet(nn.Module):
         read = wide.only(reached)
         used = wide.names if layers else read.names
         settled = Settled(space, {name: beside for name, beside in lengths if name in space.names and beside in used})
-        self.canonical = None
-        if settled.companions:
-            canonical = self.companions.space.only(settled.companions.values())
-            expand = FourierFeatures(in_channels, fourier, fourier_scale, canonical)
-            lift = PerTensorLinear(canonical, expand.out_channels, hidden)
-            self.canonical = SettledReading(settled, Standardise(canonical, in_channels), nn.Sequential(expand, lift))
+        self.canonical = (
+            None if not settled.companions else reading_of(settled, wide, in_channels, hidden, self.fourier)
+        )
 
         def block(kept: set[str]) -> Residual:
             """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
@@ -311,3 +308,13 @@ def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
     """A perceptron with two hidden layers."""
     inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
     return nn.Sequential(*inner, nn.Linear(hidden, outputs))
+
+
+def reading_of(
+    settled: Settled, wide: WeightSpace, in_channels: int, hidden: int, fourier: FourierFeatures
+) -> SettledReading:
+    """Settled weights as features of their companions, standardised, expanded and lifted as the weights are."""
+    canonical = wide.only(settled.companions.values())
+    expand = FourierFeatures(in_channels, len(fourier.frequencies), fourier.scale, canonical)
+    lift = PerTensorLinear(canonical, expand.out_channels, hidden)
+    return SettledReading(settled, Standardise(canonical, in_channels), nn.Sequential(expand, lift))
