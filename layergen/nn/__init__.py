@@ -6,6 +6,7 @@ They take and give features, `{tensor: (batch, *axes, channels)}`.
 from layergen.nn.companions import Companions, with_companions
 from layergen.nn.contraction import Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.folding import FreeLinear, folded
 from layergen.nn.heads import InvariantHead, SetMax
 from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise, TensorNorm
@@ -19,6 +20,7 @@ __all__ = [
     "Contraction",
     "Dropout",
     "FourierFeatures",
+    "FreeLinear",
     "Gated",
     "InvariantHead",
     "Metanet",
@@ -32,5 +34,6 @@ __all__ = [
     "Settled",
     "Standardise",
     "TensorNorm",
+    "folded",
     "with_companions",
 ]

@@ -39,7 +39,7 @@ class PerTensorLinear(nn.Module):
 
     def __init__(self, space: WeightSpace, in_channels: int, out_channels: int) -> None:
         super().__init__()
-        self.entries = tensor_entries(space)
+        self.space, self.entries = space, tensor_entries(space)
         self.weight = nn.Parameter(torch.randn(len(space), in_channels, out_channels) / math.sqrt(in_channels))
         self.bias = learned(torch.zeros(len(space), out_channels), used=SCALARS in self.entries.values())
 

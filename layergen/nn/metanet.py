@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.linear import EquivariantLinear
-from layergen.nn.companions import Companions
+from layergen.nn.companions import Companions, with_companions
 from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.entries import opaque
+from layergen.nn.folding import FreeLinear
 from layergen.nn.heads import InvariantHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
@@ -28,12 +29,15 @@ from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = ["Metanet"]
 
+FUSED = 128
+"""The width of the perceptron of the outputs at probes."""
+
 
 class Metanet(nn.Module):
     """A network that reads the weights of networks, and gives invariants or features of the weights.
 
     With `out_features` it gives invariants, with `out_channels` features of the same weight space. The input goes
-    through `Standardise`, `FourierFeatures`, `PerTensorLinear` and `PositionalEmbedding`; then through `layers`
+    through `Standardise`, `FourierFeatures`, `PerTensorLinear` or `FreeLinear`, and `PositionalEmbedding`; then through `layers`
     residual blocks, each a channel norm, a derived equivariant layer, the activation and dropout; then through a
     channel norm and a head. Where the symmetry multiplies entries by matrices, signs or scales, gates (`Gated`)
     take the place of the activation. There are also companions (`Companions`), on which the activation is allowed:
@@ -64,6 +68,10 @@ class Metanet(nn.Module):
         The number of random frequencies of the Fourier features; 0 for none.
     fourier_scale
         The standard deviation of the frequencies, in periods per standard deviation of the input.
+    fold
+        Whether free axes become channels at the beginning (`FreeLinear`), so that layers cost as much as without them;
+        else layers tell all pairs of free values apart, and with `hidden` channels for each of them span every
+        equivariant map. By default free axes are folded where probes are given.
     activation
         An elementwise function, applied at the end of each residual block.
     dropout
@@ -136,11 +144,12 @@ class Metanet(nn.Module):
         in_channels: int = 1,
         hidden: int = 32,
         layers: int = 2,
-        fourier: int = 8,
-        fourier_scale: float = 0.5,
+        fourier: int = 0,
+        fourier_scale: float = 0.1,
         activation: Callable[[Tensor], Tensor] = nn.functional.gelu,
         dropout: float = 0.0,
-        norm: bool = True,
+        norm: bool = False,
+        fold: bool | None = None,
         maximum: bool = True,
         probes: Probes | None = None,
         fuse: bool = True,
@@ -158,12 +167,14 @@ class Metanet(nn.Module):
         self.space, self.in_channels = space, in_channels
         self.standardise = Standardise(space, in_channels)
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
-        self.lift = PerTensorLinear(space, self.fourier.out_channels, hidden)
+        lift = FreeLinear if (probes is not None if fold is None else fold) else PerTensorLinear
+        self.lift = lift(space, self.fourier.out_channels, hidden)
+        own = self.lift.space
         if probes is not None and in_channels != 1:
             raise ValueError(f"in_channels={in_channels}: probes run networks, whose weights are one channel")
         heard = out_channels is None or terms != "local"  # outputs at probes share no set with any weight
-        self.reading = None if probes is None else ProbeReading(probes, space, hidden, outputs=heard)
-        own = space if self.reading is None else self.reading.space
+        self.reading = None if probes is None else ProbeReading(probes, own, hidden, outputs=heard)
+        own = own if self.reading is None else self.reading.space
         self.positions = PositionalEmbedding(own, hidden)
         self.companions = Companions(own)
         wide, lengths, mute = self.companions.space, self.companions.lengths.items(), opaque(self.companions.space)
@@ -178,7 +189,7 @@ class Metanet(nn.Module):
         used = wide.names if layers else read.names
         settled = Settled(space, {name: beside for name, beside in lengths if name in space.names and beside in used})
         self.canonical = (
-            None if not settled.companions else reading_of(settled, wide, in_channels, hidden, self.fourier)
+            None if not settled.companions else reading_of(settled, in_channels, hidden, self.fourier, lift)
         )
 
         def block(kept: set[str]) -> Residual:
@@ -209,7 +220,7 @@ class Metanet(nn.Module):
             self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, maximum=maximum, **options)
         self.fused: nn.Module | None = None
         if probes is not None and fuse and out_features is not None:
-            self.fused = perceptron(probes.out_features, 2 * hidden, out_features)
+            self.fused = perceptron(probes.out_features, FUSED, out_features)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
 
@@ -274,6 +285,28 @@ class Metanet(nn.Module):
         gammas = zip(self.space.names, self.gamma, strict=True)
         return {name: x[name][..., self.updated] + gamma * output[name] for name, gamma in gammas}
 
+    def outputs_alone(self, x: Features) -> Tensor:
+        """What the perceptron of the outputs at probes answers by itself, which is fast to train before the rest.
+
+        Parameters
+        ----------
+        x
+            Features of `space`, `{tensor: (batch, *axes, 1)}`.
+
+        Returns
+        -------
+        Tensor
+            What it adds to the invariants, `(batch, out_features)`.
+
+        Raises
+        ------
+        ValueError
+            If the network has no probes, or none whose outputs are fused.
+        """
+        if self.reading is None or self.fused is None:
+            raise ValueError("the network has no perceptron of outputs: give probes, out_features and fuse=True")
+        return self.fused(self.reading.standard_outputs(x))
+
 
 def updated_channels(
     update: bool | Sequence[int], in_channels: int, out_features: int | None, out_channels: int | None
@@ -311,10 +344,14 @@ def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 def reading_of(
-    settled: Settled, wide: WeightSpace, in_channels: int, hidden: int, fourier: FourierFeatures
+    settled: Settled,
+    in_channels: int,
+    hidden: int,
+    fourier: FourierFeatures,
+    lift: type[FreeLinear | PerTensorLinear],
 ) -> SettledReading:
     """Settled weights as features of their companions, standardised, expanded and lifted as the weights are."""
-    canonical = wide.only(settled.companions.values())
+    canonical = with_companions(settled.space)[0].only(settled.companions.values())
     expand = FourierFeatures(in_channels, len(fourier.frequencies), fourier.scale, canonical)
-    lift = PerTensorLinear(canonical, expand.out_channels, hidden)
-    return SettledReading(settled, Standardise(canonical, in_channels), nn.Sequential(expand, lift))
+    module = nn.Sequential(expand, lift(canonical, expand.out_channels, hidden))
+    return SettledReading(settled, Standardise(canonical, in_channels), module)

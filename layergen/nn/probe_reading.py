@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.nn.embedding import PerTensorLinear
+from layergen.nn.folding import folded
 from layergen.nn.normalisation import Standardise
 from layergen.nn.probes import Probes, beside
 from symmetry.language.axes import print_axes
@@ -49,7 +50,7 @@ class ProbeReading(nn.Module):
 
     def __init__(self, probes: Probes, space: WeightSpace, channels: int, *, outputs: bool = True) -> None:
         super().__init__()
-        if probes.weights != space:
+        if probes.weights != space and folded(probes.weights) != space:
             other = sorted({*map(str, space)} ^ {*map(str, probes.weights)}) or ["sizes or kinds of indices"]
             remedy = "make them with space=, or take probes.weights for the weight space"
             raise ValueError(f"the probes run networks of another weight space ({', '.join(other[:4])}): {remedy}")
@@ -80,6 +81,10 @@ class ProbeReading(nn.Module):
         self.values_standard.fit(values)
         self.outputs_standard.fit({self.outputs: outputs})
         return self
+
+    def standard_outputs(self, x: Features) -> Tensor:
+        """What the networks give at the probes, standardised, `(batch, probes.out_features)`."""
+        return self.outputs_standard({self.outputs: self.probes(x)[1]})[self.outputs]
 
     def forward(self, x: Features) -> tuple[Features, Tensor]:
         values, outputs = self.probes(x)

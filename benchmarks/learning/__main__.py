@@ -1,0 +1,104 @@
+"""`python -m benchmarks.learning`: train every method on every task with one budget, and print one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+
+from benchmarks.learning.methods import METHODS
+from benchmarks.learning.tasks import TASKS, Task
+from benchmarks.machine import machine, machine_text
+
+OUT = Path(__file__).resolve().parents[1] / "out" / "learning"
+application = typer.Typer(add_completion=False)
+Run = dict[str, Any]
+
+
+@application.command()
+def main(
+    tasks: Annotated[str, typer.Option(help=f"Some of the tasks, with commas: {', '.join(TASKS)}.")] = "",
+    methods: Annotated[str, typer.Option(help=f"Some of the methods: {', '.join(METHODS)}.")] = "",
+    seconds: Annotated[float, typer.Option(help="Processor time to train one network.")] = 20.0,
+    seeds: Annotated[int, typer.Option(min=1, help="All configurations are tried with the first.")] = 3,
+    out: Annotated[Path, typer.Option(help="The folder for results; what is found there is not run again.")] = OUT,
+) -> None:
+    """Tasks by methods: the score on test networks, mean and deviation over seeds."""
+    torch.set_num_threads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    console = Console()
+    facts = machine_text(machine(memory_kept=False))
+    console.print(f"{facts}; {seconds:g} s of processor time to train", highlight=False, soft_wrap=True)
+    table: dict[str, dict[str, list[float]]] = {}
+    scores = {}
+    for letter in chosen(tasks, TASKS, "tasks"):
+        task = TASKS[letter]()
+        scores[letter] = f"{task.title}, {task.score.name} {'↑' if task.score.rises else '↓'}"
+        for name in chosen(methods, METHODS, "methods"):
+            if not METHODS[name].applies(task):
+                continue
+            with console.status(f"{task.title}: {METHODS[name].title}"):
+                found = list(runs(task, letter, name, seconds, seeds, out))
+            table.setdefault(name, {})[letter] = [run["test"] for run in found]
+            console.print(f"{letter} {name}: {cell(table[name][letter])} {found[0]['options']}", highlight=False)
+    print(markdown(table, scores))
+
+
+def runs(task: Task, letter: str, name: str, seconds: float, seeds: int, out: Path) -> Iterator[Run]:
+    """What the best configuration gives, seed by seed; the best is that of the first seed on validation."""
+    method = METHODS[name]
+    first = [run(task, letter, name, place, 0, seconds, out) for place in range(len(method.configurations))]
+    sign = 1 if task.score.rises else -1
+    best = max(range(len(first)), key=lambda place: sign * first[place]["validation"])
+    yield first[best]
+    for seed in range(1, seeds):
+        yield run(task, letter, name, best, seed, seconds, out)
+
+
+def run(task: Task, letter: str, name: str, place: int, seed: int, seconds: float, out: Path) -> Run:
+    """What one configuration gives with one seed, from its file if there is one."""
+    path = out / f"{letter}-{name}-{place}-{seed}-{seconds:g}s.json"
+    options = METHODS[name].configurations[place]
+    if path.exists() and (kept := json.loads(path.read_text()))["options"] == options:
+        return dict(kept)
+    torch.manual_seed(seed)
+    outcome = METHODS[name].run(task, seconds, **options)
+    made = {"options": options, "load": machine(memory_kept=False)["load"]} | asdict(outcome)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+    return made
+
+
+def chosen(given: str, known: dict[str, Any], noun: str) -> list[str]:
+    """The names given, or all. Raises `typer.BadParameter` for one that is not known."""
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if unknown := [name for name in names if name not in known]:
+        raise typer.BadParameter(f"{', '.join(unknown)}; known {noun} are {', '.join(known)}")
+    return names or list(known)
+
+
+def cell(found: list[float]) -> str:
+    """Mean and deviation of some scores, with as many digits as they have."""
+    digits = 4 if abs(mean(found)) < 0.1 else 3
+    return f"{mean(found):.{digits}f} ± {stdev(found) if len(found) > 1 else 0.0:.{digits}f}"
+
+
+def markdown(table: dict[str, dict[str, list[float]]], scores: dict[str, str]) -> str:
+    """The table in Markdown, a row for each method and a column for each task."""
+    lines = ["| |" + "".join(f" {score} |" for score in scores.values()), "|---|" + "---|" * len(scores)]
+    for name, cells in table.items():
+        found = [cell(cells[letter]) if letter in cells else "–" for letter in scores]
+        lines.append(f"| {METHODS[name].title} | " + " | ".join(found) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    application(prog_name="python -m benchmarks.learning")
