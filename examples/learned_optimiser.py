@@ -1,7 +1,6 @@
 """A learned optimiser: a metanetwork reads weights, gradients and momenta, gives the next step, and runs at any width.
 
-`python -m examples.learned_optimiser [--quick]` teaches it on perceptrons of width 16 that learn digits, and tries it
-at widths 16 and 64 on digits that it has not seen.
+`python -m examples.learned_optimiser [--quick]` teaches it to train perceptrons on some digits, and tries it on others.
 """
 
 import sys
@@ -28,13 +27,13 @@ def perceptron(width: int) -> nn.Sequential:
 def training(rule: nn.Module, digits: range, width: int, steps: int, seed: int = -1) -> Iterator[Tensor]:
     """Train 8 perceptrons by the last channel of what a rule gives; the loss on each new batch, before its step."""
     torch.manual_seed(seed)
-    x = stack([perceptron(width).state_dict() for _ in range(8)], SPACE.resized({"h1": width, "h2": width}))
+    networks = [perceptron(width) for _ in range(8)]
+    x = stack([network.state_dict() for network in networks], SPACE.resized({"h1": width, "h2": width}))
     moments = {name: torch.zeros(*value.shape[:-1], 3) for name, value in x.items()}
     for step in range(steps):
-        # A rule learns from 20 steps at a time: what it did before them is forgotten.
-        x = x if step % 20 else {name: value.detach().requires_grad_() for name, value in x.items()}
+        x = x if step % 20 else {name: value.detach().requires_grad_() for name, value in x.items()}  # truncated
         rows = torch.randint(digits.start, digits.stop, (64,))
-        logits = functional(perceptron(width), x, [PIXELS[rows].float() / 16 - 0.3])
+        logits = functional(networks[0], x, [PIXELS[rows].float() / 16 - 0.3])
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), CLASSES[rows].repeat(8))
         gradients, features = torch.autograd.grad(8 * loss, list(x.values()), retain_graph=True), {}
         for name, g in zip(x, gradients, strict=True):
@@ -62,7 +61,7 @@ def teach(network: nn.Module, runs: int) -> nn.Module:
 def main(quick: bool = False) -> dict[str, list[float]]:
     """Print and return the mean loss of the last ten steps of each trial, of rules with several rates at the best."""
     torch.manual_seed(0)
-    runs, trials = (1, [(16, 40), (64, 40)]) if quick else (40, [(16, 100), (64, 100), (64, 400)])
+    runs, trials = (1, [(16, 20), (64, 20)]) if quick else (40, [(16, 100), (64, 100), (64, 400)])
     metanet = Metanet(SPACE, in_channels=5, out_channels=1, hidden=8, layers=1, fourier=0, update=[4])
     pointwise = nn.Sequential(PerTensorLinear(SPACE, 5, 16), Pointwise(nn.GELU()), PerTensorLinear(SPACE, 16, 5))
     nn.init.zeros_(pointwise[2].weight)  # it begins as Adam, as the metanetwork nearly does

@@ -79,9 +79,7 @@ PROGRAMS = {
     str(path.relative_to(ROOT)): path.read_text()
     for folder in ("demo", "examples")
     for path in sorted((ROOT / folder).glob("*.py"))
-} | {
-    "README.md": "".join(e.source for e in doctest.DocTestParser().get_examples((ROOT / "README.md").read_text()))
-}
+} | {"README.md": "".join(e.source for e in doctest.DocTestParser().get_examples((ROOT / "README.md").read_text()))}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
