@@ -5,6 +5,7 @@ hyper-parameters (at first use, in about a minute; they are kept in `.cache/zoo`
 """
 
 import sys
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ def main(quick: bool = False) -> dict[str, Score]:
     space = layergen.trace(DigitsCNN(), [images]).space
     x, accuracy = layergen.stack(zoo.state_dicts, space), zoo.test_accuracy.float()
     seen, unseen = ({name: value[rows] for name, value in x.items()} for rows in (slice(held, None), slice(held)))
-    options = {"out_features": 1, "hidden": 8, "fourier": 2, "fourier_scale": 0.1, "norm": False}
+    options: dict[str, Any] = {"out_features": 1, "hidden": 8, "fourier": 2, "fourier_scale": 0.1, "norm": False}
     probes = [Probes(DigitsCNN(), [images], count=16, space=space) for _ in range(2)]
     boosting = BoostingPredictor()
     boosting.fit(seen, accuracy[held:])
