@@ -17,7 +17,7 @@ from symmetry import WeightSpace
 AXES = {"0.weight": "h1 pixel", "0.bias": "h1", "2.weight": "h2 h1", "2.bias": "h2", "4.weight": "y h2", "4.bias": "y"}
 SPACE = WeightSpace(AXES, sets={"pixel": 64, "h1": 16, "h2": 16, "y": 10})  # pixels and classes have no order either
 PIXELS, CLASSES = map(torch.tensor, load_digits(return_X_y=True))
-OLD, NEW, DECAY = range(900), range(900, 1797), torch.tensor([0.9, 0.99, 0.999])
+OLD, NEW, WIDE, DECAY = range(900), range(900, 1797), ("2.weight", "4.weight"), torch.tensor([0.9, 0.99, 0.999])
 
 
 def perceptron(width: int) -> nn.Sequential:
@@ -25,7 +25,7 @@ def perceptron(width: int) -> nn.Sequential:
 
 
 def training(rule: nn.Module, digits: range, width: int, steps: int, seed: int = -1) -> Iterator[Tensor]:
-    """Train 8 perceptrons by the last channel of what a rule gives; the loss on each new batch, before its step."""
+    """Train 8 perceptrons by a rule's last channel, less in WIDE tensors of wider networks; their losses on new batches."""
     torch.manual_seed(seed)
     networks = [perceptron(width) for _ in range(8)]
     x = stack([network.state_dict() for network in networks], SPACE.resized({"h1": width, "h2": width}))
@@ -40,7 +40,7 @@ def training(rule: nn.Module, digits: range, width: int, steps: int, seed: int =
             moments[name] = moments[name].lerp(torch.cat([g, g, g.square()], -1), 1 - DECAY)
             short, long, square = (moments[name] / (1 - DECAY ** (step + 1))).split(1, -1)
             features[name] = torch.cat([x[name], g, long, short, short / (square.sqrt() + 1e-8)], -1)  # last: Adam's
-        x = {name: x[name] - change[..., -1:] for name, change in rule(features).items()}
+        x = {name: x[name] - (16 / width) ** (name in WIDE) * d[..., -1:] for name, d in rule(features).items()}  # μP
         yield loss
 
 
