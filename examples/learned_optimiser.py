@@ -25,7 +25,7 @@ def perceptron(width: int) -> nn.Sequential:
 
 
 def training(rule: nn.Module, digits: range, width: int, steps: int, seed: int = -1) -> Iterator[Tensor]:
-    """Train 8 perceptrons by a rule's last channel, less in WIDE tensors of wider networks; their losses on new batches."""
+    """Train 8 perceptrons by a rule's last channel, less in WIDE tensors of wider networks; the losses."""
     torch.manual_seed(seed)
     networks = [perceptron(width) for _ in range(8)]
     x = stack([network.state_dict() for network in networks], SPACE.resized({"h1": width, "h2": width}))
