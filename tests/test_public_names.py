@@ -75,9 +75,11 @@ def imported(code):
             yield node.module, [alias.name for alias in node.names]
 
 
-PROGRAMS = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "demo").glob("*.py"))} | {
-    "README.md": "".join(e.source for e in doctest.DocTestParser().get_examples((ROOT / "README.md").read_text()))
-}
+PROGRAMS = {
+    str(path.relative_to(ROOT)): path.read_text()
+    for folder in ("demo", "examples")
+    for path in sorted((ROOT / folder).glob("*.py"))
+} | {"README.md": "".join(e.source for e in doctest.DocTestParser().get_examples((ROOT / "README.md").read_text()))}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -56,6 +56,28 @@ def test_each_network_as_by_itself(chunk):
     torch.testing.assert_close(found["logits"], expected)
 
 
+@pytest.mark.parametrize("chunk", [None, 4])
+def test_every_channel_is_a_network(chunk):
+    several, tokens = networks(6), torch.randint(7, (4,))
+    x = layergen.stack([network.state_dict() for network in several], SPACE)
+    channels = {name: torch.cat([value[:3], value[3:]], -1) for name, value in x.items()}
+    found = layergen.functional(several[0], channels, [tokens], channels=True, chunk_size=chunk)
+    expected = torch.stack([network(tokens)["logits"] for network in several])
+    torch.testing.assert_close(found["logits"], torch.stack([expected[:3], expected[3:]], -1))
+    assert found["scale"].shape == (3, 2)
+    one = layergen.functional(several[0], x, [tokens], channels=True)["logits"]
+    torch.testing.assert_close(one[..., 0], expected)
+
+
+def test_channels_that_are_not_as_many():
+    x = layergen.stack([network.state_dict() for network in networks(2)], SPACE)
+    twice = {name: torch.cat([value, value], -1) for name, value in x.items()}
+    with pytest.raises(ValueError, match="with channels=True every channel is a network"):
+        layergen.functional(networks(1)[0], twice, [torch.arange(4)])
+    with pytest.raises(ValueError, match=r"'norm.bias' has shape \(2, 5, 1\), expected \(networks, 5, 2\)$"):
+        layergen.functional(networks(1)[0], twice | {"norm.bias": x["norm.bias"]}, [torch.arange(4)], channels=True)
+
+
 def test_gradients_flow_to_the_features():
     (network,) = networks(1)
     x = layergen.stack([network.state_dict()], SPACE)

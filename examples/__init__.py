@@ -1,0 +1,1 @@
+"""First programs with `layergen`: functions edited, an optimiser learned, accuracy predicted, all through weights."""
