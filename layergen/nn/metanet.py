@@ -37,9 +37,9 @@ class Metanet(nn.Module):
     """A network that reads the weights of networks, and gives invariants or features of the weights.
 
     With `out_features` it gives invariants, with `out_channels` features of the same weight space. The input goes
-    through `Standardise`, `FourierFeatures`, `PerTensorLinear` or `FreeLinear`, and `PositionalEmbedding`; then through `layers`
-    residual blocks, each a channel norm, a derived equivariant layer, the activation and dropout; then through a
-    channel norm and a head. Where the symmetry multiplies entries by matrices, signs or scales, gates (`Gated`)
+    through `Standardise`, `FourierFeatures`, `PerTensorLinear` or `FreeLinear`, and `PositionalEmbedding`; then through
+    `layers` residual blocks, each a channel norm, a derived equivariant layer, the activation and dropout; then through
+    a channel norm and a head. Where the symmetry multiplies entries by matrices, signs or scales, gates (`Gated`)
     take the place of the activation. There are also companions (`Companions`), on which the activation is allowed:
     tensors over the regular representation of a finite group, or else tensors of invariants, lengths and products
     of entries that transform against each other (`Contraction`), and the weights with their scales taken out
