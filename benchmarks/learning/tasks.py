@@ -109,7 +109,7 @@ def sines(networks: int = 2_000, steps: int = 500) -> Task:
     drawn = 10 * torch.rand(networks, 2, generator=torch.Generator().manual_seed(0))
     line, widths = torch.linspace(-1, 1, 64)[:, None], (1, 32, 32, 1)
     signals = drawn[:, :1, None] * (drawn[:, 1:, None] * pi * line).sin()
-    features = cached(f"sines-{networks}-{steps}", lambda: fit_inrs(line, signals, widths, steps=steps, seed=0))
+    features = cached(f"sines-{networks}-{steps}", widths, lambda: fit_inrs(line, signals, widths, steps=steps, seed=0))
     targets = (drawn - drawn.mean(0)) / drawn.std(0)
     return inr_task("A: a and b of sine INRs", Part(features, targets), widths, ERROR, line)
 
@@ -120,7 +120,7 @@ def digit_inrs(steps: int = 200) -> Task:
     order = torch.randperm(len(bunch.target), generator=torch.Generator().manual_seed(0))
     signals = torch.tensor(bunch.images, dtype=torch.float32).flatten(1)[order, :, None] / 16
     widths, labels = (2, 32, 32, 1), torch.tensor(bunch.target)[order]
-    features = cached(f"digits-{steps}", lambda: fit_inrs(grid(8), signals, widths, steps=steps, seed=0))
+    features = cached(f"digits-{steps}", widths, lambda: fit_inrs(grid(8), signals, widths, steps=steps, seed=0))
     return inr_task("C: digits of INRs", Part(features, labels), widths, ACCURACY, grid(8))
 
 
@@ -131,6 +131,7 @@ def fashion_inrs(networks: int = 5_000, steps: int = 350) -> Task:
     widths, labels = (2, 32, 32, 1), idx("train-labels-idx1-ubyte.gz")[order].long()
     features = cached(
         f"fashion-{networks}-{steps}",
+        widths,
         lambda: fit_inrs(grid(28), signals, widths, steps=steps, seed=0, points=196),
     )
     return inr_task("E: clothes of INRs", Part(features, labels), widths, ACCURACY, grid(28))
@@ -181,15 +182,16 @@ def zoo_recipes() -> Task:
     )
 
 
-def cached(name: str, fit: Callable[[], tuple[Features, float]]) -> Features:
-    """What an earlier run left in the cache under a name, else fitted and left there."""
-    path = FITTED / f"{name}.safetensors"
+def cached(file: str, widths: tuple[int, ...], fit: Callable[[], tuple[Features, float]]) -> Features:
+    """The INRs that an earlier run left in a file of the cache, else fitted and left there."""
+    path = FITTED / f"{file}.safetensors"
     if not path.exists():
         FITTED.mkdir(parents=True, exist_ok=True)
         features, ratio = fit()
         save_file(features, path.with_suffix(".unfinished"), {"decibels": f"{ratio:.1f}"})
         path.with_suffix(".unfinished").replace(path)
-    return load_file(path)
+    features = load_file(path)  # by the alphabet
+    return {name: features[name] for name in siren_space(widths, signs=False).names}
 
 
 def idx(name: str) -> Tensor:
