@@ -10,11 +10,11 @@ from layergen.features import Features
 from layergen.linear import EquivariantLinear
 from layergen.nn.pools import POOLS, PiecePools, has_invariants, moved
 from layergen.nn.probes import beside
-from layergen.nn.restrictions import UNRESTRICTED, Restrictions
+from layergen.nn.restrictions import UNRESTRICTED, Restrictions, leading
 from symmetry.kinds.index import Invariant
 from symmetry.language.axes import Atom, print_axes
 from symmetry.language.names import fresh_name
-from symmetry.maps.equivariant_maps import Block, EquivariantMaps
+from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.layout import Piece, Position
 from symmetry.space.moving import chain
 from symmetry.space.weight_space import WeightSpace
@@ -129,8 +129,7 @@ class Aggregation(nn.Module):
     ) -> None:
         super().__init__()
         target, every = space if target is None else target, AxisPools(space, channels, kind)
-        maps = EquivariantMaps(every.space, target, terms=restrictions.terms)
-        heard = {s.name for s in every.space if any(maps.includes(t, s) and Block(t, s).dimension for t in target)}
+        heard = leading(EquivariantMaps(every.space, target, terms=restrictions.terms))
         self.in_channels = channels
         self.pools = AxisPools(space, channels, kind, heard)
         wide = self.pools.space

@@ -23,10 +23,10 @@ from layergen.nn.pointwise import Dropout, Gated, Residual
 from layergen.nn.pools import POOLS
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
-from layergen.nn.restrictions import Restrictions
+from layergen.nn.restrictions import Restrictions, leading
 from layergen.nn.set_pools import outputs
 from layergen.nn.settled import Settled, SettledReading
-from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
+from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = ["Metanet"]
@@ -197,28 +197,34 @@ class Metanet(nn.Module):
             None if not settled.companions else reading_of(settled, wide, in_channels, hidden, self.fourier)
         )
 
-        def block(kept: set[str]) -> Residual:
+        def block(taken: WeightSpace, kept: set[str]) -> Residual:
             """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
             pairs = {name: gate for name, gate in lengths if not kept.isdisjoint((name, gate))}
             gated = {name: gate for name, gate in pairs.items() if name in kept or name not in mute}
             given, hears = wide.only(kept.union(*gated.items())), not kept.isdisjoint(pairs.values())
             mixed: nn.Module
             if aggregation is None:
-                mixed = EquivariantLinear(wide, hidden, hidden, target=given, **restrictions.of(wide, given))
+                mixed = EquivariantLinear(taken, hidden, hidden, target=given, **restrictions.of(taken, given))
             else:
-                mixed = Aggregation(wide, hidden, aggregation, target=given, restrictions=restrictions)
+                mixed = Aggregation(taken, hidden, aggregation, target=given, restrictions=restrictions)
             if hears:
-                mixed = Bilinear(mixed, Contraction(wide, pairs, hidden, restrictions))
+                mixed = Bilinear(mixed, Contraction(taken, pairs, hidden, restrictions))
             return Residual(
                 nn.Sequential(
-                    ChannelNorm(wide, hidden) if norm else nn.Identity(),
+                    ChannelNorm(taken, hidden) if norm else nn.Identity(),
                     mixed,
                     Gated(given, hidden, activation, gated, hears=hears),
                     Dropout(dropout, given),
                 )
             )
 
-        self.blocks = nn.Sequential(*map(block, [*[set(wide.names)] * (layers - 1), set(read.names)][:layers]))
+        every, needed = set(wide.names), [set(read.names)]
+        linear = aggregation is None and not lengths  # only maps lead from tensor to tensor
+        while len(needed) < layers:
+            led = leading(EquivariantMaps(wide, wide.only(needed[0]), terms=terms)) if linear else every
+            needed.insert(0, needed[0] | led if head == "outputs" and out_features is not None else every)
+        taken = [wide, *map(wide.only, needed)]
+        self.blocks = nn.Sequential(*map(block, taken, needed[:layers]))
         self.read = read.names
         self.norm = ChannelNorm(read, hidden) if norm else nn.Identity()
         options = replace(restrictions, terms=last).of(read, maps.target)
@@ -341,9 +347,8 @@ def tensors_read(maps: EquivariantMaps, head: str | None, maximum: bool) -> set[
     """
     if head == "outputs":
         return outputs(maps.source)
-    reached = {s.name for s in maps.source if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
     pooled = head is not None and (maximum or head == "attention")
-    return reached | ({*maps.source.names} - opaque(maps.source) if pooled else set())
+    return leading(maps) | ({*maps.source.names} - opaque(maps.source) if pooled else set())
 
 
 def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

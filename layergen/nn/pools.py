@@ -111,12 +111,13 @@ class Attention(nn.Module):
         self.values = nn.Parameter(torch.randn(heads, channels, channels // heads) / math.sqrt(channels))
 
     def forward(self, values: Tensor) -> Tensor:
-        axes, channel, head, part = [*range(self.rank + 1)], self.rank + 1, self.rank + 2, self.rank + 3
-        kept = [axis for axis in axes if axis not in self.dims]
-        scores = torch.einsum(values, [*axes, channel], self.queries, [*self.free, channel, head], [*axes, head])
-        weights = (scores - scores.detach().amax(self.dims, keepdim=True)).exp()
-        weights = weights / weights.sum(self.dims, keepdim=True)
-        means = torch.einsum(weights, [*axes, head], values, [*axes, channel], [*kept, head, channel])
+        kept = [axis for axis in range(self.rank + 1) if axis not in self.dims]
+        entry, channel, head, part = range(self.rank + 1, self.rank + 5)
+        entries = values.permute(*kept, *self.dims, -1).flatten(len(kept), -2)
+        scores = torch.einsum(
+            entries, [*kept, entry, channel], self.queries, [*self.free, channel, head], [*kept, head, entry]
+        )
+        means = scores.softmax(-1) @ entries
         heads = torch.einsum(means, [*kept, head, channel], self.values, [head, channel, part], [*kept, head, part])
         return heads.flatten(-2)
 
