@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import nn
 
@@ -63,8 +63,7 @@ class AxisPools(nn.Module):
         if kind not in POOLS:
             raise ValueError(f"an aggregation of kind {kind!r}: give one of {', '.join(map(repr, POOLS))}")
         pools = {name: pool for name, pool in axis_pools(space).items() if names is None or name in names}
-        self.names = tuple(pools)
-        self.space = beside(space, {name: kept_axes(*pool) for name, pool in pools.items()})
+        self.names, self.space = tuple(pools), with_pools(space, pools)
 
         def of(piece: Piece) -> Iterator[nn.Module]:
             return (POOLS[kind](piece, places, channels) for other, places in pools.values() if other == piece)
@@ -128,8 +127,8 @@ class Aggregation(nn.Module):
         restrictions: Restrictions = UNRESTRICTED,
     ) -> None:
         super().__init__()
-        target, every = space if target is None else target, AxisPools(space, channels, kind)
-        heard = leading(EquivariantMaps(every.space, target, terms=restrictions.terms))
+        target, every = space if target is None else target, with_pools(space, axis_pools(space))
+        heard = leading(EquivariantMaps(every, target, terms=restrictions.terms))
         self.in_channels = channels
         self.pools = AxisPools(space, channels, kind, heard)
         wide = self.pools.space
@@ -149,6 +148,11 @@ def axis_pools(space: WeightSpace) -> dict[str, tuple[Piece, tuple[int, ...]]]:
             wish = f"{piece.tensor} over {piece.positions[place].index.name}"
             found[fresh_name(wish, {*space.names, *found})] = piece, places
     return found
+
+
+def with_pools(space: WeightSpace, pools: Mapping[str, tuple[Piece, Collection[int]]]) -> WeightSpace:
+    """A space with pools as further tensors, over the axes that they leave."""
+    return beside(space, {name: kept_axes(*pool) for name, pool in pools.items()})
 
 
 def kept_axes(piece: Piece, places: Collection[int]) -> str:

@@ -16,6 +16,7 @@ from tests.layergen.nn.test_distributed import idle
 from tests.layergen.nn.test_nn import SPACE
 from tests.layergen.nn.test_representations import COMPACT, INR, MIXED
 
+C4 = {"group": "C4", "representation": "standard"}
 KINDS = ("attention", "outputs")
 
 
@@ -49,6 +50,14 @@ def test_metanets_are_as_symmetric_as_their_space_and_no_more(name, head):
     network = Metanet(SPACES[name], head=head, **options)
     assert_invariant(network, SPACES[name], examples=10)
     assert_no_more_symmetric(network, SPACES[name], invariant=True)
+    assert isinstance(network.head, OutputHead if head == "outputs" else InvariantHead)
+
+
+def test_heads_by_attention_read_lengths_of_which_no_means_tell():
+    space = WeightSpace({"w": "h xy"}, sets={"h": 3}, representations={"xy": C4})
+    options = {"out_features": 2, "hidden": 4, "maximum": False}
+    assert Metanet(space, head="attention", **options).read == ("w", "w regular")
+    assert Metanet(space, **options).read == ("w regular",)
 
 
 def test_heads_of_outputs_tell_positions_apart_and_means_do_not():
