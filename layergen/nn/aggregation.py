@@ -23,7 +23,7 @@ __all__ = ["Aggregation", "AxisPools"]
 
 
 class AxisPools(nn.Module):
-    """Pool each piece of each tensor over one of its axes, for every axis that the symmetry moves.
+    """Pool each piece of each tensor over one of its axes, for every set and every positional index.
 
     A pool is a tensor over the axes that are left: the maxima over `h1` of a weight `h2 h1` are a tensor over `h2`,
     called `"weight over h1"`. With a set go the sets that are nested in it. Free indices are not pooled over. Of

@@ -116,6 +116,7 @@ def test_layers_learn_the_largest_entries_of_rows():
 @each_kind
 def test_metanets_compile_run_under_vmap_and_serve_other_widths(kind):
     torch.manual_seed(0)
+    torch.compiler.reset()  # only so many networks are compiled in one process
     space = WeightSpace({"w": "k h", "b": "k"}, sets={"k": 3, "h": 2})
     network, x = Metanet(space, out_channels=2, hidden=4, layers=1, aggregation=kind), random_features(space, 1)
     found = network(x)

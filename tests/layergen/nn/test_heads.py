@@ -118,6 +118,7 @@ def test_heads_learn_the_largest_norm_of_a_row():
 @pytest.mark.parametrize("head", KINDS)
 def test_metanets_compile_run_under_vmap_and_serve_other_widths(head):
     torch.manual_seed(0)
+    torch.compiler.reset()  # only so many networks are compiled in one process
     space = WeightSpace({"w": "y h", "b": "y"}, sets={"h": 3}, free={"y": 2})
     network, x = Metanet(space, out_features=2, hidden=4, layers=1, head=head), random_features(space, 1)
     found = network(x)
