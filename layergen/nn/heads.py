@@ -2,68 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
-import torch
 from torch import Tensor, nn
 
-from layergen.features import Features, observed
+from layergen.features import Features
 from layergen.linear import InvariantLinear
-from layergen.nn.entries import Pieces
+from layergen.nn.set_pools import FixedValues, SetAttention, SetMax, SetPool
 from symmetry.maps.equivariant_maps import LIMIT, Terms
-from symmetry.space.layout import take_apart
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["InvariantHead", "SetMax"]
+__all__ = ["HEADS", "InvariantHead", "OutputHead"]
 
-
-class SetMax(nn.Module):
-    """Take the maximum over all positions but the free ones, for each piece of each tensor and each free value.
-
-    Beside the means of an `InvariantLinear`, this is the nonlinear pool. It is invariant, to permuting positional
-    indices too. Of vectors, entries that the symmetry multiplies by a matrix or a sign, the lengths are compared. Takes
-    features `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`, where `out_features` is `channels`
-    times the number of free values of all pieces.
-
-    Parameters
-    ----------
-    space
-        The weight space of the features.
-    channels
-        The number of channels of the features.
-
-    References
-    ----------
-    Zaheer et al. (2017), "Deep Sets", NeurIPS: sums and maxima over sets as invariant pools.
-
-    Examples
-    --------
-    >>> module = SetMax(WeightSpace({"w": "x h"}, sets={"h": 3}, free={"x": 2}), channels=1)
-    >>> module({"w": torch.arange(6.0).reshape(1, 2, 3, 1)}), module.out_features
-    (tensor([[2., 5.]]), 2)
-    """
-
-    def __init__(self, space: WeightSpace, channels: int) -> None:
-        super().__init__()
-        self.space, self.pieces = space, Pieces(space)
-        self.out_features = channels * sum(piece.free_size for piece in space.pieces)
-
-    def forward(self, x: Features) -> Tensor:
-        found = []
-        for tensor in observed(self.space, x):
-            pieces = take_apart(tensor.layout, x[tensor.name], lead=1)
-            for entries, (piece, values) in zip(self.pieces.entries[tensor.name], pieces, strict=True):
-                dims = [place for place in range(1, len(piece.positions) + 1) if place - 1 not in piece.free]
-                compared = entries.argument(values).to(values.dtype)
-                found.append((compared.amax(dims) if dims else compared).flatten(1))
-        return torch.cat(found, dim=-1)
+HEADS = ("invariants", "attention", "outputs")
+"""How a metanetwork's invariant head may read the features."""
 
 
 class InvariantHead(nn.Module):
-    """Pool all tensors by means and maxima, and read the pools out by a perceptron.
+    """Pool all tensors by means, maxima and attention, and read the pools out by a perceptron.
 
-    The means go through the derived `InvariantLinear`, the maxima (`SetMax`) through a linear map of their own. Their
-    sum goes through a layer norm and a perceptron with one hidden layer. Takes features
+    The means go through the derived `InvariantLinear`, the maxima (`SetMax`) and attention's means (`SetAttention`)
+    through linear maps of their own. Their sum goes through a layer norm and a perceptron with one hidden layer. Takes
+    features
     `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`.
 
     Parameters
@@ -78,6 +38,8 @@ class InvariantHead(nn.Module):
         The number of channels of the sum of the pools and of the hidden layer.
     maximum
         Whether maxima are pooled beside means.
+    attention
+        Whether attention pools beside means.
     terms
         Which tensors the means are taken of, as in `symmetry.EquivariantMaps` with the target `symmetry.SCALAR`: "all",
         or a predicate on (target, source) tensors. The tensor of `symmetry.SCALAR` shares no set with another, so
@@ -96,10 +58,11 @@ class InvariantHead(nn.Module):
     References
     ----------
     Zaheer et al. (2017), "Deep Sets", NeurIPS; Zhou et al. (2023), "Permutation Equivariant Neural Functionals",
-    NeurIPS: invariant layers of weight spaces.
+    NeurIPS: invariant layers of weight spaces. Lee et al. (2019), "Set Transformer", ICML: pooling by attention.
 
     Examples
     --------
+    >>> import torch
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 2})
     >>> head = InvariantHead(space, channels=8, out_features=3)
     >>> head({"w": torch.randn(5, 4, 2, 8), "b": torch.randn(5, 4, 8)}).shape
@@ -114,6 +77,7 @@ class InvariantHead(nn.Module):
         hidden: int = 64,
         *,
         maximum: bool = True,
+        attention: bool = False,
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
@@ -121,12 +85,86 @@ class InvariantHead(nn.Module):
         super().__init__()
         scalar = rank.get("") if isinstance(rank, Mapping) else rank
         self.means = InvariantLinear(space, channels, hidden, terms=terms, rank=scalar, limit=limit)
-        most = SetMax(space, channels)
-        self.maxima = nn.Sequential(most, nn.Linear(most.out_features, hidden)) if maximum else None
-        self.read_out = nn.Sequential(
-            nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, out_features)
-        )
+        self.maxima = reading(SetMax(space, channels), hidden) if maximum else None
+        self.attention = reading(SetAttention(space, channels), hidden) if attention else None
+        self.read_out = read_out(hidden, out_features)
 
     def forward(self, x: Features) -> Tensor:
-        means = self.means(x)
-        return self.read_out(means if self.maxima is None else means + self.maxima(x))
+        pooled: Tensor = self.means(x)
+        for pools in (self.maxima, self.attention):
+            if pools is not None:
+                pooled = pooled + pools(x)
+        found: Tensor = self.read_out(pooled)
+        return found
+
+
+class OutputHead(nn.Module):
+    """Read the entries of the outputs' own tensors one by one, by a perceptron.
+
+    The entries of tensors without sets, such as the output's bias, are invariants, each by itself (`FixedValues`). They
+    go through a linear map, a layer norm and a perceptron with one hidden layer. Nothing is pooled: what other tensors
+    hold reaches them through the layers before. Takes features `{tensor: (batch, *axes, channels)}`, gives
+    `(batch, out_features)`.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The number of channels of the features.
+    out_features
+        The number of invariants given.
+    hidden
+        The number of channels of the hidden layers.
+    tensors
+        Names of the tensors to read, as in `FixedValues`.
+
+    Raises
+    ------
+    SpecificationError
+        If the space has no tensor of a name.
+    ValueError
+        If there is no tensor to read; and when called, if a positional index has more or fewer values than in `space`.
+
+    References
+    ----------
+    Kofinas et al. (2024), "Graph Neural Networks for Learning Equivariant Representations of Neural Networks", ICLR:
+    a perceptron of the output neurons.
+
+    Examples
+    --------
+    >>> import torch
+    >>> space = WeightSpace({"w": "y h", "b": "y"}, sets={"h": 4}, free={"y": 2})
+    >>> head = OutputHead(space, channels=8, out_features=3)
+    >>> head({"w": torch.randn(5, 2, 4, 8), "b": torch.randn(5, 2, 8)}).shape
+    torch.Size([5, 3])
+    """
+
+    def __init__(
+        self,
+        space: WeightSpace,
+        channels: int,
+        out_features: int,
+        hidden: int = 64,
+        *,
+        tensors: Collection[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.values = reading(FixedValues(space, channels, tensors), hidden)
+        self.read_out = read_out(hidden, out_features)
+
+    def forward(self, x: Features) -> Tensor:
+        found: Tensor = self.read_out(self.values(x))
+        return found
+
+
+def reading(pools: SetPool, hidden: int) -> nn.Sequential:
+    """Pools, and a linear map of them."""
+    return nn.Sequential(pools, nn.Linear(pools.out_features, hidden))
+
+
+def read_out(hidden: int, out_features: int) -> nn.Sequential:
+    """A norm, and a perceptron with one hidden layer."""
+    return nn.Sequential(
+        nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, out_features)
+    )

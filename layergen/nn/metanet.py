@@ -12,19 +12,22 @@ from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.linear import EquivariantLinear
+from layergen.nn.aggregation import Aggregation
 from layergen.nn.companions import Companions, with_companions
 from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.entries import opaque
 from layergen.nn.folding import FreeLinear
-from layergen.nn.heads import InvariantHead
+from layergen.nn.heads import HEADS, InvariantHead, OutputHead
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
+from layergen.nn.pools import POOLS
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
-from layergen.nn.restrictions import Restrictions
+from layergen.nn.restrictions import Restrictions, leading
+from layergen.nn.set_pools import outputs
 from layergen.nn.settled import Settled, SettledReading
-from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
+from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = ["Metanet"]
@@ -78,8 +81,16 @@ class Metanet(nn.Module):
         The probability, from 0 to 1, with which training sets a number of a block's output to nought.
     norm
         Whether residual blocks and head begin with a norm over the channels (`ChannelNorm`).
+    head
+        How an invariant head reads the features: "invariants" takes means; "attention" takes means, and others by
+        attention of learned queries (`SetAttention`); "outputs" takes the entries of the tensors without sets one by
+        one, such as the output's bias (`FixedValues`), and nothing else. Without effect where `out_channels` is given.
     maximum
-        Whether an invariant head takes maxima (`SetMax`) beside means; without effect where `out_channels` is given.
+        Whether an invariant head takes maxima (`SetMax`) beside means; without effect where `out_channels` is given or
+        `head` is "outputs".
+    aggregation
+        Whether the layers of the residual blocks read, beside the means, pools over one axis at a time
+        (`Aggregation`): "max", the maxima; "attention", means by attention of learned queries; or None.
     probes
         Inputs on which the networks are run. Their weight space must be `space`, and `in_channels` 1.
     fuse
@@ -93,8 +104,9 @@ class Metanet(nn.Module):
         Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
         that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
         predicate is also asked about companions, which are named after their tensors, about what probes record
-        (`"probe.name"` and `"probe outputs"`), and about the tensor of `symmetry.SCALAR`, the target of an invariant
-        head's means. "local" leaves an invariant head all of its means.
+        (`"probe.name"` and `"probe outputs"`), about the pools of an aggregation (`"name over index"`), and about the
+        tensor of `symmetry.SCALAR`, the target of an invariant head's means. "local" leaves an invariant head all of
+        its means.
     rank
         The most that the rank of chosen cores' matrices may be, by core, as in `symmetry.EquivariantMaps`; an integer
         stands for the scalar core. It holds for every layer that has such a core; an invariant head has the scalar core
@@ -123,7 +135,9 @@ class Metanet(nn.Module):
     Architectures for Learning in Deep Weight Spaces", ICML: metanetworks of equivariant layers and an invariant head.
     Zaheer et al. (2017), "Deep Sets", NeurIPS: pools over sets. Tancik et al. (2020), "Fourier Features Let Networks
     Learn High Frequency Functions in Low Dimensional Domains", NeurIPS. Weiler et al. (2018), "3D Steerable CNNs",
-    NeurIPS: gates.
+    NeurIPS: gates. Lee et al. (2019), "Set Transformer", ICML; Zhou et al. (2023), "Neural Functional Transformers",
+    NeurIPS: attention. Kofinas et al. (2024), "Graph Neural Networks for Learning Equivariant Representations of Neural
+    Networks", ICLR: heads of the output neurons.
 
     Examples
     --------
@@ -150,7 +164,9 @@ class Metanet(nn.Module):
         dropout: float = 0.0,
         norm: bool = False,
         fold: bool | None = None,
+        head: str = "invariants",
         maximum: bool = True,
+        aggregation: str | None = None,
         probes: Probes | None = None,
         fuse: bool = True,
         update: bool | Sequence[int] = False,
@@ -163,6 +179,7 @@ class Metanet(nn.Module):
         super().__init__()
         counts = {"in_channels": in_channels, "hidden": hidden, "layers": layers, "fourier": fourier}
         check_arguments(space, out_features, out_channels, counts)
+        check_choices(head=(head, HEADS), aggregation=(aggregation, (None, *POOLS)))
         self.updated = updated_channels(update, in_channels, out_features, out_channels)
         self.space, self.in_channels = space, in_channels
         self.standardise = Standardise(space, in_channels)
@@ -181,8 +198,7 @@ class Metanet(nn.Module):
         restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
         last = "all" if out_channels is None and terms == "local" else terms
         maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
-        reached = {s.name for s in wide if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
-        reached |= {name for name in wide.names if out_features and maximum and name not in mute}
+        reached = tensors_read(maps, None if out_features is None else head, maximum)
         if reached.isdisjoint(wide.names if layers else own.names):
             raise ValueError(f"the head reads no tensor with terms={terms!r}, maximum={maximum} and layers={layers}")
         read = wide.only(reached)
@@ -192,32 +208,45 @@ class Metanet(nn.Module):
             None if not settled.companions else reading_of(settled, in_channels, hidden, self.fourier, lift)
         )
 
-        def block(kept: set[str]) -> Residual:
+        def block(taken: WeightSpace, kept: set[str]) -> Residual:
             """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
             pairs = {name: gate for name, gate in lengths if not kept.isdisjoint((name, gate))}
             gated = {name: gate for name, gate in pairs.items() if name in kept or name not in mute}
             given, hears = wide.only(kept.union(*gated.items())), not kept.isdisjoint(pairs.values())
-            mixed: nn.Module = EquivariantLinear(wide, hidden, hidden, target=given, **restrictions.of(wide, given))
+            mixed: nn.Module
+            if aggregation is None:
+                mixed = EquivariantLinear(taken, hidden, hidden, target=given, **restrictions.of(taken, given))
+            else:
+                mixed = Aggregation(taken, hidden, aggregation, target=given, restrictions=restrictions)
             if hears:
-                mixed = Bilinear(mixed, Contraction(wide, pairs, hidden, restrictions))
+                mixed = Bilinear(mixed, Contraction(taken, pairs, hidden, restrictions))
             return Residual(
                 nn.Sequential(
-                    ChannelNorm(wide, hidden) if norm else nn.Identity(),
+                    ChannelNorm(taken, hidden) if norm else nn.Identity(),
                     mixed,
                     Gated(given, hidden, activation, gated, hears=hears),
                     Dropout(dropout, given),
                 )
             )
 
-        self.blocks = nn.Sequential(*map(block, [*[set(wide.names)] * (layers - 1), set(read.names)][:layers]))
+        every, needed = set(wide.names), [set(read.names)]
+        linear = aggregation is None and not lengths  # only maps lead from tensor to tensor
+        while len(needed) < layers:
+            led = leading(EquivariantMaps(wide, wide.only(needed[0]), terms=terms)) if linear else every
+            needed.insert(0, needed[0] | led if head == "outputs" and out_features is not None else every)
+        taken = [wide, *map(wide.only, needed)]
+        self.blocks = nn.Sequential(*map(block, taken, needed[:layers]))
         self.read = read.names
         self.norm = ChannelNorm(read, hidden) if norm else nn.Identity()
         options = replace(restrictions, terms=last).of(read, maps.target)
         self.head: nn.Module
         if out_channels is not None:
             self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **options)
+        elif out_features is not None and head == "outputs":
+            self.head = OutputHead(read, hidden, out_features, hidden=2 * hidden)
         elif out_features is not None:
-            self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, maximum=maximum, **options)
+            options |= {"maximum": maximum, "attention": head == "attention"}
+            self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, **options)
         self.fused: nn.Module | None = None
         if probes is not None and fuse and out_features is not None:
             self.fused = perceptron(probes.out_features, FUSED, out_features)
@@ -335,6 +364,24 @@ def check_arguments(space: Any, out_features: int | None, out_channels: int | No
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):
             raise ValueError(f"{name}={count!r}: give an integer, at least {least}")
+
+
+def check_choices(**options: tuple[Any, tuple[Any, ...]]) -> None:
+    """Raise `ValueError` unless each option, given with its choices, is one of them."""
+    for name, (given, choices) in options.items():
+        if given not in choices:
+            raise ValueError(f"{name}={given!r}: give {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}")
+
+
+def tensors_read(maps: EquivariantMaps, head: str | None, maximum: bool) -> set[str]:
+    """Names of the tensors that a head reads: those from which maps lead to its target, and those that it pools.
+
+    `head` is None for a head that gives features. Raises `ValueError` if a head of outputs has none to read.
+    """
+    if head == "outputs":
+        return outputs(maps.source)
+    pooled = head is not None and (maximum or head == "attention")
+    return leading(maps) | ({*maps.source.names} - opaque(maps.source) if pooled else set())
 
 
 def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

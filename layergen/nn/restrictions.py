@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from symmetry.maps.cores import core_sets, has_core
-from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
+from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["UNRESTRICTED", "Restrictions"]
+__all__ = ["UNRESTRICTED", "Restrictions", "leading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +39,26 @@ class Restrictions:
 
 UNRESTRICTED = Restrictions("all", (), LIMIT)
 """All maps, at full rank."""
+
+
+def leading(maps: EquivariantMaps) -> set[str]:
+    """Names of the source's tensors from which some of the maps lead.
+
+    Parameters
+    ----------
+    maps
+        The maps between two spaces.
+
+    Returns
+    -------
+    set of str
+        Names, of tensors from which a block of dimension one or more leads to a tensor of the target.
+
+    Examples
+    --------
+    >>> xy = {"group": "C4", "representation": "standard"}
+    >>> space = WeightSpace({"w": "h xy", "b": "h"}, sets={"h": 3}, representations={"xy": xy})
+    >>> leading(EquivariantMaps(space, space.only(["b"])))
+    {'b'}
+    """
+    return {s.name for s in maps.source if any(maps.includes(t, s) and Block(t, s).dimension for t in maps.target)}
