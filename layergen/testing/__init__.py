@@ -1,6 +1,6 @@
 """Property tests for anybody's metanetwork: is it equivariant, and if not, what is the smallest counterexample?"""
 
-from layergen.preservation import assert_function_preserved
+from layergen.preservation import assert_function_preserved, assert_widening_preserved
 from layergen.testing.checking import assert_equivariant, assert_invariant, check
 from layergen.testing.coverage import coverage
 from layergen.testing.forms import FORMS, Form, adapted
@@ -24,6 +24,7 @@ __all__ = [
     "assert_function_preserved",
     "assert_invariant",
     "assert_no_more_symmetric",
+    "assert_widening_preserved",
     "by_emitted_rank",
     "check",
     "coverage",
