@@ -11,6 +11,7 @@ Which axes are summed over is no part of a specification: `"2.weight" = "h2 h1"`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from layergen.features import Features, joined, observed
 from symmetry.language.errors import SpecificationError
@@ -172,7 +173,7 @@ def fan_in(piece: Piece, places: Sequence[int]) -> float:
 def factors_of(space: WeightSpace, factor: int | Mapping[str, int]) -> dict[str, int]:
     """How many times the elements of each set are repeated. Raises `SpecificationError` for what cannot be."""
     sets = [index.name for index in space.indices if index.repeatable]
-    factors = dict(factor) if isinstance(factor, Mapping) else dict.fromkeys(sets, factor)
+    factors: dict[str, Any] = dict(factor) if isinstance(factor, Mapping) else dict.fromkeys(sets, factor)
     for name, count in factors.items():
         if name not in sets:
             noun = space.index(name).noun
