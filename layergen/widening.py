@@ -152,8 +152,10 @@ def by_fan_in(features: Features, space: WeightSpace, summed: Summed, power: flo
     >>> {name: value.flatten().tolist() for name, value in by_fan_in(x, space, {"v": "h"}).items()}
     {'w': [1.0, 1.0], 'v': [2.0, 2.0]}
     """
-    seen, places = observed(space, features), places_summed(space, summed)
     made = dict(features)
+    if not summed:
+        return made
+    seen, places = observed(space, features), places_summed(space, summed)
     for tensor in seen:
         if any(places[piece.tensor, piece.number] for piece in tensor.pieces):
             parts = take_apart(tensor.layout, features[tensor.name], lead=1)

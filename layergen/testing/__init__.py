@@ -10,6 +10,7 @@ from layergen.testing.rounding import TOLERANCES
 from layergen.testing.sensitivity import assert_no_more_symmetric, sensitivity
 from layergen.testing.strategies import features
 from layergen.testing.verdict import Verdict
+from layergen.testing.wider import assert_widening_equivariant, assert_widening_invariant
 from layergen.verification import by_emitted_rank
 from symmetry.strategies import group_elements, transpositions, weight_spaces
 
@@ -24,6 +25,8 @@ __all__ = [
     "assert_function_preserved",
     "assert_invariant",
     "assert_no_more_symmetric",
+    "assert_widening_equivariant",
+    "assert_widening_invariant",
     "assert_widening_preserved",
     "by_emitted_rank",
     "check",
