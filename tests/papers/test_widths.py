@@ -14,7 +14,7 @@ from tests.papers.test_scaling import output
 
 @pytest.fixture(scope="module")
 def zoo():
-    return fit_zoo("tanh", 42, width=8, steps=200)
+    return fit_zoo("tanh", 140, width=8, steps=200)
 
 
 def test_wider_networks_compute_the_same(zoo):
