@@ -14,7 +14,7 @@ from layergen.testing.inputs import BATCH, channels_of
 from layergen.testing.rounding import difference, scales
 from layergen.testing.sanity import check_finite, sane_output, with_noise
 from layergen.testing.subject import Subject, make_subject
-from layergen.testing.verdict import Fault, Verdict, raise_unless
+from layergen.testing.verdict import Fault, Verdict
 from layergen.widening import Summed, factors_of, widen, widened
 from symmetry import WeightSpace
 from symmetry.language.axes import print_axes
@@ -87,7 +87,7 @@ def assert_widening_invariant(
     """
     subject = make_subject(f, space, None, form, channels, dtype, seed)
     widening = Widening(factors_of(subject.group, factor), summed or {})
-    raise_unless(verdict_of(subject, widening, tolerance, channels_of(f, channels), seed))
+    assert_widened_alike(subject, widening, tolerance, channels_of(f, channels), seed)
 
 
 def assert_widening_equivariant(
@@ -150,7 +150,7 @@ def assert_widening_equivariant(
     """
     subject = make_subject(f, space, target or space, form, channels, dtype, seed)
     widening = Widening(factors_of(subject.group, factor), summed or {})
-    raise_unless(verdict_of(subject, widening, tolerance, channels_of(f, channels), seed))
+    assert_widened_alike(subject, widening, tolerance, channels_of(f, channels), seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +187,8 @@ class Widening:
         return f"layergen.widen({features}, {name}, {summed}, {factors})"
 
 
-def verdict_of(subject: Subject, whole: Widening, tolerance: float | None, channels: int, seed: int) -> Verdict:
-    """Whether what a function gives is widened with its input, and if not the first sets that show it."""
-    kind = "widening invariant" if subject.target is None else "widening equivariant"
+def assert_widened_alike(subject: Subject, whole: Widening, tolerance: float | None, channels: int, seed: int) -> None:
+    """Raise `AssertionError` for the first sets that show that what a function gives is not widened with its input."""
     spaces = [subject.space] if subject.target is None else [subject.space, subject.target]
     for name in whole.summed:
         if not any(name in space.names for space in spaces):
@@ -200,9 +199,9 @@ def verdict_of(subject: Subject, whole: Widening, tolerance: float | None, chann
         for widening in (*(Widening({name: n}, whole.summed) for name, n in whole.factors.items()), whole):
             compare(subject, output, widening, tolerance)
     except Fault as fault:
-        verdict = fault.verdict
-        return verdict if verdict.entry is None else with_snippet(verdict, subject, widening, channels, seed)
-    return Verdict(True, f"{kind}: {', '.join(map(repr, whole.factors)) or 'there are no sets'}", kind)
+        failed = fault.verdict.entry is not None
+        verdict = with_snippet(fault.verdict, subject, widening, channels, seed) if failed else fault.verdict
+        raise AssertionError(verdict.message) from None
 
 
 def compare(subject: Subject, output: Features, widening: Widening, tolerance: float | None) -> None:

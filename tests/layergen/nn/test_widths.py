@@ -98,6 +98,12 @@ def test_positive_scales_are_not_exact():
         assert_widening_invariant(metanet(POSITIVE, out_features=2, summed=summed), POSITIVE, summed=summed)
 
 
+def test_metanetworks_by_fan_in_are_exported():
+    network, x = metanet(PERCEPTRON, out_channels=1, summed=SUMMED), random_features(PERCEPTRON, dtype=torch.float64)
+    found = torch.export.export(network, (x,)).module()(x)
+    assert all(torch.equal(found[name], value) for name, value in network(x).items())
+
+
 def test_fan_in_keeps_the_symmetry():
     assert_equivariant(metanet(PERCEPTRON, out_channels=1, summed=SUMMED, update=True), PERCEPTRON)
 

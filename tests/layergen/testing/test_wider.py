@@ -44,6 +44,7 @@ SOUND = {
     "deviations": lambda x: x["0.bias"].std(1, correction=0),
     "path sums": lambda x: (x["4.weight"][..., 0] @ x["2.weight"][..., 0] @ x["0.weight"][..., 0]).flatten(1),
     "the norm of the last layer": lambda x: by_size(x)["4.weight"].square().mean((1, 2)).sqrt(),
+    "small differences of large numbers": lambda x: (1e3 * by_size(x)["2.weight"].mean((1, 2))).sin(),
     "nothing": lambda x: torch.zeros(len(x["0.bias"]), 2),
 }
 PLANTED = {
@@ -100,6 +101,21 @@ def test_not_finite_wider_outputs_are_said_to_be():
 def test_functions_that_cannot_be_judged_are_said_to_be():
     with pytest.raises(AssertionError, match="not deterministic"):
         assert_widening_invariant(lambda x: x["0.bias"].mean(1) + torch.rand(1), SPACE)
+
+
+@pytest.mark.parametrize("check", [assert_widening_invariant, assert_widening_equivariant])
+def test_inputs_are_as_asked_for(check):
+    seen = set()
+
+    def function(x):
+        seen.add((x["0.bias"].dtype, x["0.bias"].shape[-1], x["0.bias"].shape[1]))
+        return x["0.bias"].mean((1, 2)) if check is assert_widening_invariant else x
+
+    check(function, SPACE, channels=3, dtype=torch.float64, factor={"h": 5})
+    assert seen == {(torch.float64, 3, 4), (torch.float64, 3, 20)}
+    steep = SOUND["small differences of large numbers"]
+    with pytest.raises(AssertionError, match="tolerance 1e-12"):
+        assert_widening_invariant(steep, SPACE, summed=SUMMED, tolerance=1e-12)
 
 
 def test_weights_to_weights():
