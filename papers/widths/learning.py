@@ -59,6 +59,18 @@ def metanet(summed: Summed | None) -> Callable[[Split, float], Predictor]:
     return method
 
 
+def standardised_anew(split: Split, seconds: float) -> Predictor:
+    """A metanetwork whose inputs are standardised by the networks that it is asked about, without their targets."""
+    network = Metanet(space_of(None, width_of(split.train)), out_features=2, hidden=HIDDEN, layers=LAYERS)
+    predict = trained(network.fit(split.train.features), split, seconds)
+
+    def of_another_width(zoo: Zoo) -> Tensor:
+        network.fit(zoo.features)
+        return predict(zoo)
+
+    return of_another_width
+
+
 def scaled(method: Callable[[Split, float], Predictor], power: float) -> Callable[[Split, float], Predictor]:
     """A method, on weights multiplied by a power of their fan-in."""
 
@@ -74,6 +86,7 @@ METHODS: dict[str, Callable[[Split, float], Predictor]] = {
     "`Metanet`, weights as they are": metanet(None),
     "… by fan-in (`summed=`)": metanet(SUMMED),
     "… by the root of the fan-in": scaled(metanet(None), 0.5),
+    "… standardised anew at each width": standardised_anew,
     "statistics and boosting": lambda split, seconds: boosted(split.train),
     "… by fan-in": scaled(lambda split, seconds: boosted(split.train), 1.0),
     "… by the root of the fan-in ": scaled(lambda split, seconds: boosted(split.train), 0.5),
