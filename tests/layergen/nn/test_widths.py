@@ -5,11 +5,11 @@ import torch
 from torch import nn
 
 from layergen import EquivariantLinear, InvariantLinear, widen
-from layergen.nn import Metanet
+from layergen.nn import Metanet, Probes
 from layergen.testing import assert_equivariant, assert_widening_equivariant, assert_widening_invariant, random_features
 from layergen.widening import widened
 from symmetry import SpecificationError, WeightSpace
-from tests.layergen.test_widening import CONVOLUTIONAL, PERCEPTRON, RECURRENT, RESIDUAL, STREAM, SUMMED
+from tests.layergen.test_widening import CONVOLUTIONAL, PERCEPTRON, RECURRENT, RESIDUAL, STREAM, SUMMED, perceptron
 
 SIGNS = WeightSpace(
     {"0.weight": "h x", "0.bias": "h", "2.weight": "y h^-1", "2.bias": "y"},
@@ -117,6 +117,19 @@ def test_entries_are_standardised_by_fan_in():
     torch.testing.assert_close(network.standardise.deviation, wide.standardise.deviation)
     row = PERCEPTRON.names.index("2.weight")
     assert float(network.standardise.deviation[row, 0]) == pytest.approx(3 * float(x["2.weight"].std(correction=0)))
+
+
+def test_probes_run_networks_with_their_own_weights():
+    """Not with weights by fan-in, which compute something else; and networks of their own width only."""
+    probes = Probes(perceptron(3, 4), [torch.randn(5, 2)], count=5, space=PERCEPTRON, prove=False)
+    network, given = Metanet(PERCEPTRON, out_features=1, hidden=4, probes=probes, summed=SUMMED), []
+    probes.register_forward_pre_hook(lambda module, arguments: given.append(arguments[0]))
+    x = random_features(PERCEPTRON)
+    network.fit(x)(x)
+    assert len(given) == 2
+    assert all(torch.equal(run[name], x[name]) for run in given for name in x)
+    with pytest.raises(ValueError, match="probes run networks of the declared shapes"):
+        network(widen(x, PERCEPTRON, SUMMED))
 
 
 def test_a_metanetwork_for_narrow_networks_learns_and_reads_wide_ones():
