@@ -66,7 +66,9 @@ def main(quick: bool = False) -> dict[str, float]:
     answers = {"nothing changed": run(test), "last layer scaled and shifted": scale * run(test) + shift}
     for label, outputs, probed in [("ours", 1, False), ("ours with probes", 1, True), ("…, 8 networks", 8, True)]:
         probes = Probes(network(), [GRID], count=16, space=space) if probed else None
-        editor = Metanet(space, out_channels=outputs, update=[0] * outputs, hidden=16, probes=probes)
+        editor = Metanet(
+            space, out_channels=outputs, update=[0] * outputs, hidden=16, norm=True, fourier=8, probes=probes
+        )
         learn(editor, train, wanted[held:], epochs)
         answers[label] = run(editor(test)).detach()
     errors = {label: float((answer - wanted[:held]).square().mean()) for label, answer in answers.items()}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from layergen.representatives import augment, canonicalise
     from layergen.stacking import stack, unstack
     from layergen.tracing import Trace, trace
+    from layergen.widening import by_fan_in, widen
     from symmetry import __version__
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "Trace",
     "__version__",
     "augment",
+    "by_fan_in",
     "canonicalise",
     "drawing",
     "functional",
@@ -39,6 +41,7 @@ __all__ = [
     "trace",
     "tracing",
     "unstack",
+    "widen",
 ]
 
 HOMES = {
@@ -48,12 +51,14 @@ HOMES = {
     "Trace": "layergen.tracing",
     "__version__": "symmetry",
     "augment": "layergen.representatives",
+    "by_fan_in": "layergen.widening",
     "canonicalise": "layergen.representatives",
     "functional": "layergen.evaluating",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",
     "trace": "layergen.tracing",
     "unstack": "layergen.stacking",
+    "widen": "layergen.widening",
 }
 """The module that defines each public name which is not a module itself."""
 

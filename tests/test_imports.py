@@ -43,6 +43,7 @@ ROOMS = {
         "stacking",
         "representatives",
         "evaluating",
+        "widening",
         "steerable",
         "verification",
         "preservation",

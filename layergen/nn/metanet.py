@@ -27,6 +27,7 @@ from layergen.nn.probes import Probes
 from layergen.nn.restrictions import Restrictions, leading
 from layergen.nn.set_pools import outputs
 from layergen.nn.settled import Settled, SettledReading
+from layergen.widening import Summed, by_fan_in, places_summed
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
@@ -52,6 +53,13 @@ class Metanet(nn.Module):
 
     With `probes`, the networks are also run: what they compute along the way is standardised, goes through a linear map
     for each tensor, and becomes tensors beside the weights, and so do their outputs, as a tensor without axes.
+
+    With `summed`, weights are multiplied by their fan-in (`layergen.by_fan_in`), and features of weights that the
+    network gives are divided by it. A network of which every neuron is repeated and the weights out of it divided
+    (`layergen.widen`) is then read as the network itself: invariants are the same, features are widened. This is exact
+    unless a tensor has a set twice, as weights of recurrent layers do (some terms of a derived layer write to its
+    diagonal only), unless sets are multiplied by positive numbers (the norm of a neuron's incoming weights depends on
+    their number), and without probes, which run networks of one width.
 
     Parameters
     ----------
@@ -100,6 +108,9 @@ class Metanet(nn.Module):
         Whether the network gives `x + γ · output`, with a learned number γ for each tensor that begins at 0.01. Where
         `x` has more channels than the output, as weights with their gradients have, it is its first `out_channels`;
         or the numbers of the channels that outputs are added to, in order.
+    summed
+        By tensor what its entries are summed over when the networks run, as for `layergen.widen`: the name of an index,
+        or the number of an axis; or several of them. Without it weights are taken as they are.
     terms
         Which blocks the derived layers have, as in `symmetry.EquivariantMaps`: "all"; "local", those between tensors
         that share a set or a group, and from each tensor to itself; or a predicate on (target, source) tensors. A
@@ -121,8 +132,8 @@ class Metanet(nn.Module):
     Raises
     ------
     SpecificationError
-        If `terms` or `rank` cannot be read or name a core that no layer has, or if the maps of a layer have more
-        diagrams than `limit`.
+        If `terms` or `rank` cannot be read or name a core that no layer has, if the maps of a layer have more diagrams
+        than `limit`, or if `summed` does not fit the space.
     TypeError
         If `space` is no weight space.
     ValueError
@@ -137,7 +148,8 @@ class Metanet(nn.Module):
     Learn High Frequency Functions in Low Dimensional Domains", NeurIPS. Weiler et al. (2018), "3D Steerable CNNs",
     NeurIPS: gates. Lee et al. (2019), "Set Transformer", ICML; Zhou et al. (2023), "Neural Functional Transformers",
     NeurIPS: attention. Kofinas et al. (2024), "Graph Neural Networks for Learning Equivariant Representations of Neural
-    Networks", ICLR: heads of the output neurons.
+    Networks", ICLR: heads of the output neurons. "Transferable Graph Metanetworks"
+    (2026): fan-ins.
 
     Examples
     --------
@@ -170,6 +182,7 @@ class Metanet(nn.Module):
         probes: Probes | None = None,
         fuse: bool = True,
         update: bool | Sequence[int] = False,
+        summed: Summed | None = None,
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
@@ -181,7 +194,8 @@ class Metanet(nn.Module):
         check_arguments(space, out_features, out_channels, counts)
         check_choices(head=(head, HEADS), aggregation=(aggregation, (None, *POOLS)))
         self.updated = updated_channels(update, in_channels, out_features, out_channels)
-        self.space, self.in_channels = space, in_channels
+        self.space, self.in_channels, self.summed = space, in_channels, dict(summed or {})
+        places_summed(space, self.summed)  # raises for what does not fit the space
         self.standardise = Standardise(space, in_channels)
         self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
         lift = FreeLinear if (probes is not None if fold is None else fold) else PerTensorLinear
@@ -272,7 +286,7 @@ class Metanet(nn.Module):
         >>> metanet.fit({"b": torch.tensor([[[1.0], [3.0]]])}).standardise.mean.item()
         2.0
         """
-        self.standardise.fit(x)
+        self.standardise.fit(by_fan_in(x, self.space, self.summed))
         if self.reading is not None:
             self.reading.fit(x)
         if self.canonical is not None:
@@ -300,13 +314,15 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        lifted = self.lift(self.fourier(self.standardise(x)))
+        lifted = self.lift(self.fourier(self.standardise(by_fan_in(x, self.space, self.summed))))
         values, outputs = ({}, None) if self.reading is None else self.reading(x)
         wide = self.companions(self.positions(lifted | values))
         if self.canonical is not None:
             wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
         features = self.blocks(wide)
         output = self.head(self.norm({name: features[name] for name in self.read}))
+        if isinstance(output, dict):
+            output = by_fan_in(output, self.space, self.summed, power=-1)
         if self.fused is not None:
             output = output + self.fused(outputs)
         if self.gamma is None:

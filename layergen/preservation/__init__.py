@@ -5,5 +5,6 @@
 """
 
 from layergen.preservation.preserved import assert_function_preserved, broken_by, unnoticed_moves
+from layergen.preservation.wider import assert_widening_preserved
 
-__all__ = ["assert_function_preserved", "broken_by", "unnoticed_moves"]
+__all__ = ["assert_function_preserved", "assert_widening_preserved", "broken_by", "unnoticed_moves"]

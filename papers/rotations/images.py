@@ -123,7 +123,9 @@ def metanets(x: Features, labels: Tensor, epochs: int) -> Iterator[tuple[str, Me
 
     for name, group in rows.items():
         torch.manual_seed(0)
-        metanet = Metanet(inr_space(group), out_features=CLASSES, hidden=16, dropout=0.1)
+        metanet = Metanet(
+            inr_space(group), out_features=CLASSES, hidden=16, dropout=0.1, norm=True, fourier=8, fourier_scale=0.5
+        )
         change = anyhow if "turned" in name else None
         yield name, train(metanet, x, loss, epochs=epochs, batch=64, change=change)
 

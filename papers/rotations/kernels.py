@@ -112,7 +112,7 @@ def metanets(x: Features, accuracy: Tensor, epochs: int) -> Iterator[tuple[str, 
     """Metanetworks by their names, whose sigmoid is trained to be the accuracy of networks."""
     for name, group in {"kernels free": None, "kernels of C4": "C4", "kernels of D4": "D4"}.items():
         torch.manual_seed(0)
-        metanet = Metanet(cnn_space(group), out_features=1, hidden=8)
+        metanet = Metanet(cnn_space(group), out_features=1, hidden=8, norm=True, fourier=8, fourier_scale=0.5)
 
         def loss(y: Tensor, which: Tensor) -> Tensor:
             return (y.sigmoid().squeeze(1) - accuracy[which]).square().mean()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,9 +18,11 @@ import layergen
 from layergen.nn import Metanet
 from papers.scaling.zoo import ACTIVATIONS, Zoo, space_of
 
-__all__ = ["METHODS", "Split", "r2"]
+__all__ = ["METHODS", "OPTIONS", "Probed", "Split", "boosted", "r2", "train"]
 
-HIDDEN, LAYERS, RATE, BATCH = 16, 2, 3e-3, 50
+RATE, BATCH = 3e-3, 50
+OPTIONS: dict[str, Any] = {"hidden": 16, "layers": 2, "norm": True, "fourier": 8, "fourier_scale": 0.5}
+"""Of every metanetwork."""
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 
@@ -44,9 +48,16 @@ def r2(found: Tensor, true: Tensor) -> float:
 
 
 def fit(network: nn.Module, split: Split, seconds: float, moved: Callable[[Zoo], layergen.Features]) -> float:
-    """Train for some seconds of processor time, one cycle of learning rates; R² on test networks of the best epoch."""
+    """R² of a network on test networks, trained for some seconds of processor time."""
+    train(network, split, seconds, moved)
+    with torch.no_grad():
+        return r2(network(split.test.features), split.test.targets)
+
+
+def train(network: nn.Module, split: Split, seconds: float, moved: Callable[[Zoo], layergen.Features]) -> None:
+    """Train a network for some seconds of processor time, one cycle of learning rates; its epoch is the best one."""
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
-    best, found, start = -np.inf, 0.0, time.process_time()
+    best, kept, start = -np.inf, network.state_dict(), time.process_time()
     while (spent := (time.process_time() - start) / seconds) < 1:
         network.train()
         for rows in torch.randperm(len(split.train.targets)).split(BATCH):
@@ -62,9 +73,10 @@ def fit(network: nn.Module, split: Split, seconds: float, moved: Callable[[Zoo],
         network.eval()
         with torch.no_grad():
             score = r2(network(split.validation.features), split.validation.targets)
-            if score > best:
-                best, found = score, r2(network(split.test.features), split.test.targets)
-    return found
+        if score > best:
+            best, kept = score, copy.deepcopy(network.state_dict())
+    network.load_state_dict(kept)
+    network.eval()
 
 
 def metanet(scaled: bool, augmented: bool = False) -> Callable[[Split, str, float], float]:
@@ -72,7 +84,7 @@ def metanet(scaled: bool, augmented: bool = False) -> Callable[[Split, str, floa
 
     def method(split: Split, activation: str, seconds: float) -> float:
         whole = space_of(ACTIVATIONS[activation][0])
-        network = Metanet(whole if scaled else space_of(None), out_features=2, hidden=HIDDEN, layers=LAYERS)
+        network = Metanet(whole if scaled else space_of(None), out_features=2, **OPTIONS)
         network.fit(split.train.features)
         rng = np.random.default_rng(0)
         return fit(
@@ -141,22 +153,27 @@ def probes_alone(split: Split, activation: str, seconds: float) -> float:
     return fit(Probed(activation), split, seconds, lambda zoo: zoo.features)
 
 
+def statistics(zoo: Zoo) -> NDArray[np.float64]:
+    """Mean, deviation and quantiles of each tensor, a row for each network."""
+    columns = []
+    for value in zoo.features.values():
+        rows = value.flatten(1)
+        columns += [rows.mean(1), rows.std(1, correction=0), *torch.quantile(rows, torch.tensor(QUANTILES), 1)]
+    return torch.stack(columns, 1).double().numpy()
+
+
+def boosted(train: Zoo) -> Callable[[Zoo], Tensor]:
+    """Gradient boosting on the statistics of networks, as a function that predicts targets."""
+    rows = statistics(train)
+    models = [
+        HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(rows, one) for one in train.targets.T.numpy()
+    ]
+    return lambda zoo: torch.tensor(np.array([model.predict(statistics(zoo)) for model in models]).T)
+
+
 def boosting(split: Split, activation: str, seconds: float) -> float:
     """Gradient boosting on statistics of each tensor."""
-
-    def statistics(zoo: Zoo) -> NDArray[np.float64]:
-        columns = []
-        for value in zoo.features.values():
-            rows = value.flatten(1)
-            columns += [rows.mean(1), rows.std(1, correction=0), *torch.quantile(rows, torch.tensor(QUANTILES), 1)]
-        return torch.stack(columns, 1).double().numpy()
-
-    train, test = statistics(split.train), statistics(split.test)
-    found = [
-        HistGradientBoostingRegressor(max_iter=200, random_state=0).fit(train, target).predict(test)
-        for target in split.train.targets.T.numpy()
-    ]
-    return r2(torch.tensor(np.array(found).T), split.test.targets)
+    return r2(boosted(split.train)(split.test), split.test.targets)
 
 
 METHODS: dict[str, Callable[[Split, str, float], float]] = {

@@ -34,9 +34,9 @@ class Zoo:
         return Zoo({name: value[chosen] for name, value in self.features.items()}, self.targets[chosen], self.error)
 
 
-def space_of(scaled: str | None) -> WeightSpace:
-    """The weight space of a 1-16-16-1 perceptron, up to scalars of the neurons or up to permutations alone."""
-    neurons = WIDTH if scaled is None else {"size": WIDTH, "scaled": scaled}
+def space_of(scaled: str | None, width: int = WIDTH) -> WeightSpace:
+    """The weight space of a 1-width-width-1 perceptron, up to scalars of the neurons or up to permutations alone."""
+    neurons = width if scaled is None else {"size": width, "scaled": scaled}
     goes_out = "" if scaled is None else "^-1"
     tensors = {
         "0.weight": "h1 x",
@@ -49,21 +49,23 @@ def space_of(scaled: str | None) -> WeightSpace:
     return WeightSpace(tensors, sets={"h1": neurons, "h2": neurons}, free={"x": 1, "y": 1})
 
 
-def fit_zoo(activation: str, networks: int, *, steps: int = 1_500, seed: int = 0) -> Zoo:
+def fit_zoo(activation: str, networks: int, *, width: int = WIDTH, steps: int = 1_500, seed: int = 0) -> Zoo:
     """Fit networks to functions with random a and b, all at once, by Adam.
 
-    Phases are random too. Weights of the first layer begin large enough for several waves.
+    Targets have mean nought and deviation one over all such functions. Phases are random too. Weights of the first
+    layer begin large enough for several waves.
     """
     generator = torch.Generator().manual_seed(seed)
 
     def uniform(low: float, high: float, *shape: int) -> Tensor:
         return low + (high - low) * torch.rand(networks, *shape, generator=generator)
 
-    a, b, phase = uniform(0.5, 1.5, 1, 1), uniform(1.0, 4.0, 1, 1), uniform(-3.2, 3.2, 1, 1)
+    unit = uniform(-0.5, 0.5, 2)  # a and b, each over the length of its range
+    a, b, phase = 1.0 + unit[:, :1, None], 2.5 + 3.0 * unit[:, 1:, None], uniform(-3.2, 3.2, 1, 1)
     x = torch.linspace(-1, 1, POINTS)[None, :, None]
     y = a * torch.sin(b * x + phase)
     weights = {}
-    for name, shape in space_of(None).shapes.items():
+    for name, shape in space_of(None, width).shapes.items():
         fan_in = shape[1] if len(shape) > 1 else 1
         bound = {"0.weight": 3.0, "0.bias": 2.0}.get(name, fan_in**-0.5 if len(shape) > 1 else 0.1)
         weights[name] = uniform(-bound, bound, *shape).requires_grad_()
@@ -78,7 +80,5 @@ def fit_zoo(activation: str, networks: int, *, steps: int = 1_500, seed: int = 0
         errors.sum().backward()
         optimiser.step()
         schedule.step()
-    targets = torch.cat([a, b], 1)[..., 0]
-    targets = (targets - targets.mean(0)) / targets.std(0)
     features = {name: value.detach()[..., None] for name, value in weights.items()}
-    return Zoo(features, targets, float(errors.detach().mean()))
+    return Zoo(features, unit * 12**0.5, float(errors.detach().mean()))

@@ -75,6 +75,8 @@ class Index:
     """Whether a learned embedding tells the values apart, which breaks the symmetry that the derivation assumes."""
     parental: ClassVar[bool] = False
     """Whether other indices may be nested within the index."""
+    repeatable: ClassVar[bool] = False
+    """Whether there may be copies of an element, as there may be of a neuron: a wider network has more of them."""
     charged: ClassVar[bool] = False
     """Whether an occurrence of the index may have a charge other than 1."""
     exact_below: ClassVar[bool] = True

@@ -48,6 +48,7 @@ class SetIndex(PermutedIndex):
     section: ClassVar[str] = "sets"
     noun: ClassVar[str] = "set"
     parental: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
 
     @property
     def parent(self) -> str | None:

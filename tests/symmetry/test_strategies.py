@@ -72,6 +72,12 @@ def test_spaces_keep_within_their_bounds(space):
     assert max(example_positions(space)) <= MOST_EXAMPLES
 
 
+@given(weight_spaces(max_entries=1))
+def test_tensors_that_cannot_be_made_small_enough_are_taken_out(space):
+    """Those over an axis of 2 without a name, and those over a representation, have no smaller size."""
+    assert all(math.prod(tensor.shape) == 1 for tensor in space)
+
+
 def test_transpositions_exchange_two_elements_of_one_set():
     space = WeightSpace({"w": "h k p x"}, sets={"h": 1, "k": 3}, positional={"p": 2}, free={"x": 5})
     shrinking = settings(database=None, phases=[Phase.generate, Phase.shrink])

@@ -218,6 +218,17 @@ def test_what_a_function_is_blind_to_is_named(name):
     assert says in sensitivity(function, space, invariant=True).message
 
 
+def test_what_is_not_tried_of_turns_is_said():
+    pytest.importorskip("escnn.group", exc_type=ImportError)
+    turns = WeightSpace({"b": "r"}, representations={"r": {"group": "C4", "representation": "irrep(1)"}})
+    says = "; turns that are in none of its groups are not tried"
+    for space in (turns, SIGNS):
+        torch.manual_seed(0)
+        verdict = sensitivity(layergen.EquivariantLinear(space, 1, 1), space)
+        assert verdict.passed
+        assert verdict.message.endswith(says) == (space is turns)
+
+
 def test_the_groups_own_flips_and_scales_are_not_tried():
     own = {space: {one.text for one in rescalings(space)} for space in (SIGNS, SCALES, TURNS, LORA, HEADS)}
     assert "flipping the sign of an element of 'h'" not in own[SIGNS]

@@ -151,6 +151,16 @@ def test_rescalings_touch_one_element_in_the_positions_named():
     assert found["flipping the sign of an element of 'h' in 'v' (position 1) alone"]["w"].eq(1).all()
 
 
+def test_only_what_is_done_wherever_a_set_is_says_what_a_function_does_not_notice():
+    for one in rescalings(PARTED):
+        assert bool(one.blind) == (set(one.factors) == set(PARTED.names)), one.text
+    assert {one.blind for one in rescalings(PARTED)} == {
+        "",
+        ": it does not notice the sign of a neuron",
+        ": it does not notice the scale of a neuron",
+    }
+
+
 def test_permutations_that_are_tried_by_hand():
     assert [(text, gather.tolist()) for text, gather in permutations_of(4)] == [
         ("exchanging values 0 and 1", [1, 0, 2, 3]),

@@ -73,6 +73,25 @@ def test_rounding_that_a_function_magnifies_is_measured_and_allowed():
     assert allowed == pytest.approx(plain + ROUNDING * float(noise) / float(scales(output["b"])))
 
 
+def test_outputs_without_entries_or_of_another_shape_have_no_noise():
+    first = subject(identity).features["b"]
+
+    def several(x):
+        """Nothing; as many columns as the first entries of the networks that are just what they were; entries."""
+        kept = int((x["b"] == first)[:, 0].sum())
+        return {"none": x["b"].new_ones(4, 0, 2), "columns": x["b"].new_ones(4, 1 + kept), "entries": x["b"]}
+
+    judged = make_subject(several, SPACE, None, "features", 1, torch.float32, 0)
+    noise = measured_noise(judged, several(judged.features))
+    assert {name: tuple(value.shape) for name, value in noise.items()} == {
+        "none": (2,),
+        "columns": (5,),
+        "entries": (1,),
+    }
+    assert not noise["columns"].any()
+    assert noise["entries"].all()
+
+
 def test_zero_up_to_rounding_is_nothing():
     judged = subject(identity)
     unit = float(judged.features["b"].abs().max()) * torch.finfo(torch.float32).eps

@@ -221,6 +221,10 @@ FAULTS = {
     '{ group = "C4", representation = "grid(99)" }': ("is not a representation of C4", "grid(side)"),
     '{ group = "C4", representation = [[[2, 0], [0, 2]]] }': ("is not orthogonal", "transpose"),
     '{ group = "C4", representation = [[[0.6, 0.8], [-0.8, 0.6]]] }': ("do not multiply as the elements", "identity"),
+    f'{{ group = "C4", representation = [[[{20 / 101}, {99 / 101}], [{-99 / 101}, {20 / 101}]]] }}': (
+        "do not multiply as the elements",  # four such turns are an eighth of a turn short of none
+        "identity",
+    ),
     '{ group = "D4", representation = [[[1]]] }': ("1 matrices are given for D4", "give 2 square matrices"),
     '{ group = "SO(2)", representation = [[[1]]] }': ("matrices are given for SO(2)", "finite groups"),
     '{ group = "C4", representation = [["a"]] }': ("the representation of 'p' is", "give words"),

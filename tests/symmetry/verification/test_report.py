@@ -1,13 +1,17 @@
 """Every proof that applies finds the dimension of the formula, whatever the kinds of index."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 
 import symmetry
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace
+from symmetry.groups.groups import find_group
+from symmetry.groups.representations import Representation, representation
 from symmetry.maps.isotypic import sources, targets
 from symmetry.strategies import weight_spaces
 from symmetry.verification import report
+from symmetry.verification.irreducibles import multiplicities
 from symmetry.verification.null_space import small_sizes
 from symmetry.verification.report import PROOFS, Finding
 
@@ -63,3 +67,17 @@ def test_the_proof_by_irreducibles_says_why_it_does_not_apply(sections, axes, no
     blocks = [*maps.blocks, *maps.bias_blocks]
     findings = symmetry.verify(maps, proofs=PROOFS[2:]).findings
     assert findings == tuple(Finding("irreducibles", block, None, block.dimension, note) for block in blocks)
+
+
+def test_matrices_whose_traces_are_no_character_are_refused():
+    """Traces that are orthogonal to every character: they have multiplicity nought everywhere, and are not nought."""
+    pytest.importorskip("escnn.group", exc_type=ImportError)
+    group = find_group("D3")
+    turns = [g for g in group.elements if np.linalg.det(representation("D3", "standard").matrix(g)) < 0]
+    signs = {turns[0]: 1.0, turns[1]: -1.0}
+    one = Representation(group, 1, 0, lambda g: np.array([[signs.get(g, 0.0)]]))
+    with pytest.raises(ArithmeticError, match="no whole numbers"):
+        multiplicities((one,))
+    half = Representation(group, 1, 0, lambda g: np.array([[0.5]]))
+    with pytest.raises(ArithmeticError, match="are no whole numbers"):
+        multiplicities((half,))
