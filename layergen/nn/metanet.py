@@ -79,16 +79,16 @@ class Metanet(nn.Module):
         The number of random frequencies of the Fourier features; 0 for none.
     fourier_scale
         The standard deviation of the frequencies, in periods per standard deviation of the input.
-    fold
-        Whether free axes become channels at the beginning (`FreeLinear`), so that layers cost as much as without them;
-        else layers tell all pairs of free values apart, and with `hidden` channels for each of them span every
-        equivariant map. By default free axes are folded where probes are given.
     activation
         An elementwise function, applied at the end of each residual block.
     dropout
         The probability, from 0 to 1, with which training sets a number of a block's output to nought.
     norm
         Whether residual blocks and head begin with a norm over the channels (`ChannelNorm`).
+    fold
+        Whether free axes become channels at the beginning (`FreeLinear`), so that layers cost as much as without them;
+        else layers tell all pairs of free values apart, and with `hidden` channels for each of them span every
+        equivariant map. By default free axes are folded where probes are given.
     head
         How an invariant head reads the features: "invariants" takes means; "attention" takes means, and others by
         attention of learned queries (`SetAttention`); "outputs" takes the entries of the tensors without sets one by

@@ -135,8 +135,8 @@ class EquivariantMaps:
         The space of the features that the maps write: by default `source`; `SCALAR` for invariants.
     terms
         The blocks that the maps have. `"all"`; `"local"`: the blocks between tensors that share a set, a positional
-        index or a group (a nested set counts as its outermost parent), and from each tensor to itself; or a predicate
-        on a target tensor and a source tensor, true for the blocks to keep.
+        index or a group (a nested set counts as its outermost parent), and from each tensor to the one of its name; or
+        a predicate on a target tensor and a source tensor, true for the blocks to keep.
     rank
         Bounds on ranks by core: `{"": 8}` for the scalar core, `{"h2 h1": 4}` for a core with these sets, in any order;
         an integer is a bound for the scalar core. The bounded matrix takes all features pooled over the core, `(free
@@ -228,7 +228,7 @@ class EquivariantMaps:
         """
         if callable(self.terms):
             return bool(self.terms(target, source))
-        return self.terms == "all" or target == source or bool(movers(target) & movers(source))
+        return self.terms == "all" or target.name == source.name or bool(movers(target) & movers(source))
 
     @property
     def dimension(self) -> int:

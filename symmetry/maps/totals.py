@@ -84,7 +84,7 @@ def total(
     into, out_of
         The tensors that maps write, and the tensors that maps read.
     local
-        Whether to count only pairs of tensors that share a set or a group, and each tensor with itself.
+        Whether to count only pairs of tensors that share a set or a group, and those with one name.
     weight
         The weight of a piece: `one` for the number of diagrams with free values open, `free_size` for dimensions, a
         monomial in the free sizes for symbolic dimensions.
@@ -110,8 +110,9 @@ def total(
         by_movers(read, lambda piece: factor(NOTHING, piece)),
         lambda target, source: int(not (target.positions and source.positions)),
     )
-    fixed = {tensor: one for tensor, one in read if not movers(tensor)}
-    itself = sum(sum_over_pairs(one, fixed[tensor], factor) for tensor, one in written if tensor in fixed)
+    named = {tensor.name: (tensor, one) for tensor, one in read}
+    pairs = ((tensor, one, *named[tensor.name]) for tensor, one in written if tensor.name in named)
+    itself = sum(sum_over_pairs(a, b, factor) for target, a, source, b in pairs if not movers(target) & movers(source))
     return every - apart + itself
 
 

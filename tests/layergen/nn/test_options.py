@@ -111,12 +111,15 @@ def test_features_with_other_channels_are_refused():
         network({**x, "b": x["b"].repeat_interleave(2, -1)})
 
 
-@pytest.mark.parametrize("name", ["layers", "dropout", "activation", "norm", "fourier_scale"])
+@pytest.mark.parametrize("name", ["layers", "dropout", "activation", "norm", "fourier", "fourier_scale"])
 def test_options_that_change_the_network(name):
     """Each is heard: from the same seed another output."""
-    other = {"layers": 1, "dropout": 0.5, "activation": torch.tanh, "norm": False, "fourier_scale": 2.0}[name]
+    other = {"layers": 1, "dropout": 0.5, "activation": torch.tanh, "norm": True, "fourier": 4, "fourier_scale": 2.0}[
+        name
+    ]
     outputs = []
-    for options in ({}, {name: other}):
+    given = {"fourier": 2} if name == "fourier_scale" else {}
+    for options in (given, given | {name: other}):
         torch.manual_seed(0)
         network = Metanet(SPACE, out_features=2, hidden=4, **options)
         outputs.append(network({t.name: torch.ones(1, *t.shape, 1) for t in SPACE}))

@@ -55,6 +55,16 @@ def test_totals_over_groups(way, terms, monkeypatch):
     assert maps.dimension == listed(maps, totals.free_size)
 
 
+def test_a_tensor_and_the_one_of_its_name_are_local():
+    """Though they share no set: the axes may have other lengths, or others may stand in their place."""
+    space = WeightSpace({"w": "h x", "b": "x", "c": "h"}, sets={"h": 4}, free={"x": 3})
+    target = WeightSpace({"w": "k", "b": "1", "c": "h"}, sets={"h": 4, "k": 2})
+    maps = EquivariantMaps(space, target, terms="local")
+    kept = {(block.target.name, block.source.name) for block in maps.blocks}
+    assert kept == {("w", "w"), ("b", "b"), ("c", "c"), ("c", "w")}
+    assert maps.dimension == listed(maps, totals.free_size) == 3 + 3 + 2 + 2 * 3
+
+
 @given(SPACES)
 def test_symbols_stand_for_free_sizes(space):
     large = space.resized({index.name: 40 for index in space.indices if index.joined})
