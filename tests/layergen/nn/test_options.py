@@ -119,7 +119,7 @@ def test_options_that_change_the_network(name):
     ]
     outputs = []
     given = {"fourier": 2} if name == "fourier_scale" else {}
-    for options in (given, given | {name: other}):
+    for options in (given, given | {name: others[name]}):
         torch.manual_seed(0)
         network = Metanet(SPACE, out_features=2, hidden=4, **options)
         outputs.append(network({t.name: torch.ones(1, *t.shape, 1) for t in SPACE}))
