@@ -114,9 +114,7 @@ def test_features_with_other_channels_are_refused():
 @pytest.mark.parametrize("name", ["layers", "dropout", "activation", "norm", "fourier", "fourier_scale"])
 def test_options_that_change_the_network(name):
     """Each is heard: from the same seed another output."""
-    other = {"layers": 1, "dropout": 0.5, "activation": torch.tanh, "norm": True, "fourier": 4, "fourier_scale": 2.0}[
-        name
-    ]
+    others = {"layers": 1, "dropout": 0.5, "activation": torch.tanh, "norm": True, "fourier": 4, "fourier_scale": 2.0}
     outputs = []
     given = {"fourier": 2} if name == "fourier_scale" else {}
     for options in (given, given | {name: others[name]}):
