@@ -47,15 +47,18 @@ VALIDATION, HELD_OUT = 100, 300
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """Features and accuracies of the zoo, split; `moved` are the held-out networks with their neurons permuted."""
+    """Features and targets of the zoo, split; `moved` are the held-out networks with their neurons permuted.
+
+    Targets `(network, target)` are the test accuracy, and the logarithm of the learning rate, standardised.
+    """
 
     train: Features
-    train_accuracy: torch.Tensor
+    train_targets: torch.Tensor
     validation: Features
-    validation_accuracy: torch.Tensor
+    validation_targets: torch.Tensor
     held_out: Features
     moved: Features
-    accuracy: NDArray[np.float64]
+    held_out_targets: NDArray[np.float64]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -78,22 +81,23 @@ def main(arguments: list[str] | None = None) -> None:
     block_matrix(maps).savefig(OUT / "block_matrix.png", dpi=150)
     console.rule("3  Write the layer, test it")
     test_layer(space, console)
-    console.rule("4  Predict accuracy from weights")
-    data = split(layergen.stack(zoo.state_dicts, space), zoo.test_accuracy.float(), space)
+    console.rule("4  Predict accuracy and learning rate from weights")
+    rates = zoo.hyperparameters["learning_rate"].float().log()
+    targets = torch.stack([zoo.test_accuracy.float(), (rates - rates.mean()) / rates.std()], 1)
+    data = split(layergen.stack(zoo.state_dicts, space), targets, space)
     change = largest_change(
         take(data.held_out, slice(20)), take(data.moved, slice(20)), digits().test_images[:50, None]
     )
     console.print(f"permuting their neurons changes the held-out networks' logits by {change:.1e} of the largest")
     predictions, learners = predict(data, space, console)
-    rows = {label: Row.of(plain, moved, data.accuracy) for label, (plain, moved) in predictions.items()}
+    rows = {label: Row.of(plain, moved, data.held_out_targets) for label, (plain, moved) in predictions.items()}
     console.print(score_table(rows))
-    console.print("perm.: the same networks, neurons permuted; change: mean |difference| of the predictions")
-    save_scatter(OUT / "scatter.png", data.accuracy, predictions, rows)
+    console.print("perm.: the same networks, neurons permuted; change: mean |difference| of the predicted accuracies")
+    accuracies = {label: (plain[:, 0], moved[:, 0]) for label, (plain, moved) in predictions.items()}
+    save_scatter(OUT / "scatter.png", data.held_out_targets[:, 0], accuracies, rows)
     save_curves(OUT / "curves.png", learners)
     seconds = time.perf_counter() - start
-    write_report(
-        OUT / "report.md", maps, report, rows, change, (len(zoo), len(data.train_accuracy)), machine(), seconds
-    )
+    write_report(OUT / "report.md", maps, report, rows, change, (len(zoo), len(data.train_targets)), machine(), seconds)
     console.print(f"\nreport, figures and the emitted layer: {OUT}")
     console.print(f"{seconds:.0f} s on {machine()}")
 
@@ -163,20 +167,20 @@ def imported(path: Path) -> ModuleType:
     return module
 
 
-def split(x: Features, accuracy: torch.Tensor, space: symmetry.WeightSpace) -> Data:
+def split(x: Features, targets: torch.Tensor, space: symmetry.WeightSpace) -> Data:
     """Training, validation and held-out networks, in the zoo's own random order."""
-    held = slice(len(accuracy) - HELD_OUT, len(accuracy))
+    held = slice(len(targets) - HELD_OUT, len(targets))
     validation = slice(held.start - VALIDATION, held.start)
     train = slice(0, validation.start)
     held_out = take(x, held)
     return Data(
         take(x, train),
-        accuracy[train],
+        targets[train],
         take(x, validation),
-        accuracy[validation],
+        targets[validation],
         held_out,
         permuted(held_out, space),
-        accuracy[held].double().numpy(),
+        targets[held].double().numpy(),
     )
 
 
@@ -195,9 +199,9 @@ def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         for learner in learners.values():
-            learner.fit(data.train, data.train_accuracy, data.validation, data.validation_accuracy, bar)
+            learner.fit(data.train, data.train_targets, data.validation, data.validation_targets, bar)
     boosting = BoostingPredictor()
-    boosting.fit(data.train, data.train_accuracy)
+    boosting.fit(data.train, data.train_targets)
     metanet, perceptron, outputs, probed = learners.values()
     for learner in (metanet, probed):
         assert_invariant(learner.network.eval(), space, tolerance=1e-4)
@@ -207,9 +211,9 @@ def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[
 
 
 def score_table(rows: dict[str, Row]) -> Table:
-    """τ and R² of each predictor, before and after permuting neurons, and how far that moves a prediction."""
-    table = Table(title=f"{HELD_OUT} held-out networks: predicted against true test accuracy")
-    for heading in ("predictor", "τ", "R²", "τ perm.", "R² perm.", "change"):
+    """τ and R² of each predictor, before and after permuting neurons, how far that moves one; then R² of the rate."""
+    table = Table(title=f"{HELD_OUT} held-out networks: predicted against true test accuracy, and learning rate")
+    for heading in ("predictor", "τ", "R²", "τ perm.", "R² perm.", "change", "rate R²"):
         table.add_column(heading, justify="left" if heading == "predictor" else "right", no_wrap=True)
     for label, row in rows.items():
         table.add_row(label, *(f"{value:.3f}" for value in row.numbers))

@@ -47,7 +47,7 @@ def save_scatter(
 
 
 def save_curves(path: Path, learners: Mapping[str, Learner]) -> None:
-    """Validation R² of each trained network, an epoch a point."""
+    """Validation R² of each trained network, mean over the targets, an epoch a point."""
     figure = Figure(figsize=(6, 3.6), layout="constrained")
     axes = figure.subplots()
     for label, learner in learners.items():

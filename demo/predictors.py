@@ -1,4 +1,4 @@
-"""Predictors of a network's test accuracy: from its weights alone, from what it computes, from both.
+"""Predictors of a network's accuracy, and of the rate it was trained with: from its weights, from what it computes, from both.
 
 The metanetwork respects the order that hidden channels do not have; the two baselines on weights are what one would try
 first: statistics of each tensor with gradient boosting, and a perceptron on the raw weights. A perceptron on outputs at
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +38,8 @@ __all__ = [
 ]
 
 PROBES = 16
+TARGETS = 2
+"""Accuracy and learning rate."""
 QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
@@ -58,21 +59,29 @@ def score(predicted: NDArray[np.float64], true: NDArray[np.float64]) -> Score:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """How a predictor does on held-out networks, on the same with their neurons permuted, and the mean change."""
+    """How a predictor does on held-out networks.
+
+    Scores of accuracies, of those of the same networks with their neurons permuted, and the mean change; then the score
+    of the learning rates.
+    """
 
     plain: Score
     moved: Score
     change: float
+    rate: Score
 
     @classmethod
     def of(cls, plain: NDArray[np.float64], moved: NDArray[np.float64], true: NDArray[np.float64]) -> Row:
-        """The scores of two lots of predictions of the same accuracies."""
-        return cls(score(plain, true), score(moved, true), float(np.abs(plain - moved).mean()))
+        """The scores of two lots of predictions `(network, target)` of the same accuracies and rates."""
+        change = float(np.abs(plain - moved)[:, 0].mean())
+        return cls(
+            score(plain[:, 0], true[:, 0]), score(moved[:, 0], true[:, 0]), change, score(plain[:, 1], true[:, 1])
+        )
 
     @property
     def numbers(self) -> tuple[float, ...]:
-        """τ, R², both again after permuting, and the mean change of a prediction."""
-        return self.plain.tau, self.plain.r2, self.moved.tau, self.moved.r2, self.change
+        """τ, R², both again after permuting, the mean change of a prediction, and R² of the learning rate."""
+        return self.plain.tau, self.plain.r2, self.moved.tau, self.moved.r2, self.change, self.rate.r2
 
 
 def take(x: Features, rows: Tensor | slice) -> Features:
@@ -96,9 +105,12 @@ class Learner(ABC):
     history: list[float] = field(default_factory=list)
     label: str = ""
 
-    def fit(self, train: Features, accuracy: Tensor, validation: Features, held: Tensor, bar: Progress) -> None:
-        """Train on squared error, one cycle of learning rates; keep the weights of the best validation epoch."""
-        count, size = len(accuracy), 32
+    def fit(self, train: Features, targets: Tensor, validation: Features, held: Tensor, bar: Progress) -> None:
+        """Train on squared error, one cycle of learning rates; keep the weights of the best validation epoch.
+
+        `targets` and `held` are `(network, target)`; each target counts by its variance.
+        """
+        count, size, variance = len(targets), 32, targets.var(0)
         steps = self.epochs * -(-count // size)
         optimiser = torch.optim.AdamW(self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.learning_rate, total_steps=steps)
@@ -107,27 +119,33 @@ class Learner(ABC):
         for _ in range(self.epochs):
             self.network.train()
             for rows in torch.randperm(count).split(size):
-                loss = (self.output(take(train, rows)) - accuracy[rows]).square().mean()
+                loss = ((self.output(take(train, rows)) - targets[rows]).square() / variance).mean()
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
                 schedule.step()
                 bar.advance(task)
-            self.history.append(score(self.predict(validation), held.double().numpy()).r2)
+            found, true = self.predict(validation).T, held.double().numpy().T
+            self.history.append(float(np.mean([score(*pair).r2 for pair in zip(found, true, strict=True)])))
             if self.history[-1] > best:
                 best, kept = self.history[-1], {k: v.clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(kept)
 
     @abstractmethod
     def output(self, x: Features) -> Tensor:
-        """Predicted accuracies, one a network."""
+        """Predicted accuracies and rates, `(network, target)`."""
 
     def predict(self, x: Features) -> NDArray[np.float64]:
-        """Predicted accuracies of some networks."""
+        """Predicted accuracies and rates of some networks, `(network, target)`."""
         self.network.eval()
         with torch.no_grad():
             parts = [self.output(take(x, rows)) for rows in torch.arange(len(next(iter(x.values())))).split(100)]
         return torch.cat(parts).double().numpy()
+
+
+def of_range(output: Tensor) -> Tensor:
+    """Predictions `(network, target)`, the first of them, the accuracy, from 0 to 1."""
+    return torch.cat([output[:, :1].sigmoid(), output[:, 1:]], 1)
 
 
 @dataclass(slots=True)
@@ -137,7 +155,7 @@ class MetanetPredictor(Learner):
     label: str = "metanetwork"
 
     def output(self, x: Features) -> Tensor:
-        return self.network(x)[:, 0].sigmoid()  # type: ignore[no-any-return]
+        return of_range(self.network(x))
 
 
 @dataclass(slots=True)
@@ -147,12 +165,12 @@ class PerceptronPredictor(Learner):
     label: str = "flat perceptron"
 
     def output(self, x: Features) -> Tensor:
-        return self.network(flatten(x))[:, 0].sigmoid()  # type: ignore[no-any-return]
+        return of_range(self.network(flatten(x)))
 
 
 def metanet_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
     """A metanetwork for a weight space, its input standardised by the training set."""
-    network = Metanet(space, out_features=1, hidden=8, layers=2, fourier=2, fourier_scale=0.1, norm=False)
+    network = Metanet(space, out_features=TARGETS, hidden=8, fourier=2)
     return MetanetPredictor(network.fit(train), epochs=20, learning_rate=1e-2, weight_decay=0.1)
 
 
@@ -163,9 +181,8 @@ def probes_of(space: WeightSpace) -> Probes:
 
 def probed_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
     """The metanetwork, which also runs each network on learned images."""
-    options: dict[str, Any] = {"hidden": 8, "layers": 2, "fourier": 2, "fourier_scale": 0.1, "norm": False}
-    network = Metanet(space, out_features=1, probes=probes_of(space), **options)
-    predictor = MetanetPredictor(network.fit(train), epochs=20, learning_rate=1e-2, weight_decay=0.1)
+    network = Metanet(space, out_features=TARGETS, hidden=16, probes=probes_of(space))
+    predictor = MetanetPredictor(network.fit(train), epochs=30, learning_rate=3e-3, weight_decay=0.1)
     predictor.label = "metanetwork with probes"
     return predictor
 
@@ -178,7 +195,7 @@ class OutputsAlone(nn.Module):
         self.probes = probes
         with torch.no_grad():
             outputs = probes(train)[1]
-        sizes = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 1)]
+        sizes = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, TARGETS)]
         self.layers = nn.Sequential(Standardised(outputs.mean(0), outputs.std(0)), *sizes)
 
     def forward(self, x: Features) -> Tensor:
@@ -203,7 +220,7 @@ def perceptron_predictor(train: Features) -> PerceptronPredictor:
         nn.Dropout(0.3),
         nn.Linear(256, 64),
         nn.GELU(),
-        nn.Linear(64, 1),
+        nn.Linear(64, TARGETS),
     )
     return PerceptronPredictor(network, epochs=60, learning_rate=1e-3, weight_decay=0.1)
 
@@ -226,15 +243,17 @@ class BoostingPredictor:
     label = "statistics + boosting"
 
     def __init__(self) -> None:
-        self.trees = HistGradientBoostingRegressor(max_iter=300, learning_rate=0.05, random_state=0)
+        options = {"max_iter": 300, "learning_rate": 0.05, "random_state": 0}
+        self.trees = [HistGradientBoostingRegressor(**options) for _ in range(TARGETS)]
 
-    def fit(self, train: Features, accuracy: Tensor) -> None:
-        """Grow the trees."""
-        self.trees.fit(statistics(train), accuracy.numpy())
+    def fit(self, train: Features, targets: Tensor) -> None:
+        """Grow the trees of each target; `targets` are `(network, target)`."""
+        for trees, target in zip(self.trees, targets.T.numpy(), strict=True):
+            trees.fit(statistics(train), target)
 
     def predict(self, x: Features) -> NDArray[np.float64]:
-        """Predicted accuracies of some networks."""
-        return self.trees.predict(statistics(x))
+        """Predicted accuracies and rates of some networks, `(network, target)`."""
+        return np.stack([trees.predict(statistics(x)) for trees in self.trees], 1)
 
 
 def statistics(x: Features) -> NDArray[np.float32]:

@@ -26,14 +26,14 @@ def write_report(
     ran = ", ".join(proofs.proofs)
     rows = [f"| {label} | {' | '.join(f'{number:.3f}' for number in row.numbers)} |" for label, row in scores.items()]
     lines = [
-        "# Predicting a network's test accuracy from its weights",
+        "# Predicting a network's test accuracy and learning rate from its weights",
         "",
         f"{networks} CNNs trained on scikit-learn's digits; {trained} of them to learn from, the rest held out.",
         f"Dimension of the derived layer: {maps.dimension} weights and {maps.bias_dimension} biases a channel pair,",
         f"agreed on by: formula, {ran}.",
         "",
-        "| predictor | τ | R² | τ, permuted | R², permuted | predictions changed by |",
-        "|---|---|---|---|---|---|",
+        "| predictor | τ | R² | τ, permuted | R², permuted | predictions changed by | R² of the learning rate |",
+        "|---|---|---|---|---|---|---|",
         *rows,
         "",
         f"Permuting the neurons changes the held-out networks' logits by {change:.1e} of the largest: it is the same",

@@ -72,7 +72,8 @@ def test_permuted_networks_compute_the_same(zoo, space):
 
 
 def test_predictors_run(zoo, space):
-    x, accuracy = layergen.stack(zoo.state_dicts, space), zoo.test_accuracy.float()
+    x = layergen.stack(zoo.state_dicts, space)
+    targets = torch.stack([zoo.test_accuracy.float(), zoo.hyperparameters["learning_rate"].float().log()], 1)
     with Progress(disable=True) as bar:
         made = (
             metanet_predictor(space, x),
@@ -83,13 +84,14 @@ def test_predictors_run(zoo, space):
         assert len({learner.label for learner in made}) == 4
         for learner in made:
             learner.epochs = 1
-            learner.fit(x, accuracy, take(x, slice(5)), accuracy[:5], bar)
-            assert learner.predict(x).shape == (10,)
+            learner.fit(x, targets, take(x, slice(5)), targets[:5], bar)
+            assert learner.predict(x).shape == (10, 2)
             assert len(learner.history) == 1
     for metanet in (metanet_predictor(space, x), made[2], made[3]):
         assert_invariant(metanet.network.eval(), space, tolerance=1e-4, examples=5)
     boosting = BoostingPredictor()
-    boosting.fit(x, accuracy)
+    boosting.fit(x, targets)
+    assert boosting.predict(x).shape == (10, 2)
     assert np.allclose(boosting.predict(x), boosting.predict(permuted(x, space)), atol=1e-6)
 
 
@@ -98,8 +100,10 @@ def test_scores_by_hand(tmp_path):
     assert score(true, true).tau == score(true, true).r2 == 1
     assert score(true[::-1], true).tau == -1
     assert score(np.full(4, 0.25), true).r2 == pytest.approx(0)
-    row = Row.of(true, true + 0.1, true)
+    pairs = np.stack([true, true[::-1]], 1)
+    row = Row.of(np.stack([true, true], 1), pairs + [0.1, 0.7], pairs)
     assert row.change == pytest.approx(0.1)
+    assert row.rate.tau == -1
     maps = symmetry.EquivariantMaps(symmetry.WeightSpace({"b": "h"}, sets={"h": 3}))
     write_report(tmp_path / "r.md", maps, symmetry.verify(maps), {"metanet": row}, 0.0, (4, 2), "a machine", 1.0)
     text = (tmp_path / "r.md").read_text()
