@@ -1,4 +1,4 @@
-"""Predictors of a network's accuracy, and of the rate it was trained with: from its weights, from what it computes, from both.
+"""Predictors of a network's accuracy and learning rate: from its weights alone, from what it computes, from both.
 
 The metanetwork respects the order that hidden channels do not have; the two baselines on weights are what one would try
 first: statistics of each tensor with gradient boosting, and a perceptron on the raw weights. A perceptron on outputs at
@@ -73,10 +73,9 @@ class Row:
     @classmethod
     def of(cls, plain: NDArray[np.float64], moved: NDArray[np.float64], true: NDArray[np.float64]) -> Row:
         """The scores of two lots of predictions `(network, target)` of the same accuracies and rates."""
+        accuracy, rate = (score(*pair) for pair in zip(plain.T, true.T, strict=True))
         change = float(np.abs(plain - moved)[:, 0].mean())
-        return cls(
-            score(plain[:, 0], true[:, 0]), score(moved[:, 0], true[:, 0]), change, score(plain[:, 1], true[:, 1])
-        )
+        return cls(accuracy, score(moved[:, 0], true[:, 0]), change, rate)
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -261,6 +260,6 @@ def statistics(x: Features) -> NDArray[np.float32]:
     parts = []
     for value in x.values():
         rows = value.flatten(1)
-        parts += [rows.mean(1, keepdim=True), rows.std(1, keepdim=True)]
+        parts += [rows.mean(1, keepdim=True), rows.std(1, correction=0, keepdim=True)]
         parts.append(rows.quantile(torch.tensor(QUANTILES), dim=1).T)
     return torch.cat(parts, dim=1).numpy()

@@ -101,7 +101,7 @@ def test_scores_by_hand(tmp_path):
     assert score(true[::-1], true).tau == -1
     assert score(np.full(4, 0.25), true).r2 == pytest.approx(0)
     pairs = np.stack([true, true[::-1]], 1)
-    row = Row.of(np.stack([true, true], 1), pairs + [0.1, 0.7], pairs)
+    row = Row.of(np.stack([true, true], 1), pairs + np.array([0.1, 0.7]), pairs)
     assert row.change == pytest.approx(0.1)
     assert row.rate.tau == -1
     maps = symmetry.EquivariantMaps(symmetry.WeightSpace({"b": "h"}, sets={"h": 3}))
