@@ -115,12 +115,12 @@ def has_signs(task: Task) -> bool:
 
 WEIGHTS: tuple[Options, Options, Options] = (
     {"hidden": 16, "rank": 4, "rate": 1e-2, "decay": 0.1},
-    {"hidden": 16, "fourier": 2, "fourier_scale": 0.1, "fold": True, "rate": 1e-2, "decay": 0.1},
+    {"hidden": 16, "fourier": 2, "fold": True, "rate": 1e-2, "decay": 0.1},
     {"hidden": 32, "fold": True, "rate": 3e-3},
 )
 PROBED: tuple[Options, Options, Options] = (
     {"hidden": 16, "count": 16, "rate": 3e-3},
-    {"hidden": 16, "count": 32, "rate": 1e-3},
+    {"hidden": 16, "count": 16, "fourier": 2, "rate": 1e-2, "decay": 0.1, "first": 0.1},
     {"hidden": 16, "count": 64, "rate": 1e-3, "first": 0.7},
 )
 NFN: tuple[Options, Options, Options] = (
