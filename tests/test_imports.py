@@ -12,6 +12,9 @@ ALLOWED = {
     "symmetry": {"symmetry", "sympy", "numpy", "networkx"},
     "layergen": {
         "layergen",
+        "polars",
+        "safetensors",
+        "scipy",
         "symmetry",
         "torch",
         "numpy",
@@ -35,6 +38,7 @@ ROOMS = {
         "strategies",
     ],
     "layergen": [
+        "whole_files",
         "features",
         "plan",
         "emission",
@@ -51,6 +55,8 @@ ROOMS = {
         "tracing",
         "nn",
         "drawing",
+        "data",
+        "training",
         "cli",
         "__main__",
     ],

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -17,14 +19,19 @@ from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.entries import opaque
 from layergen.nn.heads import InvariantHead
-from layergen.nn.normalisation import ChannelNorm, Standardise
+from layergen.nn.moments import batches_of
+from layergen.nn.normalisation import ChannelNorm, Standardise, fit_all
 from layergen.nn.pointwise import Dropout, Gated, Residual
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
 from layergen.nn.restrictions import Restrictions
+from layergen.nn.saving import constructor_arguments, read_metanet, write_metanet
 from layergen.nn.settled import Settled, SettledReading
 from symmetry.maps.equivariant_maps import LIMIT, Block, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 __all__ = ["Metanet"]
 
@@ -151,7 +158,9 @@ class Metanet(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        arguments = constructor_arguments(locals())
         super().__init__()
+        self.arguments = arguments
         counts = {"in_channels": in_channels, "hidden": hidden, "layers": layers, "fourier": fourier}
         check_arguments(space, out_features, out_channels, counts)
         self.updated = updated_channels(update, in_channels, out_features, out_channels)
@@ -213,18 +222,27 @@ class Metanet(nn.Module):
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
 
-    def fit(self, x: Features) -> Metanet:
+    @torch.no_grad()
+    def fit(self, x: Features | Iterable[Any], *, group: ProcessGroup | None = None) -> Metanet:
         """Set the statistics by which inputs are standardised to those of a training set.
 
         Parameters
         ----------
         x
-            Features of the networks of the set, `{tensor: (batch, *axes, in_channels)}`.
+            Features of the networks of the set, `{tensor: (batch, *axes, in_channels)}`, or batches of them, at any
+            widths, such as a `DataLoader` of a `layergen.data.Zoo` gives. Probes are run as they are.
+        group
+            Processes, each of which has a part of the set; every one of them gets the statistics of the whole.
 
         Returns
         -------
         Metanet
             The network itself.
+
+        Raises
+        ------
+        ValueError
+            If there are no batches.
 
         Examples
         --------
@@ -232,12 +250,64 @@ class Metanet(nn.Module):
         >>> metanet.fit({"b": torch.tensor([[[1.0], [3.0]]])}).standardise.mean.item()
         2.0
         """
-        self.standardise.fit(x)
-        if self.reading is not None:
-            self.reading.fit(x)
-        if self.canonical is not None:
-            self.canonical.fit(x)
+        fit_all(map(self._seen, batches_of(x)), group)
         return self
+
+    def _seen(self, x: Features) -> list[tuple[Standardise, Features]]:
+        """The modules that are fitted, and the features that each of them takes of some networks."""
+        reading = [] if self.reading is None else self.reading.seen(x)
+        return [(self.standardise, x), *reading, *([] if self.canonical is None else self.canonical.seen(x))]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write configuration, specification, statistics and weights to one file, whole or not at all.
+
+        Probes, a predicate for `terms` and an activation that is none of torch's are code, which the file does not
+        hold: `load` takes them again. Weights of learned probes are in the file.
+
+        Parameters
+        ----------
+        path
+            The file, in the format of safetensors.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> metanet = Metanet(WeightSpace({"b": "h"}, sets={"h": 2}), out_features=1)
+        >>> x = {"b": torch.randn(3, 2, 1)}
+        >>> with TemporaryDirectory() as folder:
+        ...     metanet.save(f"{folder}/metanet.safetensors")
+        ...     torch.equal(Metanet.load(f"{folder}/metanet.safetensors")(x), metanet(x))
+        True
+        """
+        write_metanet(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: torch.device | str | None = None, **given: Any) -> Metanet:
+        """The network in a file that `save` has written. Nothing in the file is run.
+
+        Parameters
+        ----------
+        path
+            The file.
+        device
+            The device of the parameters; the processor if None.
+        **given
+            The constructor's arguments that are code, made as they were for the network that was saved: `probes`,
+            `terms` or `activation`.
+
+        Returns
+        -------
+        Metanet
+            The network, in training mode as a new one is.
+
+        Raises
+        ------
+        SpecificationError
+            If the file cannot be read, or holds something else.
+        ValueError
+            If other arguments are given than the file asks for.
+        """
+        return read_metanet(cls, Path(path), given, device)
 
     def forward(self, x: Features) -> Any:
         """Apply the network.
