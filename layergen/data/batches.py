@@ -34,6 +34,8 @@ class Batches(Sampler[list[int]]):
     rank
         The number of this process, from 0.
 
+    The attribute `start` is the number of batches at the beginning of an epoch that are passed over.
+
     Raises
     ------
     ValueError
@@ -64,10 +66,10 @@ class Batches(Sampler[list[int]]):
             raise ValueError(f"rank={rank} with replicas={replicas}: give a rank from 0 to {replicas - 1}")
         self.buckets = [np.asarray(bucket, np.int64) for bucket in buckets if len(bucket)]
         self.size, self.shuffle, self.seed, self.replicas, self.rank = size, shuffle, seed, replicas, rank
-        self.epoch = 0
+        self.epoch = self.start = 0
 
     def __len__(self) -> int:
-        """The number of batches, the same in every process."""
+        """The number of batches of a whole epoch, the same in every process."""
         return sum(-(-len(bucket) // self.size) for bucket in self.buckets)
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -96,7 +98,8 @@ class Batches(Sampler[list[int]]):
         random = np.random.default_rng([self.seed, self.epoch])
         orders = [random.permutation(bucket) if self.shuffle else bucket for bucket in self.buckets]
         starts = [(n, at) for n, order in enumerate(orders) for at in range(0, len(order), self.size)]
-        for place in random.permutation(len(starts)) if self.shuffle else range(len(starts)):
+        places = random.permutation(len(starts)) if self.shuffle else np.arange(len(starts))
+        for place in places[self.start :]:
             number, at = starts[place]
             yield orders[number][at : at + self.size]
 

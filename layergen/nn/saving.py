@@ -1,9 +1,9 @@
 """A metanetwork in one file: configuration, specification, statistics and weights, read without running code.
 
-The file is a safetensors file. Its tensors are the `state_dict`, statistics of the inputs included; its header holds the
-specification and the constructor's arguments as text. Arguments that are code have no text: probes, a predicate for
-`terms`, and an activation that is not among `ACTIVATIONS`. The file says that they were there, and whoever loads it
-gives them again.
+The file is a safetensors file. Its tensors are the `state_dict`, statistics of the inputs included; its header holds
+the specification and the constructor's arguments as text. Arguments that are code have no text: probes, a predicate
+for `terms`, and an activation that is not among `ACTIVATIONS`. The file says that they were there, and whoever loads
+it gives them again.
 """
 
 from __future__ import annotations
