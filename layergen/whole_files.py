@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Yields
     ------
     Path
-        A file that does not exist yet, in the same folder.
+        A file in the same folder, still empty.
 
     Examples
     --------
@@ -39,7 +39,10 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     unfinished = path.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
+        unfinished.touch()
+        mode = unfinished.stat().st_mode  # what the process's mask leaves; some writers make files for their owner only
         yield unfinished
+        unfinished.chmod(mode)
         with unfinished.open("rb") as written:
             os.fsync(written.fileno())
         unfinished.replace(path)

@@ -153,7 +153,7 @@ def bucket_of(kind: Signature, spaces: Sequence[WeightSpace]) -> Bucket:
         return Bucket(-1, None, tuple(zip(kind.names, kind.shapes, strict=True)), kind.dtypes)
     number, seen = fitting_space(kind, spaces)
     dtypes = dict(zip(kind.names, kind.dtypes, strict=True))
-    shapes = tuple((tensor.name, tensor.shape) for tensor in seen)
+    shapes = tuple((tensor.name, tensor.stored) for tensor in seen)
     return Bucket(number, seen, shapes, tuple(dtypes[name] for name in seen.names))
 
 

@@ -52,7 +52,7 @@ def read_table(path: Path, *, named: bool = True) -> DataFrame:
         if path.suffix in (".parquet", ".pq"):
             table: DataFrame = library.read_parquet(path)
         else:
-            table = library.read_csv(path, infer_schema_length=None)
+            table = with_numbers(library.read_csv(path, infer_schema_length=None))
     except (OSError, library.exceptions.PolarsError) as error:
         text = str(getattr(error, "strerror", None) or error).strip()
         reason = text.splitlines()[0] if text else type(error).__name__
@@ -107,10 +107,19 @@ def labels_from_names(names: Sequence[str], pattern: re.Pattern[str]) -> DataFra
         )
     rows = [{FILE: name, **match.groupdict()} for name in names if (match := pattern.search(name))]
     table = library.DataFrame(rows, schema=dict.fromkeys([FILE, *pattern.groupindex], library.String))
-    for column in pattern.groupindex:
+    return with_numbers(table)
+
+
+def with_numbers(table: DataFrame) -> DataFrame:
+    """A table with numbers in columns of texts that all are numbers: Python writes "nan", which polars takes for text."""
+    library = polars()
+    for column in table.columns:
+        values = table[column]
+        if column == FILE or values.dtype != library.String or values.null_count() == len(values):
+            continue
         for kind in (library.Int64, library.Float64):
-            cast = table[column].cast(kind, strict=False)
-            if cast.null_count() == table[column].null_count():
+            cast = values.cast(kind, strict=False)
+            if cast.null_count() == values.null_count():
                 table = table.with_columns(cast)
                 break
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -139,7 +140,8 @@ def loaded_safetensors() -> Callable[[Path], dict[str, Tensor]]:
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """The tensors of a file of `torch.save`, read with `weights_only`: nothing in it is run."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch warns of pickles that it will then refuse
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError:
         raise Unreadable("it holds objects other than tensors: save the module's state_dict()") from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:

@@ -19,8 +19,9 @@ from layergen.data.faults import Fault, ZooError
 from layergen.data.labels import FILE
 from layergen.data.listing import Listing, check_columns, listed, matching, unlabelled
 from layergen.data.matrix import Matrix
+from layergen.data.packing import damaged, pack
+from layergen.data.reading import MATRIX, Unreadable
 from layergen.features import Features
-from layergen.stacking import declared_shape
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
@@ -161,7 +162,7 @@ class Zoo(Dataset[Network]):
         """A network by its number; negative numbers count from the end."""
         number = range(len(self))[number]
         labels = {} if self.labels is None else self.labels.row(number, named=True)
-        state = {name: value[0] for name, value in self._read(np.array([number])).items()}
+        state = {name: value[0] for name, value in self.read(np.array([number])).items()}
         return Network(self.names[number], state, {key: value for key, value in labels.items() if key != FILE})
 
     def __getitems__(self, numbers: Sequence[int]) -> Batch:
@@ -172,7 +173,7 @@ class Zoo(Dataset[Network]):
             raise ValueError("networks of several widths in one batch: take batches from zoo.batches(size)")
         if bucket.space is None:
             raise ValueError("a zoo without a weight space has no features: give space=")
-        weights = self._read(chosen)
+        weights = self.read(chosen)
         shaped = {t.name: weights[t.name].reshape(-1, *t.shape).unsqueeze(-1) for t in bucket.space}
         labels = {name: column[chosen] for name, column in self._columns.items()}
         return Batch(shaped, labels, torch.from_numpy(chosen), bucket.number)
@@ -231,8 +232,64 @@ class Zoo(Dataset[Network]):
         buckets = [chosen[self.bucket_of[chosen] == number] for number in range(len(self.buckets))]
         return Batches(buckets, size, shuffle=shuffle, seed=seed, replicas=replicas, rank=rank)
 
-    def _read(self, numbers: NDArray[np.int64]) -> dict[str, Tensor]:
-        """The tensors of networks of one bucket, `{tensor: (network, *axes)}`."""
+    def pack(self, out: str | Path, *, step: Callable[[int], object] = lambda count: None) -> None:
+        """Write the networks and their labels as matrices on disk, which later zoos map into memory.
+
+        A folder with `weights.npy`, `layout.csv` and `metrics.csv`, or a folder in it for each bucket where there are
+        several. The memory that is needed does not depend on the number of networks. Packing that was interrupted goes
+        on where it stopped when it is asked for again.
+
+        Parameters
+        ----------
+        out
+            A folder that does not exist yet; it gets its name when all is written.
+        step
+            Called with the number of networks that were written, chunk by chunk.
+
+        Raises
+        ------
+        SpecificationError
+            If the folder exists.
+        ZooError
+            If weights are not finite, in a zoo that was opened without looking.
+        """
+        pack(self, Path(out), step)
+
+    def verify(self) -> None:
+        """Read packed networks once and compare them with the checksums that `pack` wrote.
+
+        Raises
+        ------
+        ZooError
+            If some are not what was written; the message lists their rows.
+        """
+        matrices = [source for source in self.listing.sources if isinstance(source, Matrix) and source.checked]
+        faults = [
+            Fault((matrix.folder / MATRIX).relative_to(self.path).as_posix(), f"rows {start} to {stop - 1} are damaged")
+            for matrix in matrices
+            for start, stop in damaged(matrix)
+        ]
+        if faults:
+            raise ZooError(str(self.path), faults, len(matrices), "pack the networks again")
+
+    def read(self, numbers: NDArray[np.int64]) -> dict[str, Tensor]:
+        """The tensors of some networks of one bucket.
+
+        Parameters
+        ----------
+        numbers
+            The numbers of the networks.
+
+        Returns
+        -------
+        dict of Tensor
+            The tensors, `{tensor: (network, *axes)}`.
+
+        Raises
+        ------
+        ValueError
+            If a file has changed since the zoo was opened.
+        """
         places = self.listing.places[numbers]
         parts, order = list[dict[str, Tensor]](), list[NDArray[np.int64]]()
         for at in np.unique(places[:, 0]):
@@ -251,18 +308,20 @@ class Zoo(Dataset[Network]):
             found = source.read(rows)
             made = {name: found[name] for name, _ in bucket.shapes}
         else:
-            states = source.read(rows)
             try:
-                made = {n: torch.stack([shaped(state[n], bucket, n) for state in states]) for n, _ in bucket.shapes}
-            except (KeyError, RuntimeError) as error:
+                states = source.read(rows)
+                made = {n: torch.stack([stored(state[n], bucket, n) for state in states]) for n, _ in bucket.shapes}
+            except (KeyError, RuntimeError, Unreadable) as error:
                 names = ", ".join(source.names[row] for row in rows[:4])
                 raise ValueError(f"a file has changed since the zoo was opened ({names}): {error}") from None
         return made if self.dtype is None else {name: value.to(self.dtype) for name, value in made.items()}
 
 
-def shaped(value: Tensor, bucket: Bucket, name: str) -> Tensor:
-    """A network's tensor in the shape that its weight space declares."""
-    return value if bucket.space is None else declared_shape(value, bucket.space[name])
+def stored(value: Tensor, bucket: Bucket, name: str) -> Tensor:
+    """A network's tensor in the shape that its module has; in a file a pixel grid may be one axis."""
+    if bucket.space is not None and value.shape == bucket.space[name].shape:
+        return value.reshape(bucket.space[name].stored)
+    return value
 
 
 def numeric(labels: DataFrame | None) -> dict[str, Tensor]:
