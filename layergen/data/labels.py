@@ -111,7 +111,7 @@ def labels_from_names(names: Sequence[str], pattern: re.Pattern[str]) -> DataFra
 
 
 def with_numbers(table: DataFrame) -> DataFrame:
-    """A table with numbers in columns of texts that all are numbers: Python writes "nan", which polars takes for text."""
+    """A table with numbers in columns of texts that are all numbers: polars takes Python's "nan" for text."""
     library = polars()
     for column in table.columns:
         values = table[column]
