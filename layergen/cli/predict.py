@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +21,7 @@ from layergen.cli.zoos import (
     ZooFolder,
     answering,
     bars,
+    is_first,
     open_zoo,
     packaged,
     probes_of,
@@ -57,12 +57,11 @@ def predict(
     found = Run(run)
     space, target = found.space, found.configuration.target
     check_output(output, (".csv",))
-    first = os.environ.get("RANK", "0") == "0"
-    with bars(quiet=not first) as progress, packaged(), answering(run):
+    with bars() as progress, packaged(), answering(run):
         networks = open_zoo(zoo, space, progress, dtype=dtype, skip_bad=skip_bad)
         made = probes_of(probes, inputs, space, probe_count)
         labels = predicted(found, networks, probes=made, device=device)
-    if first:
+    if is_first():
         text = io.StringIO(newline="")
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["file", target])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -20,6 +19,7 @@ from layergen.cli.zoos import (
     ZooFolder,
     answering,
     bars,
+    is_first,
     labels_from,
     open_zoo,
     packaged,
@@ -133,9 +133,8 @@ def train(
         workers=workers,
         metanet={"hidden": hidden, "layers": layers, "dropout": dropout},
     )
-    first = os.environ.get("RANK", "0") == "0"
     found = probes_of(probes, inputs, space, probe_count)
-    with bars(quiet=not first) as progress, packaged(), answering(output):
+    with bars() as progress, packaged(), answering(output):
         networks = open_zoo(zoo, space, progress, labels=chosen, require=[target], skip_bad=skip_bad, dtype=dtype)
         run = trained(
             networks,
@@ -147,7 +146,7 @@ def train(
             tensorboard=tensorboard,
             report=shown(progress),
         )
-    if first:
+    if is_first():
         make_console().print(facts(summary(run, len(networks))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ __all__ = [
     "ZooFolder",
     "answering",
     "bars",
+    "is_first",
     "labels_from",
     "open_zoo",
     "packaged",
@@ -110,14 +112,20 @@ def open_zoo(folder: Path, space: WeightSpace, progress: Progress, *, dtype: str
     with packaged():
         zoo = Zoo(folder, space=space, dtype=kind, step=lambda: progress.advance(task), **options)
     progress.update(task, total=len(zoo), completed=len(zoo))
-    if zoo.faults and not progress.disable:
+    if zoo.faults and is_first():
         typer.echo("\n".join(["left out:", *(f"  {fault}" for fault in zoo.faults)]), err=True)
     return zoo
 
 
-def bars(*, quiet: bool) -> Progress:
-    """Progress bars on stderr; without a terminal, and with `quiet`, there are none."""
+def is_first() -> bool:
+    """Whether this is the process that talks to the terminal, the first of those that `torchrun` has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def bars() -> Progress:
+    """Progress bars on stderr, where that is a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    quiet = not is_first() or sys.stderr is None or not sys.stderr.isatty()
     return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet)
 
 

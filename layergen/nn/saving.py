@@ -33,6 +33,8 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 """Activations that a file names."""
 FORM = "layergen.nn.Metanet 1"
 """What the header of a file says it is; the number grows when older files could be misread."""
+HEADER = "layergen"
+"""The one entry of the safetensors header: entries come in no fixed order, and files are to be the same."""
 ELSEWHERE = ("space", "device", "dtype", "__class__")
 AGAIN = {"given again": True}
 """What stands in a configuration in the place of code."""
@@ -53,9 +55,9 @@ def write_metanet(metanet: Metanet, path: Path) -> None:
     state = {name: value.detach().cpu().contiguous() for name, value in metanet.state_dict().items()}
     configuration = {name: as_text(name, value) for name, value in metanet.arguments.items()}
     configuration["dtype"] = str(next(metanet.parameters()).dtype).removeprefix("torch.")
-    header = {"form": FORM, "specification": str(metanet.space), "configuration": json.dumps(configuration)}
+    header = {"form": FORM, "specification": str(metanet.space), "configuration": configuration}
     with replacing(path) as unfinished:
-        save_file(state, unfinished, header)
+        save_file(state, unfinished, {HEADER: json.dumps(header)})
 
 
 def constructor_arguments(local: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,7 +88,7 @@ def read_metanet(
         found = repr(header["form"]) if "form" in header else "something else"
         raise SpecificationError(f"holds {found}, not {FORM!r}", place=str(path), remedy="give what Metanet.save wrote")
     try:
-        space, options = parse(header["specification"]), json.loads(header["configuration"])
+        space, options = parse(header["specification"]), dict(header["configuration"])
         options["dtype"] = getattr(torch, options["dtype"])
         if isinstance(options["activation"], str):
             options["activation"] = ACTIVATIONS[options["activation"]]
@@ -105,13 +107,14 @@ def read_metanet(
     return metanet.to(device)
 
 
-def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+def read_tensors(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """The header and the tensors of a safetensors file."""
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "pt") as file:
-            return file.metadata() or {}, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
+            header = json.loads((file.metadata() or {}).get(HEADER, "{}"))
+            return dict(header), {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError, TypeError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise SpecificationError(f"cannot be read: {reason}", place=str(path)) from None

@@ -17,7 +17,7 @@ from layergen.training.configuration import Configuration
 from layergen.training.tasks import Task, task_of_dict
 from layergen.whole_files import replacing
 from symmetry.language.errors import SpecificationError
-from symmetry.space.specification import load
+from symmetry.space.specification import parse
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Run", "write_table", "write_text"]
@@ -74,7 +74,7 @@ class Run:
     @property
     def space(self) -> WeightSpace:
         """The weight space of the networks."""
-        return load(self.folder / "specification.toml")
+        return parse(self.read("specification.toml"))
 
     @property
     def metrics(self) -> dict[str, float | None]:

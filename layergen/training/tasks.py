@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -207,4 +208,6 @@ def kendall(outputs: Tensor, targets: Tensor) -> float:
     """Kendall's τ-b between outputs and targets; not a number where one of them is constant."""
     from scipy.stats import kendalltau
 
+    if len(targets) < 2:
+        return math.nan
     return float(kendalltau(outputs[:, 0].double().numpy(), targets.double().numpy()).statistic)

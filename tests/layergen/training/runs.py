@@ -7,11 +7,12 @@ import os
 import signal
 import socket
 from multiprocessing import get_context
+from pathlib import Path
 
 import torch
 
 from layergen.data import Zoo
-from layergen.training import Configuration, Report, Run, train
+from layergen.training import Configuration, LostProcess, Report, Run, train
 from tests.layergen.data.zoos import SPACE
 
 __all__ = ["CONFIGURATION", "killed_at", "processes", "state_of"]
@@ -75,7 +76,11 @@ def one_of(rank, count, port, folder, configuration, output, dying):
         if rank == 1 and len(steps) == dying:
             os._exit(9)
 
-    train(Zoo(folder, space=SPACE), configuration, output, resume=True, report=Report(stepped=stepped))
+    try:
+        train(Zoo(folder, space=SPACE), configuration, output, resume=True, report=Report(stepped=stepped))
+    except LostProcess as error:
+        Path(f"{output}-{rank}.txt").write_text(str(error))
+        raise SystemExit(1) from None
 
 
 def processes(count, folder, configuration, output, dying=0):
