@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -82,11 +84,18 @@ def packaged() -> Iterator[None]:
 
 @contextlib.contextmanager
 def answering(run: Path) -> Iterator[None]:
-    """Turn what may go wrong in a run into messages; the exit status is 1 where the input is not to blame."""
+    """Turn what may go wrong in a run into messages; the exit status is 1 where the input is not to blame.
+
+    `torchrun` sends SIGTERM to the processes that are left where one has died, and so do job schedulers.
+    """
     from layergen.training import LostProcess
 
+    before = signal.signal(signal.SIGTERM, terminate) if current_thread() is main_thread() else None
     try:
         yield
+    except Terminated:
+        typer.echo(f"{run}: stopped from outside (SIGTERM)\n--resume goes on from the last checkpoint", err=True)
+        raise typer.Exit(128 + signal.SIGTERM) from None
     except LostProcess as error:
         typer.echo(f"{run}: {error}\n--resume goes on from the last checkpoint", err=True)
         raise typer.Exit(1) from None
@@ -97,6 +106,18 @@ def answering(run: Path) -> Iterator[None]:
         raise
     except ValueError as error:
         raise SpecificationError(str(error)) from None
+    finally:
+        if before is not None:
+            signal.signal(signal.SIGTERM, before)
+
+
+class Terminated(BaseException):
+    """The process was asked to end."""
+
+
+def terminate(*_: Any) -> None:
+    """What SIGTERM does while a run is under way."""
+    raise Terminated
 
 
 def open_zoo(folder: Path, space: WeightSpace, progress: Progress, *, dtype: str | None = None, **options: Any) -> Zoo:

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -116,9 +117,7 @@ BAD_INPUT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"), BAD_INPUT, ids=str)
-)
+@pytest.mark.parametrize(("arguments", "message"), BAD_INPUT, ids=str)
 def test_bad_input_is_one_message_and_exit_status_2(folder, arguments, message):
     (folder / "empty").mkdir()
     before = snapshot(folder)
@@ -176,3 +175,15 @@ def test_torchrun_trains_as_one_process(folder):
     together, alone = Run("run"), Run("alone")
     assert together.metrics["validation_loss"] == pytest.approx(alone.metrics["validation_loss"], rel=1e-5)
     torch.testing.assert_close(together.metanet().state_dict(), alone.metanet().state_dict(), rtol=1e-3, atol=1e-5)
+
+
+def test_a_run_that_is_stopped_from_outside_says_how_to_go_on(folder):
+    options = ("--epochs", "100000", "--hidden", "4", "--layers", "1")
+    command = [sys.executable, "-m", "layergen", *TRAIN, *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT) as one:
+        while one.poll() is None and not (folder / "run" / "checkpoint.pt").exists():
+            time.sleep(0.05)
+        one.terminate()
+        printed, told = one.communicate(timeout=60)
+    assert (one.returncode, printed) == (143, "")
+    assert told == "run: stopped from outside (SIGTERM)\n--resume goes on from the last checkpoint\n"
