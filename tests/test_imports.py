@@ -43,6 +43,7 @@ ROOMS = {
         "plan",
         "emission",
         "compiled",
+        "magnitudes",
         "linear",
         "stacking",
         "representatives",

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.linear import EquivariantLinear
+from layergen.magnitudes import LARGE, warn_of_many
 from layergen.nn.companions import Companions
 from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
@@ -221,6 +222,10 @@ class Metanet(nn.Module):
             self.fused = perceptron(probes.out_features, 2 * hidden, out_features)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
+        layers_made = [module for module in self.modules() if isinstance(module, EquivariantLinear)]
+        if layers_made and (largest := max(map(parameter_count, layers_made))) <= LARGE:  # else that layer has warned
+            worst = next(layer for layer in layers_made if parameter_count(layer) == largest)
+            warn_of_many(parameter_count(self), worst.maps, "this Metanet")
 
     @torch.no_grad()
     def fit(self, x: Features | Iterable[Any], *, group: ProcessGroup | None = None) -> Metanet:
@@ -343,6 +348,11 @@ class Metanet(nn.Module):
             return output
         gammas = zip(self.space.names, self.gamma, strict=True)
         return {name: x[name][..., self.updated] + gamma * output[name] for name, gamma in gammas}
+
+
+def parameter_count(module: nn.Module) -> int:
+    """The number of parameters of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def updated_channels(

@@ -115,7 +115,9 @@ def joined(device: torch.device | str | None = None) -> Iterator[Processes]:
     except RuntimeError as error:
         if count == 1 or not is_loss(error):
             raise
-        raise LostProcess(f"process {rank} of {count} has lost another one: if it left a message, that tells why") from error
+        raise LostProcess(
+            f"process {rank} of {count} has lost another one: if it left a message, that tells why"
+        ) from error
     finally:
         if began:
             distributed.destroy_process_group()
