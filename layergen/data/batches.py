@@ -19,6 +19,8 @@ class Batches(Sampler[list[int]]):
     filled up to one size with networks of the same batch. The batches themselves do not depend on the number of
     processes.
 
+    The attribute `start` is the number of batches at the beginning of an epoch that are passed over.
+
     Parameters
     ----------
     buckets
@@ -33,8 +35,6 @@ class Batches(Sampler[list[int]]):
         The number of processes.
     rank
         The number of this process, from 0.
-
-    The attribute `start` is the number of batches at the beginning of an epoch that are passed over.
 
     Raises
     ------

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layergen.stacking import is_same, is_weight, network_faults
+from layergen.stacking import is_weight, network_faults
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
@@ -58,9 +58,17 @@ def signature(state: Mapping[str, Tensor]) -> Signature:
     """
     weights = {name: value for name, value in state.items() if is_weight(name, value)}
     values = list(weights.values())
-    same = tuple(next(n for n, other in enumerate(values) if other is v or is_same(v, other)) for v in values)
+    first: dict[Any, int] = {}
+    same = tuple(first.setdefault(memory(value), place) for place, value in enumerate(values))
     shapes = tuple(tuple(value.shape) for value in values)
     return Signature(tuple(weights), shapes, tuple(value.dtype for value in values), same)
+
+
+def memory(value: Tensor) -> Any:
+    """What two tensors have in common only if they are the same memory, read in the same way."""
+    if value.layout != torch.strided:
+        return id(value)
+    return value.data_ptr(), value.shape, value.stride(), value.dtype
 
 
 def sizes_of(state: Mapping[str, Any], space: WeightSpace) -> dict[str, int]:

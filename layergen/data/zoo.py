@@ -32,7 +32,22 @@ __all__ = ["Batch", "Network", "Zoo"]
 
 
 class Network(NamedTuple):
-    """One network of a zoo: its name, its `state_dict` `{tensor: (*axes)}`, and its labels by column."""
+    """One network of a zoo.
+
+    Parameters
+    ----------
+    name
+        Its file, relative to the folder.
+    state
+        Its `state_dict`, `{tensor: (*axes)}`.
+    labels
+        Its labels by column.
+
+    Examples
+    --------
+    >>> Network("0.pt", {"b": torch.ones(3)}, {"accuracy": 0.5}).state["b"].shape
+    torch.Size([3])
+    """
 
     name: str
     state: dict[str, Tensor]
@@ -40,8 +55,24 @@ class Network(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Networks of one width: features `{tensor: (batch, *axes, 1)}`, the columns of labels that hold numbers, as
-    tensors `(batch,)`, the numbers of the networks in the zoo `(batch,)`, and the number of their weight space.
+    """Networks of one width.
+
+    Parameters
+    ----------
+    features
+        Their weights, `{tensor: (batch, *axes, 1)}`.
+    labels
+        The columns of labels that hold numbers, each `(batch,)`.
+    numbers
+        The numbers of the networks in the zoo, `(batch,)`.
+    space
+        The number of their weight space in the zoo.
+
+    Examples
+    --------
+    >>> batch = Batch({"b": torch.ones(2, 3, 1)}, {"accuracy": torch.ones(2)}, torch.tensor([4, 7]), 0)
+    >>> batch.features["b"].shape
+    torch.Size([2, 3, 1])
     """
 
     features: Features

@@ -130,7 +130,13 @@ class Standardise(nn.Module):
         return self
 
     def set_to(self, moments: Mapping[str, Moments]) -> None:
-        """Set the statistics to those of a training set with these moments, by tensor."""
+        """Set the statistics to those of a training set.
+
+        Parameters
+        ----------
+        moments
+            The moments of the set, by tensor.
+        """
         for row, (name, entries) in enumerate(self.entries.items()):
             self.mean[row], self.deviation[row] = entries.statistics(moments[name])
 

@@ -20,7 +20,15 @@ PATIENCE = timedelta(minutes=10)
 
 
 class LostProcess(RuntimeError):
-    """Another process of the run has ended or does not answer."""
+    """Another process of the run has ended or does not answer.
+
+    Examples
+    --------
+    >>> raise LostProcess("process 0 of 2 has lost another one")
+    Traceback (most recent call last):
+    ...
+    layergen.training.processes.LostProcess: process 0 of 2 has lost another one
+    """
 
 
 @dataclass(frozen=True, slots=True)
