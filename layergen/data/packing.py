@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["damaged", "pack"]
 
 FORM = "layergen.data.Zoo 1"
-CHUNK = 2**24
+CHUNK = 2**22
 """The bytes of a chunk, as near as whole rows come; about as much memory is needed."""
 PLAN, JOURNAL = "plan.sha256", "journal"
 

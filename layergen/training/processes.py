@@ -111,15 +111,17 @@ def joined(device: torch.device | str | None = None) -> Iterator[Processes]:
     Raises `LostProcess` within the `with` where another process ends: what that one says tells why.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
+    own = on(device, int(os.environ.get("LOCAL_RANK", "0")))
+    if own.type == "cuda":
+        torch.cuda.set_device(own)  # what goes between processes goes through the device that is set
     began = count > 1 and not distributed.is_initialized()
     if began:
-        backend = "nccl" if on(device, 0).type == "cuda" else "gloo"
-        distributed.init_process_group(backend, timeout=PATIENCE)
+        distributed.init_process_group("nccl" if own.type == "cuda" else "gloo", timeout=PATIENCE)
     several = distributed.is_initialized()
     rank = distributed.get_rank() if several else 0
     count = distributed.get_world_size() if several else 1
     try:
-        yield Processes(rank, count, on(device, int(os.environ.get("LOCAL_RANK", "0"))))
+        yield Processes(rank, count, own)
     except RuntimeError as error:
         if count == 1 or not is_loss(error):
             raise
