@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from layergen.data.batch import Batch, Network
 from layergen.data.batches import Batches
 from layergen.data.buckets import Bucket, sorted_into_buckets
 from layergen.data.faults import Fault, ZooError
@@ -21,64 +22,13 @@ from layergen.data.listing import Listing, check_columns, listed, matching, unla
 from layergen.data.matrix import Matrix
 from layergen.data.packing import damaged, pack
 from layergen.data.reading import MATRIX, Unreadable
-from layergen.features import Features
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
 if TYPE_CHECKING:
     from polars import DataFrame
 
-__all__ = ["Batch", "Network", "Zoo"]
-
-
-class Network(NamedTuple):
-    """One network of a zoo.
-
-    Parameters
-    ----------
-    name
-        Its file, relative to the folder.
-    state
-        Its `state_dict`, `{tensor: (*axes)}`.
-    labels
-        Its labels by column.
-
-    Examples
-    --------
-    >>> Network("0.pt", {"b": torch.ones(3)}, {"accuracy": 0.5}).state["b"].shape
-    torch.Size([3])
-    """
-
-    name: str
-    state: dict[str, Tensor]
-    labels: dict[str, Any]
-
-
-class Batch(NamedTuple):
-    """Networks of one width.
-
-    Parameters
-    ----------
-    features
-        Their weights, `{tensor: (batch, *axes, 1)}`.
-    labels
-        The columns of labels that hold numbers, each `(batch,)`.
-    numbers
-        The numbers of the networks in the zoo, `(batch,)`.
-    space
-        The number of their weight space in the zoo.
-
-    Examples
-    --------
-    >>> batch = Batch({"b": torch.ones(2, 3, 1)}, {"accuracy": torch.ones(2)}, torch.tensor([4, 7]), 0)
-    >>> batch.features["b"].shape
-    torch.Size([2, 3, 1])
-    """
-
-    features: Features
-    labels: dict[str, Tensor]
-    numbers: Tensor
-    space: int
+__all__ = ["Zoo"]
 
 
 class Zoo(Dataset[Network]):

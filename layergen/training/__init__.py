@@ -7,7 +7,8 @@ from layergen.training.configuration import Configuration
 from layergen.training.predict import predict
 from layergen.training.processes import LostProcess
 from layergen.training.run import Run
-from layergen.training.train import Report, train
+from layergen.training.train import train
+from layergen.training.trainer import Report
 
 __all__ = [
     "Configuration",

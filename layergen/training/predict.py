@@ -12,7 +12,7 @@ from layergen.data.zoo import Zoo
 from layergen.nn.probes import Probes
 from layergen.training.processes import joined
 from layergen.training.run import Run
-from layergen.training.train import predicted_outputs
+from layergen.training.trainer import predicted_outputs
 
 __all__ = ["predict"]
 

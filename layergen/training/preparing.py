@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
+from layergen.data.batch import Batch
 from layergen.data.batches import Batches
 from layergen.data.faults import ZooError
 from layergen.data.listing import check_columns, unlabelled
-from layergen.data.zoo import Batch, Zoo
+from layergen.data.zoo import Zoo
 from layergen.nn.metanet import Metanet
 from layergen.nn.probes import Probes
 from layergen.training.configuration import Configuration
