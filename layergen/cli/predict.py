@@ -21,6 +21,7 @@ from layergen.cli.zoos import (
     ZooFolder,
     answering,
     bars,
+    check_device,
     is_first,
     open_zoo,
     packaged,
@@ -57,6 +58,7 @@ def predict(
     found = Run(run)
     space, target = found.space, found.configuration.target
     check_output(output, (".csv",))
+    check_device(device)
     with bars() as progress, packaged(), answering(run):
         networks = open_zoo(zoo, space, progress, dtype=dtype, skip_bad=skip_bad)
         made = probes_of(probes, inputs, space, probe_count)

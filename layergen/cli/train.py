@@ -19,6 +19,7 @@ from layergen.cli.zoos import (
     ZooFolder,
     answering,
     bars,
+    check_device,
     is_first,
     labels_from,
     open_zoo,
@@ -114,6 +115,7 @@ def train(
     RUN holds all that is needed to predict or to go on. Started by `torchrun`, processes share the work.
     """
     space, chosen = load(spec), labels_from(label_pattern, labels)
+    check_device(device)
     if output.exists() and not resume:
         raise SpecificationError("is there already", place=str(output), remedy="give --resume, or another folder")
     with packaged():

@@ -35,6 +35,7 @@ __all__ = [
     "ZooFolder",
     "answering",
     "bars",
+    "check_device",
     "is_first",
     "labels_from",
     "open_zoo",
@@ -141,6 +142,17 @@ def open_zoo(folder: Path, space: WeightSpace, progress: Progress, *, dtype: str
 def is_first() -> bool:
     """Whether this is the process that talks to the terminal, the first of those that `torchrun` has started."""
     return os.environ.get("RANK", "0") == "0"
+
+
+def check_device(device: str | None) -> None:
+    """Raise `SpecificationError` for a device that is not there."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise SpecificationError(f"--device {device!r}: {reason}", remedy="leave it out, or give cpu") from None
 
 
 def bars() -> Progress:

@@ -99,7 +99,8 @@ def listed(folder: Path, labels: str | Path | re.Pattern[str] | None) -> tuple[L
     counts = [len(source) for source in sources]
     places = np.concatenate([np.stack([np.full(n, at), np.arange(n)], 1) for at, n in enumerate(counts)])
     table, faults = labels_of(folder, labels, names, [own for own, _ in metrics if own is not None])
-    faults += [Fault(name, f"{times} networks have this name") for name, times in Counter(names).items() if times > 1]
+    if len(set(names)) < len(names):
+        faults += [Fault(name, f"{n} networks have this name") for name, n in Counter(names).items() if n > 1]
     return Listing(sources, names, places, table), faults
 
 
@@ -134,8 +135,8 @@ def labels_of(
         table = polars().concat(own, how="diagonal_relaxed")
     else:
         return None, []
-    known, twice = set(names), repeated(table)
-    faults = [Fault(name, "more than one row of labels") for name in twice if name in known]
+    twice = set(repeated(table))
+    faults = [Fault(name, "more than one row of labels") for name in names if name in twice]
     whole = polars().DataFrame({FILE: names}, schema={FILE: polars().String})
     return whole.join(table.unique(FILE, keep="first"), on=FILE, how="left", maintain_order="left"), faults
 

@@ -102,6 +102,7 @@ BAD_INPUT = [
     ((*TRAIN, "--probes", "nets.py:Net", "--input", "3,2"), "the space is not the module's"),
     ((*TRAIN, "--validation", "2"), "validation=2.0\ngive a share between 0 and 1"),
     ((*TRAIN, "--task", "sorting"), "Invalid value for '--task'"),
+    ((*TRAIN, "--device", "abacus"), "--device 'abacus'"),
     ((*TRAIN, "--dtype", "int64"), "--dtype 'int64'\none of float32"),
     (
         (*TRAIN[:3], "--target", "kind", "--output", "run", "--task", "ranking"),

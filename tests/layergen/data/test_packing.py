@@ -52,6 +52,22 @@ def test_batches_of_a_packed_zoo(tmp_path):
             assert all(torch.equal(batch.features[name][row, ..., 0], value) for name, value in state.items())
 
 
+def test_a_batch_of_files_and_of_two_matrices(tmp_path):
+    loose = Zoo(fill(tmp_path / "zoo", [4] * 9), space=SPACE)
+    for part, numbers in (("a", (1, 5, 7)), ("b", (2, 3, 8))):
+        (tmp_path / part).mkdir()
+        for number in numbers:
+            (tmp_path / "zoo" / f"00{number}.safetensors").rename(tmp_path / part / f"00{number}.safetensors")
+        Zoo(tmp_path / part, space=SPACE).pack(tmp_path / "zoo" / part)
+    zoo = Zoo(tmp_path / "zoo", space=SPACE)
+    assert sorted(zoo.names) == sorted(loose.names)
+    assert len(zoo.listing.sources) == 3
+    for batch in DataLoader(zoo, batch_sampler=zoo.batches(5, shuffle=True, seed=1), collate_fn=zoo.collate):
+        for row, number in enumerate(batch.numbers.tolist()):
+            expected = network(int(zoo.names[number][:3]))
+            assert all(torch.equal(batch.features[name][row, ..., 0], value) for name, value in expected.items())
+
+
 class Killed(BaseException):
     """The end of a process, as far as its files can tell."""
 

@@ -93,6 +93,27 @@ def test_hugging_face_folders(tmp_path):
         assert torch.equal(value, state[name].expand(3, *state[name].shape))
 
 
+@pytest.mark.parametrize(
+    ("index", "reason"),
+    [
+        ({"weight_map": {"0.bias": "../000.safetensors"}}, "names a file outside the folder: '../000.safetensors'"),
+        ({"weight_map": {"9.bias": "1.safetensors"}}, "lists tensors that its files lack: 9.bias"),
+        ({"weight_map": {"0.bias": "2.safetensors"}}, "no safetensors file: No such file"),
+        ([], "is no index of tensors"),
+    ],
+)
+def test_an_index_of_files_that_is_wrong(tmp_path, index, reason):
+    (fill(tmp_path, [4]) / "model").mkdir()
+    (tmp_path / "model" / "config.json").write_text("{}")
+    (tmp_path / "model" / "model.safetensors.index.json").write_text(json.dumps(index))
+    save_file(network(0), tmp_path / "model" / "1.safetensors")
+    with pytest.raises(ZooError) as error:
+        Zoo(tmp_path)
+    (fault,) = error.value.faults
+    assert fault.network == "model"
+    assert reason in fault.reason
+
+
 def test_labels_from_names_and_parquet(tmp_path):
     fill(tmp_path, [4, 4])
     zoo = Zoo(tmp_path, labels=re.compile(r"(?P<seed>\d+)\.(?P<form>\w+)"))
