@@ -7,7 +7,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,12 +91,9 @@ def answering(run: Path) -> Iterator[None]:
     """
     from layergen.training import LostProcess
 
-    before = signal.signal(signal.SIGTERM, terminate) if current_thread() is main_thread() else None
+    before = signal.signal(signal.SIGTERM, leave(run)) if current_thread() is main_thread() else None
     try:
         yield
-    except Terminated:
-        typer.echo(f"{run}: stopped from outside (SIGTERM)\n--resume goes on from the last checkpoint", err=True)
-        raise typer.Exit(128 + signal.SIGTERM) from None
     except LostProcess as error:
         typer.echo(f"{run}: {error}\n--resume goes on from the last checkpoint", err=True)
         raise typer.Exit(1) from None
@@ -112,13 +109,19 @@ def answering(run: Path) -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-class Terminated(BaseException):
-    """The process was asked to end."""
+def leave(run: Path) -> Callable[..., None]:
+    """What SIGTERM does while a run is under way.
 
+    The process ends at once, as if it were killed: an exception could be lost in the middle of a callback, and what a
+    run has on the disk is whole at any time.
+    """
 
-def terminate(*_: Any) -> None:
-    """What SIGTERM does while a run is under way."""
-    raise Terminated
+    def ending(*_: Any) -> None:
+        message = f"{run}: stopped from outside (SIGTERM)\n--resume goes on from the last checkpoint\n"
+        os.write(2, message.encode())
+        os._exit(128 + signal.SIGTERM)
+
+    return ending
 
 
 def open_zoo(folder: Path, space: WeightSpace, progress: Progress, *, dtype: str | None = None, **options: Any) -> Zoo:

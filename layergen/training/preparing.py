@@ -103,6 +103,8 @@ def check_folder(run: Run, lesson: Lesson, configuration: Configuration, *, resu
 def begin(run: Run, lesson: Lesson, configuration: Configuration) -> None:
     """Make the folder of a run, with what is known before the first step."""
     run.folder.mkdir(parents=True, exist_ok=True)
+    for left in run.folder.glob(".*.unfinished"):  # by a process that was killed while it wrote
+        left.unlink()
     write_text(run.folder / "configuration.json", configuration.to_json())
     write_text(run.folder / "specification.toml", str(lesson.space))
     write_text(run.folder / "task.json", json.dumps(lesson.task.to_dict()) + "\n")

@@ -185,6 +185,9 @@ def test_a_run_that_is_stopped_from_outside_says_how_to_go_on(folder):
         while one.poll() is None and not (folder / "run" / "checkpoint.pt").exists():
             time.sleep(0.05)
         one.terminate()
-        printed, told = one.communicate(timeout=60)
+        try:
+            printed, told = one.communicate(timeout=60)
+        finally:
+            one.kill()
     assert (one.returncode, printed) == (143, "")
     assert told == "run: stopped from outside (SIGTERM)\n--resume goes on from the last checkpoint\n"
