@@ -48,8 +48,9 @@ lint: $(READY) | $(SCRATCH)  ## ruff and mypy
 generated: $(READY) | $(SCRATCH)  ## write the checked-in layers again
 	@$(RUN) -m generated.regenerate
 
-bench: $(READY) | $(SCRATCH)  ## time and measure the layers
+bench: $(READY) | $(SCRATCH)  ## time and measure the layers, and the reading of zoos
 	@$(RUN) -m benchmarks
+	@$(RUN) -m benchmarks.zoos all
 
 FOLDER ?= symmetry/maps
 mutants: $(READY) | $(SCRATCH)  ## small changes to the code of FOLDER that no test notices

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layergen import drawing, nn, steerable, testing, tracing
+    from layergen import data, drawing, nn, steerable, testing, tracing, training
     from layergen.emission.generate import generate
     from layergen.evaluating import functional
     from layergen.features import Features
@@ -31,6 +31,7 @@ __all__ = [
     "augment",
     "by_fan_in",
     "canonicalise",
+    "data",
     "drawing",
     "functional",
     "generate",
@@ -40,6 +41,7 @@ __all__ = [
     "testing",
     "trace",
     "tracing",
+    "training",
     "unstack",
     "widen",
 ]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from layergen.compiled import compiled
 from layergen.features import Features
+from layergen.magnitudes import warn_of_many
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
@@ -31,7 +32,8 @@ class EquivariantLinear(nn.Module):
     in_channels, out_channels
         The numbers of channels of the features taken and given.
     bias
-        Whether the layer adds equivariant biases.
+        Whether the layer adds equivariant biases. A layer of more than 50 million parameters warns, and names the index
+        that costs most.
     target
         The weight space whose features the layer gives, `{tensor: (batch, *axes, out_channels)}`; it may share sets
         with `space`, and is `space` by default. With `symmetry.SCALAR` the layer gives a tensor
@@ -96,7 +98,10 @@ class EquivariantLinear(nn.Module):
         if not isinstance(space, WeightSpace):
             raise TypeError(f"{type(self).__name__} takes a WeightSpace first, not {type(space).__name__}")
         super().__init__()
-        self.emitted = compiled(EquivariantMaps(space, target, terms=terms, rank=rank), limit)
+        maps = EquivariantMaps(space, target, terms=terms, rank=rank)
+        count = maps.dimension * in_channels * out_channels + maps.bias_dimension * out_channels
+        warn_of_many(count, maps, f"this {type(self).__name__}")
+        self.emitted = compiled(maps, limit)
         # The parameters belong to this layer, and the emitted functions are called with it: a parametrisation, a hook
         # or another tensor in a parameter's place is seen by them.
         made = self.emitted.layer(in_channels, out_channels, bias, device=device, dtype=dtype)

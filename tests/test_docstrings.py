@@ -19,6 +19,8 @@ PACKAGES = (
     "symmetry.strategies",
     "layergen",
     "layergen.nn",
+    "layergen.data",
+    "layergen.training",
     "layergen.drawing",
     "layergen.steerable",
     "layergen.tracing",

@@ -15,8 +15,10 @@ from layergen.cli.coverage import coverage
 from layergen.cli.dims import dims
 from layergen.cli.draw import draw
 from layergen.cli.generate import generate
+from layergen.cli.predict import predict
 from layergen.cli.show import show
 from layergen.cli.trace import trace
+from layergen.cli.train import train
 from symmetry.language.errors import SpecificationError
 
 __all__ = ["app", "run"]
@@ -49,7 +51,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (show, dims, generate, check, coverage, trace, draw):
+for command in (show, dims, generate, check, coverage, trace, draw, train, predict):
     app.command()(command)
 
 

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from layergen.features import Features, joined, observed
+from layergen.nn.moments import Moments
 from symmetry.kinds.index import Invariant
 from symmetry.space.layout import Leaf, Piece, take_apart
 from symmetry.space.weight_space import WeightSpace
@@ -56,11 +57,10 @@ class Scalars:
         """Layer norm over the channels."""
         return nn.functional.layer_norm(x, scale.shape, scale, shift, eps)
 
-    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def statistics(self, x: Moments) -> tuple[Tensor, Tensor]:
         """The mean and the deviation of each channel over all entries; one where they vary by rounding at most."""
-        x = x.flatten(0, -2)
-        varies = x.amax(0) - x.amin(0) > ROUNDING * torch.finfo(x.dtype).eps * x.abs().amax(0)
-        return x.mean(0), torch.where(varies, x.std(0, correction=0), 1.0)
+        varies = x.high - x.low > ROUNDING * x.eps * torch.maximum(x.high, -x.low)
+        return x.mean, torch.where(varies, (x.squares / x.count).sqrt(), 1.0)
 
     def drop(self, x: Tensor, dropout: Function) -> Tensor:
         """Dropout of single entries."""
@@ -96,9 +96,9 @@ class Vectors:
         """The entries divided by their root mean square along `dims` and the channels, times `scale`; not shifted."""
         return scale * x / (x.square().mean((*self.dims, -1), keepdim=True) + eps).sqrt()
 
-    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def statistics(self, x: Moments) -> tuple[Tensor, Tensor]:
         """Mean nought, and for each channel the root mean square over all entries, or one where these are nought."""
-        lengths = x.flatten(0, -2).square().mean(0).sqrt()
+        lengths = (x.squares / x.count + x.mean.square()).sqrt()
         return torch.zeros_like(lengths), torch.where(lengths > 0, lengths, 1.0)
 
     def drop(self, x: Tensor, dropout: Function) -> Tensor:

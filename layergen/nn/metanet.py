@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Integral
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.linear import EquivariantLinear
+from layergen.magnitudes import LARGE, warn_of_many
 from layergen.nn.aggregation import Aggregation
 from layergen.nn.companions import Companions, with_companions
 from layergen.nn.contraction import Bilinear, Contraction
@@ -19,17 +22,22 @@ from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEm
 from layergen.nn.entries import opaque
 from layergen.nn.folding import FreeLinear
 from layergen.nn.heads import HEADS, InvariantHead, OutputHead
-from layergen.nn.normalisation import ChannelNorm, Standardise
+from layergen.nn.moments import batches_of
+from layergen.nn.normalisation import ChannelNorm, Standardise, fit_all
 from layergen.nn.pointwise import Dropout, Gated, Residual
 from layergen.nn.pools import POOLS
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
 from layergen.nn.restrictions import Restrictions, leading
+from layergen.nn.saving import constructor_arguments, read_metanet, write_metanet
 from layergen.nn.set_pools import outputs
 from layergen.nn.settled import Settled, SettledReading
 from layergen.widening import Summed, by_fan_in, places_summed
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
+
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
 
 __all__ = ["Metanet"]
 
@@ -189,7 +197,9 @@ class Metanet(nn.Module):
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
+        arguments = constructor_arguments(locals())
         super().__init__()
+        self.arguments = arguments
         counts = {"in_channels": in_channels, "hidden": hidden, "layers": layers, "fourier": fourier}
         check_arguments(space, out_features, out_channels, counts)
         check_choices(head=(head, HEADS), aggregation=(aggregation, (None, *POOLS)))
@@ -266,19 +276,32 @@ class Metanet(nn.Module):
             self.fused = perceptron(probes.out_features, FUSED, out_features)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
+        layers_made = [module for module in self.modules() if isinstance(module, EquivariantLinear)]
+        if layers_made and (largest := max(map(parameter_count, layers_made))) <= LARGE:  # else that layer has warned
+            worst = next(layer for layer in layers_made if parameter_count(layer) == largest)
+            warn_of_many(parameter_count(self), worst.maps, "this Metanet")
 
-    def fit(self, x: Features) -> Metanet:
+    @torch.no_grad()
+    def fit(self, x: Features | Iterable[Any], *, group: ProcessGroup | None = None) -> Metanet:
         """Set the statistics by which inputs are standardised to those of a training set.
 
         Parameters
         ----------
         x
-            Features of the networks of the set, `{tensor: (batch, *axes, in_channels)}`.
+            Features of the networks of the set, `{tensor: (batch, *axes, in_channels)}`, or batches of them, at any
+            widths, such as a `DataLoader` of a `layergen.data.Zoo` gives. Probes are run as they are.
+        group
+            Processes, each of which has a part of the set; every one of them gets the statistics of the whole.
 
         Returns
         -------
         Metanet
             The network itself.
+
+        Raises
+        ------
+        ValueError
+            If there are no batches.
 
         Examples
         --------
@@ -286,12 +309,65 @@ class Metanet(nn.Module):
         >>> metanet.fit({"b": torch.tensor([[[1.0], [3.0]]])}).standardise.mean.item()
         2.0
         """
-        self.standardise.fit(by_fan_in(x, self.space, self.summed))
-        if self.reading is not None:
-            self.reading.fit(x)
-        if self.canonical is not None:
-            self.canonical.fit(x)
+        fit_all(map(self._seen, batches_of(x)), group)
         return self
+
+    def _seen(self, x: Features) -> list[tuple[Standardise, Features]]:
+        """The modules that are fitted, and the features that each of them takes of some networks."""
+        scaled = by_fan_in(x, self.space, self.summed)
+        reading = [] if self.reading is None else self.reading.seen(x)
+        return [(self.standardise, scaled), *reading, *([] if self.canonical is None else self.canonical.seen(x))]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write configuration, specification, statistics and weights to one file, whole or not at all.
+
+        Probes, a predicate for `terms` and an activation that is none of torch's are code, which the file does not
+        hold: `load` takes them again. Weights of learned probes are in the file.
+
+        Parameters
+        ----------
+        path
+            The file, in the format of safetensors.
+
+        Examples
+        --------
+        >>> from tempfile import TemporaryDirectory
+        >>> metanet = Metanet(WeightSpace({"b": "h"}, sets={"h": 2}), out_features=1)
+        >>> x = {"b": torch.randn(3, 2, 1)}
+        >>> with TemporaryDirectory() as folder:
+        ...     metanet.save(f"{folder}/metanet.safetensors")
+        ...     torch.equal(Metanet.load(f"{folder}/metanet.safetensors")(x), metanet(x))
+        True
+        """
+        write_metanet(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, device: torch.device | str | None = None, **given: Any) -> Metanet:
+        """The network in a file that `save` has written. Nothing in the file is run.
+
+        Parameters
+        ----------
+        path
+            The file.
+        device
+            The device of the parameters; the processor if None.
+        **given
+            The constructor's arguments that are code, made as they were for the network that was saved: `probes`,
+            `terms` or `activation`.
+
+        Returns
+        -------
+        Metanet
+            The network, in training mode as a new one is.
+
+        Raises
+        ------
+        SpecificationError
+            If the file cannot be read, or holds something else.
+        ValueError
+            If other arguments are given than the file asks for.
+        """
+        return read_metanet(cls, Path(path), given, device)
 
     def forward(self, x: Features) -> Any:
         """Apply the network.
@@ -351,6 +427,11 @@ class Metanet(nn.Module):
         if self.reading is None or self.fused is None:
             raise ValueError("the network has no perceptron of outputs: give probes, out_features and fuse=True")
         return self.fused(self.reading.standard_outputs(x))
+
+
+def parameter_count(module: nn.Module) -> int:
+    """The number of parameters of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
 
 
 def updated_channels(

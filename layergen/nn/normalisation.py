@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
 from layergen.features import Features
 from layergen.nn.entries import SCALARS, Pieces, learned, tensor_entries
+from layergen.nn.moments import Moments, batches_of
 from symmetry.kinds.index import Invariant
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["ChannelNorm", "Standardise", "TensorNorm"]
+if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
+__all__ = ["ChannelNorm", "Standardise", "TensorNorm", "fit_all"]
 
 
 class ChannelNorm(nn.Module):
@@ -91,33 +96,71 @@ class Standardise(nn.Module):
         self.register_buffer("deviation", torch.ones(len(space), channels))
 
     @torch.no_grad()
-    def fit(self, x: Features) -> Standardise:
+    def fit(self, x: Features | Iterable[Any], *, group: ProcessGroup | None = None) -> Standardise:
         """Set the statistics to those of a training set.
 
         Parameters
         ----------
         x
-            Features of the networks of the set, `{tensor: (batch, *axes, channels)}`. A channel of a tensor that is
-            constant over the set has deviation one.
+            Features of the networks of the set, `{tensor: (batch, *axes, channels)}`, or batches of them, such as a
+            `DataLoader` of a zoo gives: every entry of the set counts alike, whatever the batch and the width. A
+            channel of a tensor that is constant over the set has deviation one.
+        group
+            Processes, each of which has a part of the set; every one of them gets the statistics of the whole.
 
         Returns
         -------
         Standardise
             The module itself.
 
+        Raises
+        ------
+        ValueError
+            If there are no batches.
+
         Examples
         --------
         >>> module = Standardise(WeightSpace({"b": "h"}, sets={"h": 2}), channels=1)
         >>> module.fit({"b": torch.tensor([[[1.0], [3.0]]])}).mean.item()
         2.0
+        >>> module.fit({"b": torch.full((1, width, 1), float(width))} for width in (1, 3)).mean.item()
+        2.5
+        """
+        fit_all(([(self, batch)] for batch in batches_of(x)), group)
+        return self
+
+    def set_to(self, moments: Mapping[str, Moments]) -> None:
+        """Set the statistics to those of a training set.
+
+        Parameters
+        ----------
+        moments
+            The moments of the set, by tensor.
         """
         for row, (name, entries) in enumerate(self.entries.items()):
-            self.mean[row], self.deviation[row] = entries.statistics(x[name].to(self.mean.dtype))
-        return self
+            self.mean[row], self.deviation[row] = entries.statistics(moments[name])
 
     def forward(self, x: Features) -> Features:
         rows = zip(self.entries, self.mean, self.deviation, strict=True)
         return {name: (x[name] - mean) / deviation for name, mean, deviation in rows}
+
+
+def fit_all(seen: Iterable[Sequence[tuple[Standardise, Features]]], group: ProcessGroup | None) -> None:
+    """Fit several modules in one pass: `seen` gives for each batch the modules with the features that each takes.
+
+    Raises `ValueError` if there are no batches.
+    """
+    found: dict[Standardise, dict[str, Moments]] = {}
+    for batch in seen:
+        for module, x in batch:
+            own = {name: Moments.of(x[name].to(module.mean.dtype)) for name in module.entries}
+            before = found.get(module, own)
+            found[module] = own if before is own else {name: before[name].with_others(own[name]) for name in own}
+    if not found:
+        raise ValueError("there are no networks to fit the statistics to")
+    for module, moments in found.items():
+        whole = moments if group is None else {name: one.gathered(group) for name, one in moments.items()}
+        module.set_to(whole)
 
 
 class TensorNorm(nn.Module):

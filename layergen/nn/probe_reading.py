@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 
 from layergen.features import Features
@@ -42,6 +41,7 @@ class ProbeReading(nn.Module):
 
     Examples
     --------
+    >>> import torch
     >>> module = nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 3))
     >>> probes = Probes(module, [torch.randn(4, 2)], count=4)
     >>> ProbeReading(probes, probes.weights, channels=8).space.names[-3:]
@@ -63,24 +63,21 @@ class ProbeReading(nn.Module):
         self.values_lift = PerTensorLinear(probes.space, probes.count, channels)
         self.outputs_lift = PerTensorLinear(alone, probes.out_features, channels) if outputs else None
 
-    @torch.no_grad()
-    def fit(self, x: Features) -> ProbeReading:
-        """Set the statistics to those of a training set, run on the probes as they are.
+    def seen(self, x: Features) -> list[tuple[Standardise, Features]]:
+        """The modules that are fitted, and the features that each of them takes of some networks.
 
         Parameters
         ----------
         x
-            The weights of the networks of the set, `{tensor: (batch, *axes, 1)}`.
+            The weights of the networks, `{tensor: (batch, *axes, 1)}`, which are run on the probes as they are.
 
         Returns
         -------
-        ProbeReading
-            The module itself.
+        list of tuple
+            Modules and features.
         """
         values, outputs = self.probes(x)
-        self.values_standard.fit(values)
-        self.outputs_standard.fit({self.outputs: outputs})
-        return self
+        return [(self.values_standard, values), (self.outputs_standard, {self.outputs: outputs})]
 
     def standard_outputs(self, x: Features) -> Tensor:
         """What the networks give at the probes, standardised, `(batch, probes.out_features)`."""

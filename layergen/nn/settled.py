@@ -82,21 +82,20 @@ class SettledReading(nn.Module):
         super().__init__()
         self.settled, self.standardise, self.module = settled, standardise, module
 
-    def fit(self, x: Features) -> SettledReading:
-        """Set the statistics to those of a training set.
+    def seen(self, x: Features) -> list[tuple[Standardise, Features]]:
+        """The module that is fitted, and the features that it takes of some networks.
 
         Parameters
         ----------
         x
-            The weights of the networks of the set, `{tensor: (batch, *axes, channels)}`.
+            The weights of the networks, `{tensor: (batch, *axes, channels)}`.
 
         Returns
         -------
-        SettledReading
-            The module itself.
+        list of tuple
+            The module and the features.
         """
-        self.standardise.fit(self.settled(x))
-        return self
+        return [(self.standardise, self.settled(x))]
 
     def forward(self, x: Features) -> Features:
         found: Features = self.module(self.standardise(self.settled(x)))
