@@ -116,7 +116,7 @@ def has_signs(task: Task) -> bool:
 WEIGHTS: tuple[Options, Options, Options] = (
     {"hidden": 16, "rank": 4, "rate": 1e-2, "decay": 0.1},
     {"hidden": 16, "fourier": 2, "fold": True, "rate": 1e-2, "decay": 0.1},
-    {"hidden": 32, "fold": True, "rate": 3e-3},
+    {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "fold": True, "norm": True},
 )
 PROBED: tuple[Options, Options, Options] = (
     {"hidden": 16, "count": 16, "rate": 3e-3},
