@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from symmetry.space.layout import Piece
-from symmetry.space.weight_space import WeightSpace
+from symmetry.kinds.free import FreeIndex
+from symmetry.space.layout import Layout, Leaf, Piece, Split, Unflatten
+from symmetry.space.weight_space import Tensor, WeightSpace
 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["architecture_graph"]
+__all__ = ["architecture_graph", "node_name", "tensor_ends"]
 
 
 def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     """The graph of a weight space: indices as nodes, with an edge for each tensor (or piece of one) that joins two.
 
     A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end of an edge
-    only where a tensor has fewer than two sets. A nested set stands for the sets that it is nested in.
+    only where a tensor has fewer than two sets, and only if it is the first or the second axis by itself: gates and
+    kernel positions are none, nor is an anonymous second axis of length 1, as of a convolution with a group for each
+    channel. A nested set stands for the sets that it is nested in.
 
     Parameters
     ----------
@@ -43,8 +47,7 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     import networkx
 
     graph, forward = networkx.MultiDiGraph(), networkx.DiGraph()
-    for piece in space.pieces:
-        ends = piece_ends(piece)
+    for piece, ends in (pair for tensor in space for pair in tensor_ends(tensor)):
         names = [node_name(piece, place, written=number == 0) for number, place in enumerate(ends)]
         for name, place in zip(names, ends, strict=True):
             if name not in graph:
@@ -61,12 +64,27 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     return graph
 
 
-def piece_ends(piece: Piece) -> list[int]:
-    """Numbers of the positions that a piece joins, the written one first."""
-    parents = {piece.positions[place].parent for place in piece.joined}
-    ends = [place for place in piece.joined if place not in parents]
-    others = [place for place in range(len(piece.positions)) if place not in piece.joined]
-    return sorted(ends + others[: max(0, 2 - len(ends))])
+def tensor_ends(tensor: Tensor) -> Iterator[tuple[Piece, list[int]]]:
+    """Each piece of a tensor, with the numbers of the positions that it joins, the written one first."""
+    for piece, axes in position_axes(tensor.layout, tuple(range(len(tensor.axes)))):
+        parents = {piece.positions[place].parent for place in piece.joined}
+        ends = [place for place in piece.joined if place not in parents]
+        others = [place for place in piece.free if axes[place] in (0, 1)]
+        others = [place for place in others if axes[place] == 0 or piece.positions[place].index != FreeIndex("", 1)]
+        yield piece, sorted(ends + others[: max(0, 2 - len(ends))])
+
+
+def position_axes(layout: Layout, axes: tuple[int | None, ...]) -> Iterator[tuple[Piece, tuple[int | None, ...]]]:
+    """Each piece with, for each of its positions, the axis that the position is by itself; None for a factor of one."""
+    match layout:
+        case Leaf():
+            yield layout.piece, axes
+        case Unflatten():
+            factors = (None,) * len(layout.factors)
+            yield from position_axes(layout.below, (*axes[: layout.dim], *factors, *axes[layout.dim + 1 :]))
+        case Split():
+            for branch in layout.branches:
+                yield from position_axes(branch, axes)
 
 
 def node_name(piece: Piece, place: int, *, written: bool) -> str:
