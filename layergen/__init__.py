@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layergen import drawing, nn, steerable, testing, tracing
+    from layergen import drawing, graph, nn, steerable, testing, tracing
     from layergen.emission.generate import generate
     from layergen.evaluating import functional
     from layergen.features import Features
@@ -32,6 +32,7 @@ __all__ = [
     "drawing",
     "functional",
     "generate",
+    "graph",
     "nn",
     "stack",
     "steerable",

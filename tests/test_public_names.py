@@ -16,7 +16,7 @@ import symmetry
 from tests.test_imports import ROOT
 
 PACKAGES = {"symmetry": symmetry, "layergen": layergen}
-MODULES = ("drawing", "nn", "steerable", "testing", "tracing")
+MODULES = ("drawing", "graph", "nn", "steerable", "testing", "tracing")
 
 
 def fresh(code):

@@ -13,5 +13,6 @@ except ImportError as error:
     raise ImportError(f'graphs need torch_geometric: pip install "layergen[graph]" ({error})') from error
 
 from layergen.graph.data import Network, ParameterGraph, parameter_graph, parameter_graphs, state_dicts
+from layergen.graph.metanet import GraphMetanet
 
-__all__ = ["Network", "ParameterGraph", "parameter_graph", "parameter_graphs", "state_dicts"]
+__all__ = ["GraphMetanet", "Network", "ParameterGraph", "parameter_graph", "parameter_graphs", "state_dicts"]

@@ -118,7 +118,7 @@ class GraphArrays:
 
 
 @lru_cache(maxsize=64)
-def graph_arrays(space: WeightSpace, style: Style = Style()) -> GraphArrays:  # noqa: B008  frozen
+def graph_arrays(space: WeightSpace, style: Style = Style()) -> GraphArrays:
     """The graph of a weight space in arrays, cached.
 
     Parameters
@@ -281,7 +281,7 @@ class Builder:
         rest = [place for place in range(len(piece.positions)) if place not in own]
         sizes = tuple(piece.shape[place] for place in own)
         source = values.transpose(own + rest).reshape(prod(sizes), -1)
-        grid = dict(zip(own, np.indices(sizes).reshape(len(sizes), -1), strict=True))
+        grid = dict(zip(own, np.indices(sizes).reshape(len(sizes), prod(sizes)), strict=True))
         nodes = [
             self.groups[node_name(piece, end, written=number == 0)][0]
             + np.ravel_multi_index([grid[place] for place in parents], [piece.shape[place] for place in parents])

@@ -29,7 +29,7 @@ Network = tuple[WeightSpace | Traced, Mapping[str, Tensor]]
 """A network to be read: its weight space, or its trace, and its `state_dict`."""
 
 
-class ParameterGraph(Data):
+class ParameterGraph(Data):  # type: ignore[misc]  # torch_geometric has no types
     """The graph of a network's parameters: a `torch_geometric.data.Data` that `parameter_graph` makes.
 
     Attributes are those of torch_geometric: what is called an index counts nodes, and `Batch` moves it on by the number
@@ -48,6 +48,9 @@ class ParameterGraph(Data):
     >>> parameter_graph(space, {"b": torch.ones(3)}).node_value.shape
     torch.Size([3, 1])
     """
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
 
     def __inc__(self, key: str, value: Any, *args: Any, **kwargs: Any) -> Any:
         """How much numbers grow in a batch for each such graph before: nodes, edges and labels are counted on."""
@@ -195,9 +198,7 @@ def parameter_graphs(networks: Iterable[Network], *, parallel: bool = False, vec
     >>> parameter_graphs([(small, {"b": torch.ones(2)}), (large, {"b": torch.ones(3)})]).batch
     tensor([0, 0, 0, 1, 1, 1, 1])
     """
-    graphs = [
-        parameter_graph(space, state, parallel=parallel, vector_nodes=vector_nodes) for space, state in networks
-    ]
+    graphs = [parameter_graph(space, state, parallel=parallel, vector_nodes=vector_nodes) for space, state in networks]
     if not graphs:
         raise ValueError("there are no networks to read")
     return Batch.from_data_list(graphs)
@@ -213,7 +214,7 @@ def state_dicts(
     graphs
         A graph, or a batch of graphs.
     node_value, edge_value
-        What to give in the place of the entries that nodes and edges hold, `(entry, channel)`; by default these entries.
+        What to give in the place of the entries that nodes and edges hold, `(entry, channel)`; by default these.
 
     Returns
     -------

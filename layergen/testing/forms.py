@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layergen.features import Features
+from layergen.features import Features, observed
 from symmetry import WeightSpace
 from symmetry.language.errors import SpecificationError
 
@@ -128,6 +128,29 @@ def unpack_flat(found: Any, space: WeightSpace) -> Any:
     return {t.name: vector.reshape(-1, *t.shape, 1) for t, vector in zip(space, vectors, strict=True)}
 
 
+def pack_graphs(x: Features, space: WeightSpace) -> Any:
+    """A `torch_geometric.data.Batch` of the networks' parameter graphs."""
+    try:
+        graph = import_module("layergen.graph")
+    except ImportError as error:
+        raise SpecificationError(f"the form 'graphs': {error}") from None
+    seen = observed(space, x)
+    batch = range(next(iter(x.values())).shape[0])
+    return graph.parameter_graphs([(seen, {name: value[one] for name, value in x.items()}) for one in batch])
+
+
+def unpack_graphs(found: Any, space: WeightSpace) -> Any:
+    """Features from a `state_dict` for each network, with or without channels."""
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        return found
+    return {
+        name: torch.stack(
+            [one[name] if one[name].ndim > len(space[name].shape) else one[name][..., None] for one in found]
+        )
+        for name in found[0]
+    }
+
+
 FORMS = {
     form.name: form
     for form in (
@@ -137,10 +160,12 @@ FORMS = {
         Form("pairs", pack_pairs, unpack_pairs),
         Form("nfn", pack_nfn, unpack_nfn),
         Form("flat", pack_flat, unpack_flat),
+        Form("graphs", pack_graphs, unpack_graphs),
     )
 }
 """The forms by name: features; a dict of one network's tensors, also called state_dict; `(weights, biases)` with
-channels last; nfn's `WeightSpaceFeatures`; one flat vector a network."""
+channels last; nfn's `WeightSpaceFeatures`; one flat vector a network; a batch of `layergen.graph.parameter_graphs`, and
+back a list of `state_dict`s."""
 
 
 def find_form(form: str | Form) -> Form:
