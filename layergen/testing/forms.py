@@ -143,12 +143,8 @@ def unpack_graphs(found: Any, space: WeightSpace) -> Any:
     """Features from a `state_dict` for each network, with or without channels."""
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
         return found
-    return {
-        name: torch.stack(
-            [one[name] if one[name].ndim > len(space[name].shape) else one[name][..., None] for one in found]
-        )
-        for name in found[0]
-    }
+    shapes = {name: (*space[name].shape, -1) if name in space.names else (-1,) for name in found[0]}
+    return {name: torch.stack([one[name].reshape(shape) for one in found]) for name, shape in shapes.items()}
 
 
 FORMS = {

@@ -1,0 +1,106 @@
+"""Networks as graphs and back, one or many, of any architectures."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import layergen
+from layergen.graph import parameter_graph, parameter_graphs, state_dicts
+from symmetry import WeightSpace
+from symmetry.strategies import weight_spaces
+from tests.layergen.graph.coloured import ATTENTION, MIXED, PERCEPTRON
+
+KINDS = ("free", "positional")
+
+
+def random_network(space, channels=()):
+    return {name: torch.randn((*shape, *channels)) for name, shape in space.shapes.items()}
+
+
+@given(
+    st.lists(weight_spaces(kinds=KINDS, max_tensors=3), min_size=1, max_size=3),
+    st.sampled_from([(), (2,)]),
+    st.booleans(),
+    st.booleans(),
+)
+def test_there_and_back(spaces, channels, parallel, vector_nodes):
+    networks = [random_network(space, channels) for space in spaces]
+    pairs = list(zip(spaces, networks, strict=True))
+    for network, back in zip(
+        networks, state_dicts(parameter_graphs(pairs, parallel=parallel, vector_nodes=vector_nodes)), strict=True
+    ):
+        assert list(back) == list(network)
+        assert all(torch.equal(back[name], network[name]) for name in network)
+
+
+def test_a_trace_in_the_place_of_a_space():
+    network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    traced = layergen.trace(network, [torch.randn(4, 2)])
+    graph = parameter_graph(traced, network.state_dict())
+    assert (graph.num_nodes, graph.num_edges) == (2 + 3 + 1, 2 * 3 + 3)
+    network.load_state_dict(state_dicts(graph)[0])
+
+
+def test_the_graph_of_a_perceptron():
+    """The weight from input to neuron is on the edge from the one to the other, the bias at the neuron."""
+    network = random_network(PERCEPTRON)
+    graph = parameter_graph(PERCEPTRON, network)
+    assert graph.validate()
+    read, written = graph.edge_index[:, graph.edge_of_value]
+    first = {"x": 0, "h": 2, "k": 6, "y": 9}
+    for (target, source), name in {("h", "x"): "0.weight", ("k", "h"): "2.weight", ("y", "k"): "4.weight"}.items():
+        rows, columns = network[name].shape
+        for row in range(rows):
+            for column in range(columns):
+                edge = (read == first[source] + column) & (written == first[target] + row)
+                assert graph.edge_value[edge].item() == network[name][row, column]
+    assert torch.equal(graph.node_value[graph.node_of_value == first["h"] + 1, 0], network["0.bias"][1:2])
+
+
+def test_batches_keep_networks_apart():
+    pairs = [(space, random_network(space)) for space in (MIXED, PERCEPTRON, ATTENTION)]
+    graphs = parameter_graphs(pairs)
+    assert graphs.validate()
+    read, written = graphs.edge_index
+    assert torch.equal(graphs.batch[read], graphs.batch[written])
+    for number, (space, network) in enumerate(pairs):
+        alone = parameter_graph(space, network)
+        assert torch.equal(graphs[number].edge_index, alone.edge_index)
+        own = graphs.batch == number
+        assert torch.equal(graphs.label[graphs.node_label[own]], alone.label[alone.node_label])
+        held = own[graphs.node_of_value]
+        assert torch.equal(graphs.node_value[held], alone.node_value)
+        assert torch.equal(graphs.label[graphs.node_value_label[held]], alone.label[alone.node_value_label])
+
+
+def test_gradients_reach_the_network():
+    network = {name: value.requires_grad_() for name, value in random_network(MIXED).items()}
+    graph = parameter_graph(MIXED, network)
+    (graph.node_value.sum() + graph.edge_value.sum()).backward()
+    assert all(torch.equal(value.grad, torch.ones_like(value)) for value in network.values())
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda network: network.pop("0.bias"), "'0.bias' is missing"),
+        (lambda network: network.update({"0.bias": torch.ones(7)}), r"'0.bias' has shape \(7,\), declared \(4,\)"),
+    ],
+)
+def test_networks_that_do_not_fit(change, message):
+    network = random_network(PERCEPTRON)
+    change(network)
+    with pytest.raises(ValueError, match=message):
+        parameter_graph(PERCEPTRON, network)
+
+
+def test_no_networks():
+    with pytest.raises(ValueError, match="no networks"):
+        parameter_graphs([])
+
+
+def test_a_pixel_grid_is_two_axes_of_a_network():
+    space = WeightSpace({"w": "h 9"}, sets={"h": 2})
+    assert state_dicts(parameter_graph(space, random_network(space)))[0]["w"].shape == (2, 9)
