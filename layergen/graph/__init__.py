@@ -13,6 +13,17 @@ except ImportError as error:
     raise ImportError(f'graphs need torch_geometric: pip install "layergen[graph]" ({error})') from error
 
 from layergen.graph.data import Network, ParameterGraph, parameter_graph, parameter_graphs, state_dicts
+from layergen.graph.messages import Messages, feature_graphs, graph_features
 from layergen.graph.metanet import GraphMetanet
 
-__all__ = ["GraphMetanet", "Network", "ParameterGraph", "parameter_graph", "parameter_graphs", "state_dicts"]
+__all__ = [
+    "GraphMetanet",
+    "Messages",
+    "Network",
+    "ParameterGraph",
+    "feature_graphs",
+    "graph_features",
+    "parameter_graph",
+    "parameter_graphs",
+    "state_dicts",
+]

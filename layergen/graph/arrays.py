@@ -117,7 +117,7 @@ class GraphArrays:
     groups: dict[str, tuple[int, int]]
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def graph_arrays(space: WeightSpace, style: Style = Style()) -> GraphArrays:
     """The graph of a weight space in arrays, cached.
 

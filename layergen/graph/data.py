@@ -14,7 +14,16 @@ from torch_geometric.data import Batch, Data
 from layergen.graph.arrays import Style, graph_arrays
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["Network", "ParameterGraph", "Traced", "parameter_graph", "parameter_graphs", "state_dicts"]
+__all__ = [
+    "Network",
+    "ParameterGraph",
+    "Traced",
+    "entry_order",
+    "parameter_graph",
+    "parameter_graphs",
+    "state_dicts",
+    "template",
+]
 
 
 class Traced(Protocol):
@@ -135,7 +144,7 @@ def space_of(space: WeightSpace | Traced) -> WeightSpace:
     return space if isinstance(space, WeightSpace) else space.space
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=32)
 def template(space: WeightSpace, style: Style) -> ParameterGraph:
     """The graph of a space without values."""
     arrays = graph_arrays(space, style)
@@ -234,15 +243,15 @@ def state_dicts(
     found = []
     for space, style in zip(spaces, styles, strict=True):
         arrays = graph_arrays(space, style)
-        order = torch.from_numpy(inverse(space, style)).to(at_nodes.device)
+        order = torch.from_numpy(entry_order(space, style)).to(at_nodes.device)
         nodes, at_nodes = at_nodes[: arrays.nodes.source.size], at_nodes[arrays.nodes.source.size :]
         edges, at_edges = at_edges[: arrays.edges.source.size], at_edges[arrays.edges.source.size :]
         found.append(tensors_of(space, torch.cat([nodes, edges])[order]))
     return found
 
 
-@lru_cache(maxsize=64)
-def inverse(space: WeightSpace, style: Style) -> Any:
+@lru_cache(maxsize=32)
+def entry_order(space: WeightSpace, style: Style) -> Any:
     """For each entry of a space its place among those that nodes hold, followed by those that edges hold."""
     arrays = graph_arrays(space, style)
     return np.argsort(np.concatenate([arrays.nodes.source, arrays.edges.source]))

@@ -192,6 +192,28 @@ class GraphMetanet(nn.Module):
             If a network does not fit its specification, or has another number of channels than `in_channels`.
         """
         graphs = self.graphs(networks)
+        found = self.outputs(graphs)
+        return found if self.decoder is None else state_dicts(graphs, *found)
+
+    def outputs(self, graphs: Batch) -> Any:
+        """What the network gives for graphs, before networks are made of it.
+
+        Parameters
+        ----------
+        graphs
+            Graphs in one batch.
+
+        Returns
+        -------
+        Tensor or tuple of Tensor
+            Invariants `(network, out_features)`; or numbers for the entries that nodes and that edges hold,
+            `(entry, out_channels)`.
+
+        Raises
+        ------
+        ValueError
+            If entries have another number of channels than `in_channels`.
+        """
         if (channels := graphs.node_value.shape[1]) != self.in_channels:
             raise ValueError(f"entries of {channels} channels given, expected {self.in_channels}")
         links = links_of(graphs, blocks=self.blocks)
@@ -201,13 +223,13 @@ class GraphMetanet(nn.Module):
             x, e = layer(links, x, e)
         if self.readout is not None:
             return self.readout(graphs, x, e)
-        assert self.decoder is not None
+        assert self.decoder is not None  # one of the two is there
         nodes, edges = self.decoder(graphs, labels, x, e)
         if self.gamma is not None:
             gamma = self.gamma(labels)
             nodes = graphs.node_value + gamma[graphs.node_value_label] * nodes
             edges = graphs.edge_value + gamma[graphs.edge_value_label] * edges
-        return state_dicts(graphs, nodes, edges)
+        return nodes, edges
 
 
 class Readout(nn.Module):

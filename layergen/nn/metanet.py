@@ -17,6 +17,7 @@ from layergen.nn.contraction import Bilinear, Contraction
 from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.entries import opaque
 from layergen.nn.heads import InvariantHead
+from layergen.nn.hybrid import WithMessages
 from layergen.nn.normalisation import ChannelNorm, Standardise
 from layergen.nn.pointwise import Dropout, Gated, Residual
 from layergen.nn.probe_reading import ProbeReading
@@ -93,6 +94,9 @@ class Metanet(nn.Module):
         only.
     limit
         The most diagrams that the maps of a derived layer may have.
+    messages
+        The kind of graph network, "gmn", "ng-gnn" or "ng-t", of which each derived layer of a residual block has a
+        round of messages beside it (`layergen.graph.Messages`), whatever `terms` says; None for none.
     device
         The device of the parameters; torch's default if None.
     dtype
@@ -148,6 +152,7 @@ class Metanet(nn.Module):
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
+        messages: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -187,6 +192,8 @@ class Metanet(nn.Module):
             gated = {name: gate for name, gate in pairs.items() if name in kept or name not in mute}
             given, hears = wide.only(kept.union(*gated.items())), not kept.isdisjoint(pairs.values())
             mixed: nn.Module = EquivariantLinear(wide, hidden, hidden, target=given, **restrictions.of(wide, given))
+            if messages is not None:
+                mixed = WithMessages(mixed, wide, hidden, messages)
             if hears:
                 mixed = Bilinear(mixed, Contraction(wide, pairs, hidden, restrictions))
             return Residual(

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layergen.features import Features, observed
+from layergen.features import Features
 from symmetry import WeightSpace
 from symmetry.language.errors import SpecificationError
 
@@ -134,9 +134,7 @@ def pack_graphs(x: Features, space: WeightSpace) -> Any:
         graph = import_module("layergen.graph")
     except ImportError as error:
         raise SpecificationError(f"the form 'graphs': {error}") from None
-    seen = observed(space, x)
-    batch = range(next(iter(x.values())).shape[0])
-    return graph.parameter_graphs([(seen, {name: value[one] for name, value in x.items()}) for one in batch])
+    return graph.feature_graphs(x, space)
 
 
 def unpack_graphs(found: Any, space: WeightSpace) -> Any:
