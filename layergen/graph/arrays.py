@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from layergen.graph.labels import Column, Kind, Labels, natural_order, rows, word_numbers
-from symmetry.graphs.architecture import architecture_graph, node_name, tensor_ends
+from symmetry.graphs.architecture import architecture_graph, node_name, space_ends
 from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.projection import permutes_entries
@@ -151,11 +151,10 @@ def graph_arrays(space: WeightSpace, style: Style = Style()) -> GraphArrays:
                 f"a group multiplies entries of {str(tensor)!r}",
                 remedy="a graph is of permutations: declare sets that are not scaled, and no vectors",
             )
-    build = Builder(space, style)
+    build, ends = Builder(space, style), dict(space_ends(space))
     for tensor, values in tensor_places(space):
-        ends = {piece.number: places for piece, places in tensor_ends(tensor)}
         for piece, part in take_apart(tensor.layout, values):
-            build.add_piece(piece, ends[piece.number], part)
+            build.add_piece(piece, ends[piece], part)
     build.add_nestings()
     build.add_hub()
     return build.made()
@@ -381,9 +380,9 @@ def index_kind(index: Index) -> Kind:
 
 def piece_ranks(space: WeightSpace, architecture: Any) -> dict[tuple[str, int], int]:
     """A number for each piece of each tensor, in the order of the depth that is written and then of the names."""
-    found = [(piece, ends) for tensor in space for piece, ends in tensor_ends(tensor)]
     ordered = sorted(
-        found, key=lambda one: (written_column(architecture, *one), natural_order(one[0].tensor), one[0].number)
+        space_ends(space),
+        key=lambda one: (written_column(architecture, *one), natural_order(one[0].tensor), one[0].number),
     )
     return {(piece.tensor, piece.number): rank for rank, (piece, _) in enumerate(ordered)}
 

@@ -33,6 +33,10 @@ class Traced(Protocol):
     def space(self) -> WeightSpace:
         """The weight space."""
 
+    @property
+    def spelled(self) -> WeightSpace | None:
+        """The weight space in which frozen axes have names, so that it shows which are one."""
+
 
 Network = tuple[WeightSpace | Traced, Mapping[str, Tensor]]
 """A network to be read: its weight space, or its trace, and its `state_dict`."""
@@ -140,8 +144,8 @@ def parameter_graph(
 
 
 def space_of(space: WeightSpace | Traced) -> WeightSpace:
-    """A weight space, or that of a trace."""
-    return space if isinstance(space, WeightSpace) else space.space
+    """A weight space, or that of a trace, in which the inputs and outputs of several tensors are one where they are."""
+    return space if isinstance(space, WeightSpace) else space.spelled or space.space
 
 
 @lru_cache(maxsize=32)

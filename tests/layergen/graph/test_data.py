@@ -43,6 +43,35 @@ def test_a_trace_in_the_place_of_a_space():
     network.load_state_dict(state_dicts(graph)[0])
 
 
+def test_a_trace_says_which_outputs_are_one():
+    """Two heads of three outputs each: a bias is at the outputs of its weight, and not at those of the other head."""
+    network = Heads()
+    traced = layergen.trace(network, [torch.randn(4, 2)])
+    graph = parameter_graph(traced, network.state_dict())
+    assert graph.num_nodes == 2 + 4 + 3 + 3
+    outputs = {
+        name: set(graph.edge_index[1, graph.edge_of_value[torch.isin(graph.edge_value[:, 0], weight)]].tolist())
+        for name, weight in network.state_dict().items()
+        if name in ("first.weight", "second.weight")
+    }
+    assert outputs["first.weight"].isdisjoint(outputs["second.weight"])
+    for name, nodes in outputs.items():
+        bias = network.state_dict()[name.replace("weight", "bias")]
+        assert set(graph.node_of_value[torch.isin(graph.node_value[:, 0], bias)].tolist()) == nodes
+
+
+class Heads(nn.Module):
+    """Two outputs of one hidden layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden, self.first, self.second = nn.Linear(2, 4), nn.Linear(4, 3), nn.Linear(4, 3)
+
+    def forward(self, x):
+        hidden = torch.tanh(self.hidden(x))
+        return self.first(hidden), self.second(hidden)
+
+
 def test_the_graph_of_a_perceptron():
     """The weight from input to neuron is on the edge from the one to the other, the bias at the neuron."""
     network = random_network(PERCEPTRON)
