@@ -13,6 +13,7 @@ except ImportError as error:
     raise ImportError(f'graphs need torch_geometric: pip install "layergen[graph]" ({error})') from error
 
 from layergen.graph.data import Network, ParameterGraph, parameter_graph, parameter_graphs, state_dicts
+from layergen.graph.heterogeneous import heterogeneous_graph, heterogeneous_state_dict
 from layergen.graph.messages import Messages, feature_graphs, graph_features
 from layergen.graph.metanet import GraphMetanet
 
@@ -23,6 +24,8 @@ __all__ = [
     "ParameterGraph",
     "feature_graphs",
     "graph_features",
+    "heterogeneous_graph",
+    "heterogeneous_state_dict",
     "parameter_graph",
     "parameter_graphs",
     "state_dicts",

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from layergen.graph.arrays import Style, graph_arrays
+from layergen.graph.arrays import Style
+from layergen.graph.building import graph_arrays
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = [

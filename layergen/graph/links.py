@@ -18,7 +18,8 @@ from torch import Tensor
 from torch_geometric.data import Batch
 from torch_geometric.utils import scatter
 
-from layergen.graph.arrays import Block, graph_arrays
+from layergen.graph.arrays import Block
+from layergen.graph.building import graph_arrays
 
 __all__ = ["BlockLinks", "Links", "NumberedLinks", "links_of"]
 

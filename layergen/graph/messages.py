@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch_geometric.data import Batch
 
 from layergen.features import Features, observed
-from layergen.graph.arrays import Style, graph_arrays
+from layergen.graph.arrays import Style
+from layergen.graph.building import graph_arrays
 from layergen.graph.data import entry_order, template
 from layergen.graph.metanet import GraphMetanet
 from symmetry.space.weight_space import WeightSpace

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 
 import layergen
-from layergen.graph.arrays import Style, graph_arrays
+from layergen.graph.arrays import Style
+from layergen.graph.building import graph_arrays
 from layergen.graph.data import space_of
 from layergen.graph.labels import Column, Kind
 from symmetry import SpecificationError, WeightSpace, group_order

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import layergen
-from layergen.graph import parameter_graph, parameter_graphs, state_dicts
+from layergen.graph import heterogeneous_graph, heterogeneous_state_dict, parameter_graph, parameter_graphs, state_dicts
 from symmetry import WeightSpace
 from symmetry.strategies import weight_spaces
 from tests.layergen.graph.coloured import ATTENTION, MIXED, PERCEPTRON
@@ -133,3 +133,29 @@ def test_no_networks():
 def test_a_pixel_grid_is_two_axes_of_a_network():
     space = WeightSpace({"w": "h 9"}, sets={"h": 2})
     assert state_dicts(parameter_graph(space, random_network(space)))[0]["w"].shape == (2, 9)
+
+
+@given(weight_spaces(kinds=KINDS, max_tensors=4), st.sampled_from([(), (2,)]), st.booleans(), st.booleans())
+def test_types_there_and_back(space, channels, parallel, vector_nodes):
+    network = random_network(space, channels)
+    graph = parameter_graph(space, network, parallel=parallel, vector_nodes=vector_nodes)
+    found = heterogeneous_graph(graph)
+    assert found.validate()
+    assert (found.num_nodes, found.num_edges) == (graph.num_nodes, graph.num_edges)
+    back = heterogeneous_state_dict(graph, found.x_dict, found.edge_attr_dict)
+    assert all(torch.equal(back[name], network[name]) for name in network)
+
+
+def test_types_of_attention():
+    """Pieces of one tensor between the same indices are types of their own."""
+    space = WeightSpace(
+        {"in.weight": "((head dk) + (head dk)) d", "in.bias": "((head dk) + (head dk))"},
+        sets={"d": 3, "head": 2, "dk": {"size": 2, "within": "head"}},
+    )
+    network = random_network(space)
+    found = heterogeneous_graph(parameter_graph(space, network))
+    assert set(found.edge_types) == {("d", "in.weight", "dk"), ("d", "in.weight 1", "dk"), ("head", "nesting", "dk")}
+    assert torch.equal(found["d", "in.weight 1", "dk"].edge_attr.reshape(4, 3), network["in.weight"][4:])
+    assert torch.equal(found["dk"].x, network["in.bias"].reshape(2, 4).T)
+    with pytest.raises(ValueError, match="a batch of graphs"):
+        heterogeneous_graph(parameter_graphs([(space, network)]))
