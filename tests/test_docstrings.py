@@ -18,6 +18,7 @@ PACKAGES = (
     "symmetry",
     "symmetry.strategies",
     "layergen",
+    "layergen.graph",
     "layergen.nn",
     "layergen.data",
     "layergen.training",

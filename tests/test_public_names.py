@@ -16,7 +16,7 @@ import symmetry
 from tests.test_imports import ROOT
 
 PACKAGES = {"symmetry": symmetry, "layergen": layergen}
-MODULES = ("data", "drawing", "nn", "steerable", "testing", "tracing", "training")
+MODULES = ("data", "drawing", "graph", "nn", "steerable", "testing", "tracing", "training")
 
 
 def fresh(code):

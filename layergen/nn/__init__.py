@@ -1,7 +1,9 @@
 """Modules that make a metanetwork, together with the derived layers; each of them respects the symmetry.
 
-They take and give features, `{tensor: (batch, *axes, channels)}`.
+They take and give features, `{tensor: (batch, *axes, channels)}`; `GraphMetanet` takes networks of any architectures.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from layergen.nn.aggregation import Aggregation
 from layergen.nn.companions import Companions, with_companions
@@ -16,6 +18,9 @@ from layergen.nn.probes import Probes
 from layergen.nn.set_pools import FixedValues, SetAttention, SetMax
 from layergen.nn.settled import Settled
 
+if TYPE_CHECKING:
+    from layergen.graph import GraphMetanet
+
 __all__ = [
     "Aggregation",
     "ChannelNorm",
@@ -26,6 +31,7 @@ __all__ = [
     "FourierFeatures",
     "FreeLinear",
     "Gated",
+    "GraphMetanet",
     "InvariantHead",
     "Metanet",
     "NormPointwise",
@@ -43,3 +49,12 @@ __all__ = [
     "folded",
     "with_companions",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """The graph network, which needs torch_geometric: that is loaded when it is asked for, and may be missing."""
+    if name != "GraphMetanet":
+        raise AttributeError(f"module 'layergen.nn' has no attribute {name!r}")
+    from layergen.graph import GraphMetanet
+
+    return GraphMetanet

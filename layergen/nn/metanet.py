@@ -22,6 +22,7 @@ from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEm
 from layergen.nn.entries import opaque
 from layergen.nn.folding import FreeLinear
 from layergen.nn.heads import HEADS, InvariantHead, OutputHead
+from layergen.nn.hybrid import WithMessages
 from layergen.nn.moments import batches_of
 from layergen.nn.normalisation import ChannelNorm, Standardise, fit_all
 from layergen.nn.pointwise import Dropout, Gated, Residual
@@ -132,6 +133,9 @@ class Metanet(nn.Module):
         only.
     limit
         The most diagrams that the maps of a derived layer may have.
+    messages
+        The kind of graph network, "gmn", "ng-gnn" or "ng-t", of which each derived layer of a residual block has a
+        round of messages beside it (`layergen.graph.Messages`), whatever `terms` says; None for none.
     device
         The device of the parameters; torch's default if None.
     dtype
@@ -194,6 +198,7 @@ class Metanet(nn.Module):
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
+        messages: str | None = None,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -242,6 +247,8 @@ class Metanet(nn.Module):
                 mixed = EquivariantLinear(taken, hidden, hidden, target=given, **restrictions.of(taken, given))
             else:
                 mixed = Aggregation(taken, hidden, aggregation, target=given, restrictions=restrictions)
+            if messages is not None:
+                mixed = WithMessages(mixed, taken, hidden, messages)
             if hears:
                 mixed = Bilinear(mixed, Contraction(taken, pairs, hidden, restrictions))
             return Residual(

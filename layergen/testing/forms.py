@@ -128,6 +128,23 @@ def unpack_flat(found: Any, space: WeightSpace) -> Any:
     return {t.name: vector.reshape(-1, *t.shape, 1) for t, vector in zip(space, vectors, strict=True)}
 
 
+def pack_graphs(x: Features, space: WeightSpace) -> Any:
+    """A `torch_geometric.data.Batch` of the networks' parameter graphs."""
+    try:
+        graph = import_module("layergen.graph")
+    except ImportError as error:
+        raise SpecificationError(f"the form 'graphs': {error}") from None
+    return graph.feature_graphs(x, space)
+
+
+def unpack_graphs(found: Any, space: WeightSpace) -> Any:
+    """Features from a `state_dict` for each network, with or without channels."""
+    if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
+        return found
+    shapes = {name: (*space[name].shape, -1) if name in space.names else (-1,) for name in found[0]}
+    return {name: torch.stack([one[name].reshape(shape) for one in found]) for name, shape in shapes.items()}
+
+
 FORMS = {
     form.name: form
     for form in (
@@ -137,10 +154,12 @@ FORMS = {
         Form("pairs", pack_pairs, unpack_pairs),
         Form("nfn", pack_nfn, unpack_nfn),
         Form("flat", pack_flat, unpack_flat),
+        Form("graphs", pack_graphs, unpack_graphs),
     )
 }
 """The forms by name: features; a dict of one network's tensors, also called state_dict; `(weights, biases)` with
-channels last; nfn's `WeightSpaceFeatures`; one flat vector a network."""
+channels last; nfn's `WeightSpaceFeatures`; one flat vector a network; a batch of `layergen.graph.parameter_graphs`, and
+back a list of `state_dict`s."""
 
 
 def find_form(form: str | Form) -> Form:

@@ -58,6 +58,9 @@ class Trace:
     more
         The indices on which more acts than the weight space says: where `symmetries` is `"permutations"` what `"all"`
         would declare, found by the operators' rules and not proved; with `"all"` what cannot be declared beside it.
+    spelled
+        The weight space with names for the axes that are frozen: where two are one, as those of a weight and of its
+        bias over an output, they have one name.
 
     Examples
     --------
@@ -76,6 +79,7 @@ class Trace:
     tried: int = 0
     assumed: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
+    spelled: WeightSpace | None = None
 
 
 def trace(
@@ -170,7 +174,8 @@ def trace(
     every = symmetries == "all"
     space, frozen = declared(followed, motions=moving if every else {})
     more = unsaid(followed, moving, every=every)
-    unproved = Trace(space, tuple(frozen), followed.warnings, None, assumed=followed.assumed, more=more)
+    spelled, _ = declared(followed, motions=moving if every else {}, spell=True)
+    unproved = Trace(space, tuple(frozen), followed.warnings, None, (), 0, followed.assumed, more, spelled)
     if not prove:
         return unproved
     try:
@@ -266,7 +271,8 @@ def proved(
         warnings.append(f"{deeds}, because that changes what the module computes")
         moving = {atom: motion for atom, motion in moving.items() if atom not in wrong}
         space, frozen = declared(followed, loose=loose, still=still)
-    return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates))
+    spelled, _ = declared(followed, loose=loose, still=still, motions=moving, spell=True)
+    return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates), spelled=spelled)
 
 
 def breaking(general: nn.Module, space: WeightSpace, examples: Iterable[Example]) -> GroupElement | None:

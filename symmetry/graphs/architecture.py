@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from symmetry.space.layout import Piece
-from symmetry.space.weight_space import WeightSpace
+from symmetry.kinds.free import FreeIndex
+from symmetry.space.layout import Layout, Leaf, Piece, Split, Unflatten
+from symmetry.space.weight_space import Tensor, WeightSpace
 
 if TYPE_CHECKING:
     import networkx
 
-__all__ = ["architecture_graph"]
+__all__ = ["architecture_graph", "node_name", "space_ends"]
 
 
 def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     """The graph of a weight space: indices as nodes, with an edge for each tensor (or piece of one) that joins two.
 
-    A weight reads its later axes and writes its first, as in torch. Sets come first: a free axis is an end of an edge
-    only where a tensor has fewer than two sets. A nested set stands for the sets that it is nested in.
+    A weight reads its later axes and writes its first, as in torch; where a tensor of the same module, a bias, is over
+    the index of another axis and not over that of the first, the weight writes this one, as a transposed convolution
+    does. Sets come first: a free axis is an end of an edge
+    only where a tensor has fewer than two sets, and only if it is the first or the second axis by itself: gates and
+    kernel positions are none, nor is an anonymous second axis of length 1, as of a convolution with a group for each
+    channel. A nested set stands for the sets that it is nested in.
 
     Parameters
     ----------
@@ -43,8 +49,7 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     import networkx
 
     graph, forward = networkx.MultiDiGraph(), networkx.DiGraph()
-    for piece in space.pieces:
-        ends = piece_ends(piece)
+    for piece, ends in space_ends(space):
         names = [node_name(piece, place, written=number == 0) for number, place in enumerate(ends)]
         for name, place in zip(names, ends, strict=True):
             if name not in graph:
@@ -61,12 +66,59 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
     return graph
 
 
-def piece_ends(piece: Piece) -> list[int]:
-    """Numbers of the positions that a piece joins, the written one first."""
-    parents = {piece.positions[place].parent for place in piece.joined}
-    ends = [place for place in piece.joined if place not in parents]
-    others = [place for place in range(len(piece.positions)) if place not in piece.joined]
-    return sorted(ends + others[: max(0, 2 - len(ends))])
+def space_ends(space: WeightSpace) -> Iterator[tuple[Piece, list[int]]]:
+    """Each piece of a space, with the numbers of the positions that it joins, the written one first.
+
+    Parameters
+    ----------
+    space
+        The weights of an architecture.
+
+    Yields
+    ------
+    tuple[Piece, list[int]]
+        Pieces in the specification's order. The positions that a nested one is nested in are left out.
+
+    Examples
+    --------
+    >>> space = WeightSpace({"up.weight": "h k 2 2", "up.bias": "k"}, sets={"h": 8, "k": 4})
+    >>> [ends for _, ends in space_ends(space)]
+    [[1, 0], [0]]
+    """
+    found = [(piece, ends) for tensor in space for piece, ends in tensor_ends(tensor)]
+    vectors = {(module(piece), piece.positions[ends[0]].index) for piece, ends in found if len(ends) == 1}
+    vectors -= {pair for pair in vectors if not pair[0]}
+    for piece, ends in found:
+        first, *others = ((module(piece), piece.positions[end].index) in vectors for end in ends) if ends else (True,)
+        yield piece, ends[::-1] if others == [True] and not first else ends
+
+
+def module(piece: Piece) -> str:
+    """The name of the module whose tensor a piece is of; empty where a tensor's name does not say."""
+    return piece.tensor.rpartition(".")[0]
+
+
+def tensor_ends(tensor: Tensor) -> Iterator[tuple[Piece, list[int]]]:
+    """Each piece of a tensor, with the numbers of the positions that it joins, in order."""
+    for piece, axes in position_axes(tensor.layout, tuple(range(len(tensor.axes)))):
+        parents = {piece.positions[place].parent for place in piece.joined}
+        ends = [place for place in piece.joined if place not in parents]
+        others = [place for place in piece.free if axes[place] in (0, 1)]
+        others = [place for place in others if axes[place] == 0 or piece.positions[place].index != FreeIndex("", 1)]
+        yield piece, sorted(ends + others[: max(0, 2 - len(ends))])
+
+
+def position_axes(layout: Layout, axes: tuple[int | None, ...]) -> Iterator[tuple[Piece, tuple[int | None, ...]]]:
+    """Each piece with, for each of its positions, the axis that the position is by itself; None for a factor of one."""
+    match layout:
+        case Leaf():
+            yield layout.piece, axes
+        case Unflatten():
+            factors = (None,) * len(layout.factors)
+            yield from position_axes(layout.below, (*axes[: layout.dim], *factors, *axes[layout.dim + 1 :]))
+        case Split():
+            for branch in layout.branches:
+                yield from position_axes(branch, axes)
 
 
 def node_name(piece: Piece, place: int, *, written: bool) -> str:

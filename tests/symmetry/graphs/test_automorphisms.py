@@ -74,3 +74,29 @@ def test_architecture_of_attention():
     ]
     assert dict(graph.nodes(data="column")) == {"3, read": 0, "d": 1, "dk": 2}
     assert graph.nodes["d"]["tensors"] == ["b"]
+
+
+def test_biases_say_which_axis_is_written():
+    """Of a transposed convolution, and of GPT-2's layers, the second axis; of others the first."""
+    graph = architecture_graph(
+        WeightSpace(
+            {
+                "down.weight": "h x 3 3",
+                "down.bias": "h",
+                "up.weight": "h k 3 3",
+                "up.bias": "k",
+                "square.weight": "k k",
+                "square.bias": "k",
+                "out.weight": "k 3 3 3",
+                "out.bias": "3",
+            },
+            sets={"h": 8, "k": 2},
+            free={"x": 2},
+        )
+    )
+    assert sorted((source, target) for source, target in graph.edges() if source != target) == [
+        ("h", "k"),
+        ("k", "3, written"),
+        ("x", "h"),
+    ]
+    assert dict(graph.nodes(data="column")) == {"x": 0, "h": 1, "k": 2, "3, written": 3}
