@@ -52,7 +52,8 @@ def rows_of(path):
 )
 def test_labels_are_learned(tmp_path, target, task, score, least):
     zoo, log, output = relabelled(tmp_path / "zoo"), [], tmp_path / "run"
-    configuration = Configuration(target, task, epochs=20, learning_rate=1e-2, metanet={"hidden": 8, "layers": 1})
+    options = {"hidden": 8, "layers": 1, "norm": True, "fourier": 8, "fourier_scale": 0.5}
+    configuration = Configuration(target, task, epochs=20, learning_rate=1e-2, metanet=options)
     run = train(zoo, configuration, output, report=Report(epoch=log.append))
     assert run.metrics[score] >= least
     losses = [row["validation_loss"] for row in log]
@@ -113,14 +114,19 @@ def test_patience_ends_a_run(zoo, tmp_path):
     ("count", "target", "task"), [(2, "score", "auto"), (3, "kind", "auto"), (2, "score", "ranking")]
 )
 def test_many_processes_train_as_one(zoo, tmp_path, count, target, task):
-    """Batches of 5, 4 and 3 networks, so that shares are filled up. Without dropout, which differs by process."""
+    """Batches of 5, 4 and 3 networks, so that shares are filled up. Without dropout, which differs by process.
+
+    Ranking does not see what is added to every answer, so that this one number goes where rounding errors push it.
+    """
     configuration = replace(CONFIGURATION, target=target, task=task, batch_size=5, metanet={"hidden": 4, "layers": 1})
     alone = train(zoo, configuration, tmp_path / "alone")
     assert processes(count, zoo.path, configuration, tmp_path / "together") == [0] * count
-    together = Run(tmp_path / "together")
+    found, expected = Run(tmp_path / "together").checkpoint, alone.checkpoint
+    if task == "ranking":
+        found["metanet"]["head.read_out.4.bias"] = expected["metanet"]["head.read_out.4.bias"]
     for name in ("metanet", "optimiser"):
-        assert_same(together.checkpoint[name], alone.checkpoint[name], rtol=1e-3, atol=1e-5)
-    ours, theirs = (run.checkpoint["progress"]["rows"] for run in (together, alone))
+        assert_same(found[name], expected[name], rtol=1e-3, atol=1e-5)
+    ours, theirs = found["progress"]["rows"], expected["progress"]["rows"]
     for row, other in zip(ours, theirs, strict=True):
         assert row["training_loss"] == pytest.approx(other["training_loss"], rel=1e-5)
         assert row["validation_loss"] == pytest.approx(other["validation_loss"], rel=1e-5)
