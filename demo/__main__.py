@@ -211,12 +211,13 @@ def predict(data: Data, space: symmetry.WeightSpace, console: Console) -> tuple[
 
 
 def score_table(rows: dict[str, Row]) -> Table:
-    """τ and R² of each predictor, before and after permuting neurons, how far that moves one; then R² of the rate."""
+    """τ and R² of each predictor, τ after permuting neurons, how far that moves a prediction; R² of the rate."""
     table = Table(title=f"{HELD_OUT} held-out networks: predicted against true test accuracy, and learning rate")
-    for heading in ("predictor", "τ", "R²", "τ perm.", "R² perm.", "change", "rate R²"):
+    for heading in ("predictor", "τ", "R²", "τ perm.", "change", "rate R²"):
         table.add_column(heading, justify="left" if heading == "predictor" else "right", no_wrap=True)
     for label, row in rows.items():
-        table.add_row(label, *(f"{value:.3f}" for value in row.numbers))
+        numbers = row.plain.tau, row.plain.r2, row.moved.tau, row.change, row.rate.r2
+        table.add_row(label, *(f"{value:.3f}" for value in numbers))
     return table
 
 
