@@ -242,13 +242,13 @@ class BoostingPredictor:
     label = "statistics + boosting"
 
     def __init__(self) -> None:
-        options = {"max_iter": 300, "learning_rate": 0.05, "random_state": 0}
-        self.trees = [HistGradientBoostingRegressor(**options) for _ in range(TARGETS)]
+        self.trees: list[HistGradientBoostingRegressor] = []
 
     def fit(self, train: Features, targets: Tensor) -> None:
         """Grow the trees of each target; `targets` are `(network, target)`."""
-        for trees, target in zip(self.trees, targets.T.numpy(), strict=True):
-            trees.fit(statistics(train), target)
+        options = {"max_iter": 300, "learning_rate": 0.05, "random_state": 0}
+        rows = statistics(train)
+        self.trees = [HistGradientBoostingRegressor(**options).fit(rows, target) for target in targets.mT.numpy()]
 
     def predict(self, x: Features) -> NDArray[np.float64]:
         """Predicted accuracies and rates of some networks, `(network, target)`."""

@@ -56,8 +56,8 @@ def main(quick: bool = False) -> dict[str, Score]:
     options: dict[str, Any] = {"out_features": 1, "hidden": 8, "fourier": 2, "fourier_scale": 0.1, "norm": False}
     probes = [Probes(DigitsCNN(), [images], count=16, space=space) for _ in range(2)]
     boosting = BoostingPredictor()
-    boosting.fit(seen, accuracy[held:])
-    answers = {"statistics + boosting": boosting.predict(unseen)}
+    boosting.fit(seen, accuracy[held:, None])
+    answers = {"statistics + boosting": boosting.predict(unseen)[:, 0]}
     for label, network, longer, rate in [
         ("ours, weights alone", Metanet(space, **options).fit(seen), 1, 1e-2),
         ("outputs at 16 images alone", OutputsAlone(probes[0]), 3, 3e-3),

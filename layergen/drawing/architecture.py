@@ -34,6 +34,8 @@ ROW, STEP, MARGIN, BETWEEN, POINTS = 150.0, 44.0, 60.0, 40.0, 6.5
 the text in points."""
 ALONG = (0.5, 0.36, 0.64, 0.25, 0.75)
 """How far along an arrow its text may stand, the best first."""
+BESIDE = (-14, 14, -36, 36)
+"""How far below an arrow its text may stand, in pixels, the best first."""
 
 Point = tuple[float, float]
 
@@ -167,7 +169,7 @@ def draw_indices(
         )
         axes.add_patch(arrow)
         along = [on_arrow(places[source], places[target], bend, part) for part in ALONG]
-        texts.write([(x, y - 14) for x, y in along], text, POINTS, GREY)
+        texts.write([(x, y + below) for below in BESIDE for x, y in along], text, POINTS, GREY)
     for name, place in places.items():
         mark(axes, place, permuted(graph, name), colours.get(name, GREY))
 

@@ -26,7 +26,7 @@ CONFIGURATION = Configuration(
 )
 NURSERY = get_context("forkserver")
 NURSERY.set_forkserver_preload([__name__, "matplotlib.figure", "polars", "scipy.stats", "torch._dynamo"])
-LONGEST = 60
+LONGEST = 180
 """The seconds after which a process is taken to hang."""
 
 
