@@ -195,7 +195,7 @@ class OutputsAlone(nn.Module):
         with torch.no_grad():
             outputs = probes(train)[1]
         sizes = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, TARGETS)]
-        self.layers = nn.Sequential(Standardised(outputs.mean(0), outputs.std(0)), *sizes)
+        self.layers = nn.Sequential(Standardised(outputs.mean(0), outputs.std(0).square().mean().sqrt()), *sizes)
 
     def forward(self, x: Features) -> Tensor:
         return self.layers(self.probes(x)[1])  # type: ignore[no-any-return]

@@ -116,7 +116,7 @@ class OutputsAlone(nn.Module):
         self.probes = probes
         with torch.no_grad():
             outputs = probes(task.train.features)[1]
-        self.standardise = Standardised(outputs.mean(0), outputs.std(0))
+        self.standardise = Standardised(outputs.mean(0), outputs.std(0).square().mean().sqrt())
         self.read_out = perceptron(probes.out_features, 128, task.outputs)
 
     def forward(self, x: Features) -> Tensor:

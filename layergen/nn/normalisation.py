@@ -76,6 +76,9 @@ class Standardise(nn.Module):
         The weight space of the features.
     channels
         The number of channels of the features; each channel has statistics of its own.
+    together
+        Whether the channels of a tensor have one deviation, the root mean square of theirs. For what is measured at
+        probes: where a probe shows nearly the same of every network at first, it may show more when it has moved.
 
     Examples
     --------
@@ -89,9 +92,9 @@ class Standardise(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, space: WeightSpace, channels: int) -> None:
+    def __init__(self, space: WeightSpace, channels: int, *, together: bool = False) -> None:
         super().__init__()
-        self.entries = tensor_entries(space)
+        self.entries, self.together = tensor_entries(space), together
         self.register_buffer("mean", torch.zeros(len(space), channels))
         self.register_buffer("deviation", torch.ones(len(space), channels))
 
@@ -139,6 +142,11 @@ class Standardise(nn.Module):
         """
         for row, (name, entries) in enumerate(self.entries.items()):
             self.mean[row], self.deviation[row] = entries.statistics(moments[name])
+            if self.together:
+                one = moments[name]
+                shifts = one.mean - self.mean[row].to(one.mean)
+                pooled = (one.squares / one.count + shifts.square()).mean().sqrt()
+                self.deviation[row] = torch.where(pooled > 0, pooled, 1.0)
 
     def forward(self, x: Features) -> Features:
         rows = zip(self.entries, self.mean, self.deviation, strict=True)

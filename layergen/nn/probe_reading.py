@@ -58,8 +58,8 @@ class ProbeReading(nn.Module):
         self.outputs = fresh_name("probe outputs", {*space.names, *recorded})
         self.probes, self.space = probes, beside(space, recorded | ({self.outputs: ""} if outputs else {}))
         alone = WeightSpace({self.outputs: ""})
-        self.values_standard = Standardise(probes.space, probes.count)
-        self.outputs_standard = Standardise(alone, probes.out_features)
+        self.values_standard = Standardise(probes.space, probes.count, together=True)
+        self.outputs_standard = Standardise(alone, probes.out_features, together=True)
         self.values_lift = PerTensorLinear(probes.space, probes.count, channels)
         self.outputs_lift = PerTensorLinear(alone, probes.out_features, channels) if outputs else None
 

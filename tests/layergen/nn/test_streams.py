@@ -81,3 +81,19 @@ def test_probes_are_fitted_in_a_stream():
 def test_nothing_to_fit_to_is_an_error():
     with pytest.raises(ValueError, match="there are no networks to fit the statistics to"):
         Metanet(PLAIN, out_features=1).fit([])
+
+
+def test_channels_may_have_one_deviation():
+    """What hardly varies is not blown up; of vectors it is the root mean square over all channels."""
+    space = WeightSpace({"b": "h", "s": "n"}, sets={"h": 4, "n": {"size": 3, "scaled": "sign"}})
+    generator = torch.Generator().manual_seed(0)
+    scale = torch.tensor([3.0, 1e-3, 1.0])
+    x = {name: 5 + scale * torch.randn(400, *space[name].shape, 3, generator=generator) for name in space.names}
+    apart, module = Standardise(space, 3).fit(x), Standardise(space, 3, together=True).fit(x)
+    torch.testing.assert_close(module.mean, apart.mean)
+    expected = torch.stack([x["b"].std((0, 1), correction=0), x["s"].square().mean((0, 1)).sqrt()])
+    torch.testing.assert_close(module.deviation, expected.square().mean(1, keepdim=True).sqrt().expand(-1, 3))
+    assert float(apart(x)["b"][..., 1].std()) > 0.5
+    assert float(module(x)["b"][..., 1].std()) < 1e-2
+    constant = Standardise(space, 3, together=True).fit({name: torch.zeros_like(value) for name, value in x.items()})
+    assert bool((constant.deviation == 1).all())
