@@ -107,7 +107,7 @@ def test_perceptrons_of_outputs_may_learn_first(task):
     fit(alone, task, Recipe(1e-2), 0.3)
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
-    assert all(name.startswith(("fused.", "reading.probes.")) for name in changed)
+    assert all(name.startswith(("fused.", "reading.probed.probes.")) for name in changed)
     assert answers(alone, task.test).shape == (20, 1)
 
 

@@ -12,7 +12,7 @@ from layergen.nn.set_pools import FixedValues, SetAttention, SetMax, SetPool
 from symmetry.maps.equivariant_maps import LIMIT, Terms
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["HEADS", "InvariantHead", "OutputHead"]
+__all__ = ["HEADS", "InvariantHead", "OutputHead", "perceptron"]
 
 HEADS = ("invariants", "attention", "outputs")
 """How a metanetwork's invariant head may read the features."""
@@ -23,8 +23,7 @@ class InvariantHead(nn.Module):
 
     The means go through the derived `InvariantLinear`, the maxima (`SetMax`) and attention's means (`SetAttention`)
     through linear maps of their own. Their sum goes through a layer norm and a perceptron with one hidden layer. Takes
-    features
-    `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`.
+    features `{tensor: (batch, *axes, channels)}`, gives `(batch, out_features)`.
 
     Parameters
     ----------
@@ -168,3 +167,9 @@ def read_out(hidden: int, out_features: int) -> nn.Sequential:
     return nn.Sequential(
         nn.LayerNorm(hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU(), nn.Linear(hidden, out_features)
     )
+
+
+def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """A perceptron with two hidden layers."""
+    inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
+    return nn.Sequential(*inner, nn.Linear(hidden, outputs))

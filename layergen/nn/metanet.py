@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +14,19 @@ from torch import Tensor, nn
 from layergen.features import Features
 from layergen.linear import EquivariantLinear
 from layergen.magnitudes import LARGE, warn_of_many
-from layergen.nn.aggregation import Aggregation
-from layergen.nn.companions import Companions, with_companions
-from layergen.nn.contraction import Bilinear, Contraction
-from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
 from layergen.nn.entries import opaque
-from layergen.nn.folding import FreeLinear
-from layergen.nn.heads import HEADS, InvariantHead, OutputHead
-from layergen.nn.hybrid import WithMessages
+from layergen.nn.heads import HEADS, InvariantHead, OutputHead, perceptron
 from layergen.nn.moments import batches_of
-from layergen.nn.normalisation import ChannelNorm, Standardise, fit_all
-from layergen.nn.pointwise import Dropout, Gated, Residual
+from layergen.nn.normalisation import ChannelNorm, fit_all
+from layergen.nn.options import check_arguments, check_choices, updated_channels
 from layergen.nn.pools import POOLS
-from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
+from layergen.nn.residual_blocks import ResidualBlocks
 from layergen.nn.restrictions import Restrictions, leading
 from layergen.nn.saving import constructor_arguments, read_metanet, write_metanet
 from layergen.nn.set_pools import outputs
-from layergen.nn.settled import Settled, SettledReading
-from layergen.widening import Summed, by_fan_in, places_summed
+from layergen.nn.weight_reading import WeightReading
+from layergen.widening import Summed, by_fan_in
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, Terms
 from symmetry.space.weight_space import SCALAR, WeightSpace
 
@@ -209,84 +202,46 @@ class Metanet(nn.Module):
         check_arguments(space, out_features, out_channels, counts)
         check_choices(head=(head, HEADS), aggregation=(aggregation, (None, *POOLS)))
         self.updated = updated_channels(update, in_channels, out_features, out_channels)
-        self.space, self.in_channels, self.summed = space, in_channels, dict(summed or {})
-        places_summed(space, self.summed)  # raises for what does not fit the space
-        self.standardise = Standardise(space, in_channels)
-        self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
-        lift = FreeLinear if (probes is not None if fold is None else fold) else PerTensorLinear
-        self.lift = lift(space, self.fourier.out_channels, hidden)
-        own = self.lift.space
-        if probes is not None and in_channels != 1:
-            raise ValueError(f"in_channels={in_channels}: probes run networks, whose weights are one channel")
-        heard = out_channels is None or terms != "local"  # outputs at probes share no set with any weight
-        self.reading = None if probes is None else ProbeReading(probes, own, hidden, outputs=heard)
-        own = own if self.reading is None else self.reading.space
-        self.positions = PositionalEmbedding(own, hidden)
-        self.companions = Companions(own)
-        wide, lengths, mute = self.companions.space, self.companions.lengths.items(), opaque(self.companions.space)
+        self.space, self.in_channels = space, in_channels
+        self.reading = WeightReading(
+            space,
+            in_channels,
+            hidden,
+            fourier=fourier,
+            fourier_scale=fourier_scale,
+            fold=probes is not None if fold is None else fold,
+            probes=probes,
+            outputs=out_channels is None or terms != "local",  # outputs at probes share no set with any weight
+            summed=summed,
+        )
+        wide, invariant = self.reading.space, out_features is not None
         restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
-        last = "all" if out_channels is None and terms == "local" else terms
-        maps = EquivariantMaps(wide, SCALAR if out_channels is None else space, terms=last)
-        reached = tensors_read(maps, None if out_features is None else head, maximum)
-        if reached.isdisjoint(wide.names if layers else own.names):
+        last = "all" if invariant and terms == "local" else terms
+        maps = EquivariantMaps(wide, SCALAR if invariant else space, terms=last)
+        reached = tensors_read(maps, head if invariant else None, maximum)
+        if reached.isdisjoint(wide.names if layers else self.reading.own.names):
             raise ValueError(f"the head reads no tensor with terms={terms!r}, maximum={maximum} and layers={layers}")
         read = wide.only(reached)
-        used = wide.names if layers else read.names
-        settled = Settled(space, {name: beside for name, beside in lengths if name in space.names and beside in used})
-        self.canonical = (
-            None if not settled.companions else reading_of(settled, in_channels, hidden, self.fourier, lift)
-        )
-
-        def block(taken: WeightSpace, kept: set[str]) -> Residual:
-            """A residual block that gives the tensors named in `kept`, and the ones on which their gates depend."""
-            pairs = {name: gate for name, gate in lengths if not kept.isdisjoint((name, gate))}
-            gated = {name: gate for name, gate in pairs.items() if name in kept or name not in mute}
-            given, hears = wide.only(kept.union(*gated.items())), not kept.isdisjoint(pairs.values())
-            mixed: nn.Module
-            if aggregation is None:
-                mixed = EquivariantLinear(taken, hidden, hidden, target=given, **restrictions.of(taken, given))
-            else:
-                mixed = Aggregation(taken, hidden, aggregation, target=given, restrictions=restrictions)
-            if messages is not None:
-                mixed = WithMessages(mixed, taken, hidden, messages)
-            if hears:
-                mixed = Bilinear(mixed, Contraction(taken, pairs, hidden, restrictions))
-            return Residual(
-                nn.Sequential(
-                    ChannelNorm(taken, hidden) if norm else nn.Identity(),
-                    mixed,
-                    Gated(given, hidden, activation, gated, hears=hears),
-                    Dropout(dropout, given),
-                )
-            )
-
-        every, needed = set(wide.names), [set(read.names)]
-        linear = aggregation is None and not lengths  # only maps lead from tensor to tensor
-        while len(needed) < layers:
-            led = leading(EquivariantMaps(wide, wide.only(needed[0]), terms=terms)) if linear else every
-            needed.insert(0, needed[0] | led if head == "outputs" and out_features is not None else every)
-        taken = [wide, *map(wide.only, needed)]
-        self.blocks = nn.Sequential(*map(block, taken, needed[:layers]))
+        self.reading.settle(wide.names if layers else read.names)
+        lengths = self.reading.companions.lengths
+        middle = (norm, aggregation, messages, activation, dropout)
+        made = ResidualBlocks(wide, lengths, hidden, restrictions, *middle)
+        self.blocks = made.sequence(layers, set(read.names), sparing=invariant and head == "outputs")
         self.read = read.names
         self.norm = ChannelNorm(read, hidden) if norm else nn.Identity()
         options = replace(restrictions, terms=last).of(read, maps.target)
         self.head: nn.Module
-        if out_channels is not None:
-            self.head = EquivariantLinear(read, hidden, out_channels, maps.bias_dimension > 0, target=space, **options)
-        elif out_features is not None and head == "outputs":
-            self.head = OutputHead(read, hidden, out_features, hidden=2 * hidden)
-        elif out_features is not None:
-            options |= {"maximum": maximum, "attention": head == "attention"}
-            self.head = InvariantHead(read, hidden, out_features, hidden=2 * hidden, **options)
+        if out_features is None:
+            bias = maps.bias_dimension > 0
+            self.head = EquivariantLinear(read, hidden, out_channels or 1, bias, target=space, **options)
+        else:
+            self.head = head_of(head, read, hidden, out_features, maximum, options)
         self.fused: nn.Module | None = None
         if probes is not None and fuse and out_features is not None:
             self.fused = perceptron(probes.out_features, FUSED, out_features)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
-        layers_made = [module for module in self.modules() if isinstance(module, EquivariantLinear)]
-        if layers_made and (largest := max(map(parameter_count, layers_made))) <= LARGE:  # else that layer has warned
-            worst = next(layer for layer in layers_made if parameter_count(layer) == largest)
-            warn_of_many(parameter_count(self), worst.maps, "this Metanet")
+        warn_of_large(self)
 
     @torch.no_grad()
     def fit(self, x: Features | Iterable[Any], *, group: ProcessGroup | None = None) -> Metanet:
@@ -313,17 +268,11 @@ class Metanet(nn.Module):
         Examples
         --------
         >>> metanet = Metanet(WeightSpace({"b": "h"}, sets={"h": 2}), out_features=1)
-        >>> metanet.fit({"b": torch.tensor([[[1.0], [3.0]]])}).standardise.mean.item()
+        >>> metanet.fit({"b": torch.tensor([[[1.0], [3.0]]])}).reading.standardise.mean.item()
         2.0
         """
-        fit_all(map(self._seen, batches_of(x)), group)
+        fit_all(map(self.reading.seen, batches_of(x)), group)
         return self
-
-    def _seen(self, x: Features) -> list[tuple[Standardise, Features]]:
-        """The modules that are fitted, and the features that each of them takes of some networks."""
-        scaled = by_fan_in(x, self.space, self.summed)
-        reading = [] if self.reading is None else self.reading.seen(x)
-        return [(self.standardise, scaled), *reading, *([] if self.canonical is None else self.canonical.seen(x))]
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write configuration, specification, statistics and weights to one file, whole or not at all.
@@ -397,15 +346,11 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        lifted = self.lift(self.fourier(self.standardise(by_fan_in(x, self.space, self.summed))))
-        values, outputs = ({}, None) if self.reading is None else self.reading(x)
-        wide = self.companions(self.positions(lifted | values))
-        if self.canonical is not None:
-            wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
+        wide, outputs = self.reading(x)
         features = self.blocks(wide)
         output = self.head(self.norm({name: features[name] for name in self.read}))
         if isinstance(output, dict):
-            output = by_fan_in(output, self.space, self.summed, power=-1)
+            output = by_fan_in(output, self.space, self.reading.summed, power=-1)
         if self.fused is not None:
             output = output + self.fused(outputs)
         if self.gamma is None:
@@ -431,50 +376,9 @@ class Metanet(nn.Module):
         ValueError
             If the network has no probes, or none whose outputs are fused.
         """
-        if self.reading is None or self.fused is None:
+        if self.reading.probed is None or self.fused is None:
             raise ValueError("the network has no perceptron of outputs: give probes, out_features and fuse=True")
-        return self.fused(self.reading.standard_outputs(x))
-
-
-def parameter_count(module: nn.Module) -> int:
-    """The number of parameters of a module."""
-    return sum(parameter.numel() for parameter in module.parameters())
-
-
-def updated_channels(
-    update: bool | Sequence[int], in_channels: int, out_features: int | None, out_channels: int | None
-) -> list[int] | None:
-    """The input channels that outputs are added to. Raises `ValueError` unless there is one for each output channel."""
-    if update is False:
-        return None
-    updated = list(range(out_channels or 0)) if update is True else list(update)
-    if out_channels is None:
-        raise ValueError(f"update adds the output to the input: give out_channels, not out_features={out_features}")
-    if len(updated) != out_channels or not all(0 <= channel < in_channels for channel in updated):
-        raise ValueError(
-            f"update={update!r} with out_channels={out_channels}: give the numbers of {out_channels} of the "
-            f"{in_channels} input channels, from 0, or True for the first"
-        )
-    return updated
-
-
-def check_arguments(space: Any, out_features: int | None, out_channels: int | None, counts: Mapping[str, Any]) -> None:
-    """Raise unless the output is of one sort and counts are in range."""
-    if not isinstance(space, WeightSpace):
-        raise TypeError(f"Metanet takes a WeightSpace first, not {type(space).__name__}")
-    if (out_features is None) == (out_channels is None):
-        raise ValueError("give either out_features (invariant) or out_channels (weights to weights)")
-    for name, count in {"out_features": out_features, "out_channels": out_channels, **counts}.items():
-        least = 0 if name in ("layers", "fourier") else 1
-        if count is not None and (not isinstance(count, Integral) or count < least):
-            raise ValueError(f"{name}={count!r}: give an integer, at least {least}")
-
-
-def check_choices(**options: tuple[Any, tuple[Any, ...]]) -> None:
-    """Raise `ValueError` unless each option, given with its choices, is one of them."""
-    for name, (given, choices) in options.items():
-        if given not in choices:
-            raise ValueError(f"{name}={given!r}: give {', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}")
+        return self.fused(self.reading.probed.standard_outputs(x))
 
 
 def tensors_read(maps: EquivariantMaps, head: str | None, maximum: bool) -> set[str]:
@@ -488,21 +392,24 @@ def tensors_read(maps: EquivariantMaps, head: str | None, maximum: bool) -> set[
     return leading(maps) | ({*maps.source.names} - opaque(maps.source) if pooled else set())
 
 
-def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """A perceptron with two hidden layers."""
-    inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
-    return nn.Sequential(*inner, nn.Linear(hidden, outputs))
+def head_of(
+    kind: str, read: WeightSpace, hidden: int, out_features: int, maximum: bool, options: Mapping[str, Any]
+) -> nn.Module:
+    """An invariant head of a kind; `options` are the restrictions of its means."""
+    if kind == "outputs":
+        return OutputHead(read, hidden, out_features, hidden=2 * hidden)
+    options = {**options, "maximum": maximum, "attention": kind == "attention"}
+    return InvariantHead(read, hidden, out_features, hidden=2 * hidden, **options)
 
 
-def reading_of(
-    settled: Settled,
-    in_channels: int,
-    hidden: int,
-    fourier: FourierFeatures,
-    lift: type[FreeLinear | PerTensorLinear],
-) -> SettledReading:
-    """Settled weights as features of their companions, standardised, expanded and lifted as the weights are."""
-    canonical = with_companions(settled.space)[0].only(settled.companions.values())
-    expand = FourierFeatures(in_channels, len(fourier.frequencies), fourier.scale, canonical)
-    module = nn.Sequential(expand, lift(canonical, expand.out_channels, hidden))
-    return SettledReading(settled, Standardise(canonical, in_channels), module)
+def parameter_count(module: nn.Module) -> int:
+    """The number of parameters of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def warn_of_large(network: nn.Module) -> None:
+    """Warn of a network whose layers are many parameters together; of a layer with many, the layer has warned."""
+    layers = [module for module in network.modules() if isinstance(module, EquivariantLinear)]
+    worst = max(layers, key=parameter_count, default=None)
+    if worst is not None and parameter_count(worst) <= LARGE:
+        warn_of_many(parameter_count(network), worst.maps, "this Metanet")

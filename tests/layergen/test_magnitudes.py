@@ -31,7 +31,8 @@ def test_what_the_warning_says_helps():
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        EquivariantLinear(space, 16, 16)
+        layer = EquivariantLinear(space, 16, 16)
+    assert sum(parameter.numel() for parameter in layer.parameters()) < magnitudes.LARGE / 500
 
 
 def test_a_network_of_layers_that_are_small_each_warns_once(monkeypatch):

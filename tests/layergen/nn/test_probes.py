@@ -238,7 +238,7 @@ def test_outputs_are_added():
 def test_fit_sets_the_statistics_of_values_and_outputs():
     probes = small("perceptron")
     _, x = weights_of("perceptron", probes, count=20)
-    reading = Metanet(probes.weights, out_features=2, probes=probes).fit(x).reading
+    reading = Metanet(probes.weights, out_features=2, probes=probes).fit(x).reading.probed
     _, outputs = reading(x)
     torch.testing.assert_close(outputs.mean(0), torch.zeros(9), rtol=0, atol=1e-5)
     torch.testing.assert_close(
@@ -292,7 +292,9 @@ def test_half_precision(name):
 def test_the_module_is_a_template():
     probes = small("convolutions")
     metanet = Metanet(probes.weights, out_features=1, hidden=4, probes=probes)
-    kept = {key.removeprefix("reading.probes.") for key in metanet.state_dict() if "reading.probes" in key}
+    kept = {
+        key.removeprefix("reading.probed.probes.") for key in metanet.state_dict() if "reading.probed.probes" in key
+    }
     assert kept == {"inputs.0.values"}
     own = {id(p) for p in metanet.parameters()}
     assert own.isdisjoint(id(p) for p in NETWORKS["convolutions"][0]().parameters())

@@ -72,10 +72,11 @@ def test_probes_are_fitted_in_a_stream():
     probes = Probes(module, [torch.randn(4, 2)], count=4)
     x = random_features(probes.weights, 1, batch=6)
     whole = Metanet(probes.weights, out_features=1, hidden=4, probes=probes).fit(x)
-    values, outputs = whole.reading.values_standard.mean.clone(), whole.reading.outputs_standard.deviation.clone()
+    probed = whole.reading.probed
+    values, outputs = probed.values_standard.mean.clone(), probed.outputs_standard.deviation.clone()
     whole.fit({name: value[part] for name, value in x.items()} for part in (slice(2), slice(2, 6)))
-    torch.testing.assert_close(whole.reading.values_standard.mean, values)
-    torch.testing.assert_close(whole.reading.outputs_standard.deviation, outputs)
+    torch.testing.assert_close(probed.values_standard.mean, values)
+    torch.testing.assert_close(probed.outputs_standard.deviation, outputs)
 
 
 def test_nothing_to_fit_to_is_an_error():

@@ -113,10 +113,11 @@ def test_entries_are_standardised_by_fan_in():
     x = random_features(PERCEPTRON, dtype=torch.float64)
     wide = metanet(PERCEPTRON, out_features=1, summed=SUMMED).fit(widen(x, PERCEPTRON, SUMMED, {"h1": 3, "h2": 2}))
     network.fit(x)
-    torch.testing.assert_close(network.standardise.mean, wide.standardise.mean)
-    torch.testing.assert_close(network.standardise.deviation, wide.standardise.deviation)
+    torch.testing.assert_close(network.reading.standardise.mean, wide.reading.standardise.mean)
+    torch.testing.assert_close(network.reading.standardise.deviation, wide.reading.standardise.deviation)
     row = PERCEPTRON.names.index("2.weight")
-    assert float(network.standardise.deviation[row, 0]) == pytest.approx(3 * float(x["2.weight"].std(correction=0)))
+    deviation = float(network.reading.standardise.deviation[row, 0])
+    assert deviation == pytest.approx(3 * float(x["2.weight"].std(correction=0)))
 
 
 def test_probes_run_networks_with_their_own_weights():

@@ -1,0 +1,118 @@
+"""The first part of a metanetwork: what comes in becomes features of as many channels, and gets company."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import Tensor, nn
+
+from layergen.features import Features
+from layergen.nn.companions import Companions, with_companions
+from layergen.nn.embedding import FourierFeatures, PerTensorLinear, PositionalEmbedding
+from layergen.nn.folding import FreeLinear
+from layergen.nn.normalisation import Standardise
+from layergen.nn.probe_reading import ProbeReading
+from layergen.nn.probes import Probes
+from layergen.nn.settled import Settled, SettledReading
+from layergen.widening import Summed, by_fan_in, places_summed
+from symmetry.space.weight_space import WeightSpace
+
+__all__ = ["WeightReading"]
+
+
+class WeightReading(nn.Module):
+    """Standardise weights, expand them in waves, mix their channels, and put beside them what stands with them.
+
+    Beside the weights stand what probes show (`ProbeReading`) and companions (`Companions`). Takes features
+    `{tensor: (batch, *axes, in_channels)}` of a space; gives features `{tensor: (batch, *axes, channels)}` of the
+    module's attribute `space`, and the standardised outputs at the probes `(batch, probes.out_features)`, or None.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features taken.
+    in_channels
+        The number of channels of the features taken.
+    channels
+        The number of channels of the features given.
+    fourier, fourier_scale
+        The number of frequencies of the Fourier features and their standard deviation, as in `FourierFeatures`.
+    fold
+        Whether free axes become channels (`FreeLinear`).
+    probes
+        Inputs on which the networks are run.
+    outputs
+        Whether the outputs at the probes are a tensor of the features given.
+    summed
+        By tensor what its entries are summed over, as for `layergen.by_fan_in`.
+
+    Raises
+    ------
+    SpecificationError
+        If `summed` does not fit the space.
+    ValueError
+        If the probes run networks of another space, or `in_channels` is not 1 with probes.
+
+    Examples
+    --------
+    >>> import torch
+    >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 9})
+    >>> x = {"w": torch.randn(5, 4, 9, 1), "b": torch.randn(5, 4, 1)}
+    >>> features, outputs = WeightReading(space, 1, 8, fold=True)(x)
+    >>> features["w"].shape, outputs
+    (torch.Size([5, 4, 1, 8]), None)
+    """
+
+    def __init__(
+        self,
+        space: WeightSpace,
+        in_channels: int,
+        channels: int,
+        *,
+        fourier: int = 0,
+        fourier_scale: float = 0.1,
+        fold: bool = False,
+        probes: Probes | None = None,
+        outputs: bool = True,
+        summed: Summed | None = None,
+    ) -> None:
+        super().__init__()
+        if probes is not None and in_channels != 1:
+            raise ValueError(f"in_channels={in_channels}: probes run networks, whose weights are one channel")
+        self.weights, self.summed, self.channels = space, dict(summed or {}), channels
+        places_summed(space, self.summed)  # raises for what does not fit the space
+        self.standardise = Standardise(space, in_channels)
+        self.fourier = FourierFeatures(in_channels, fourier, fourier_scale, space)
+        self.lift = (FreeLinear if fold else PerTensorLinear)(space, self.fourier.out_channels, channels)
+        own = self.lift.space
+        self.probed = None if probes is None else ProbeReading(probes, own, channels, outputs=outputs)
+        self.own = own if self.probed is None else self.probed.space
+        self.positions = PositionalEmbedding(self.own, channels)
+        self.companions = Companions(self.own)
+        self.canonical: SettledReading | None = None
+        self.space = self.companions.space
+
+    def settle(self, used: Collection[str]) -> None:
+        """Give weights with their scales taken out (`Settled`) to the companions named in `used`, which are read."""
+        lengths = {name: beside for name, beside in self.companions.lengths.items() if beside in used}
+        settled = Settled(self.weights, {name: lengths[name] for name in self.weights.names if name in lengths})
+        if settled.companions:
+            canonical = with_companions(self.weights)[0].only(settled.companions.values())
+            channels, fourier = self.standardise.mean.shape[1], self.fourier
+            waves = FourierFeatures(channels, len(fourier.frequencies), fourier.scale, canonical)
+            lift = type(self.lift)(canonical, waves.out_channels, self.channels)
+            self.canonical = SettledReading(settled, Standardise(canonical, channels), nn.Sequential(waves, lift))
+
+    def seen(self, x: Features) -> list[tuple[Standardise, Features]]:
+        """The modules that are fitted, and the features that each of them takes of some networks."""
+        scaled = by_fan_in(x, self.weights, self.summed)
+        probed = [] if self.probed is None else self.probed.seen(x)
+        return [(self.standardise, scaled), *probed, *([] if self.canonical is None else self.canonical.seen(x))]
+
+    def forward(self, x: Features) -> tuple[Features, Tensor | None]:
+        features = self.lift(self.fourier(self.standardise(by_fan_in(x, self.weights, self.summed))))
+        shown, outputs = ({}, None) if self.probed is None else self.probed(x)
+        wide: Features = self.companions(self.positions(features | shown))
+        if self.canonical is not None:
+            wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
+        return wide, outputs
