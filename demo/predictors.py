@@ -193,12 +193,12 @@ class OutputsAlone(nn.Module):
         super().__init__()
         self.probes = probes
         with torch.no_grad():
-            outputs = probes(train)[1]
+            outputs = probes.outputs(train)
         sizes = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, TARGETS)]
         self.layers = nn.Sequential(Standardised(outputs.mean(0), outputs.std(0).square().mean().sqrt()), *sizes)
 
     def forward(self, x: Features) -> Tensor:
-        return self.layers(self.probes(x)[1])  # type: ignore[no-any-return]
+        return self.layers(self.probes.outputs(x))  # type: ignore[no-any-return]
 
 
 def probes_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:

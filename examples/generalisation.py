@@ -28,7 +28,7 @@ class OutputsAlone(nn.Module):
         self.layers = nn.Sequential(norm, *layers)
 
     def forward(self, x: Features) -> Tensor:
-        return self.layers(self.probes(x)[1])
+        return self.layers(self.probes.outputs(x))
 
 
 def learn(network: nn.Module, x: Features, accuracy: Tensor, epochs: int, rate: float) -> None:

@@ -9,9 +9,9 @@ from torch import nn
 
 from benchmarks.learning import __main__ as command
 from benchmarks.learning.inrs import Siren, fit_inrs, grid, siren_space
-from benchmarks.learning.methods import METHODS, Method, OutputsFirst, metanet, probes_of
+from benchmarks.learning.methods import METHODS, FromSummary, Method, metanet, probes_of, summarised
 from benchmarks.learning.tasks import ACCURACY, ERROR, Part, inr_task
-from benchmarks.learning.training import Outcome, Recipe, answers, fit
+from benchmarks.learning.training import Outcome, Recipe, fit
 
 WIDTHS = (1, 6, 6, 1)
 LINE = torch.linspace(-1, 1, 16)[:, None]
@@ -100,15 +100,17 @@ def test_training_ends_in_time_and_keeps_the_best_epoch(task):
     assert outcome.seconds < 2
 
 
-def test_perceptrons_of_outputs_may_learn_first(task):
+def test_what_reads_the_summary_may_learn_first_on_rows_made_once(task):
     network = metanet(task, hidden=8, probes=probes_of(task, 4))
-    alone = OutputsFirst(network)
+    parts = {name: summarised(network, getattr(task, name)) for name in ("train", "validation", "test")}
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    fit(alone, task, Recipe(1e-2), 0.3)
+    fit(FromSummary(network), replace(task, **parts), Recipe(1e-2), 0.3)
     changed = {name for name, value in network.state_dict().items() if not torch.equal(value, before[name])}
     assert changed
-    assert all(name.startswith(("fused.", "reading.probed.probes.")) for name in changed)
-    assert answers(alone, task.test).shape == (20, 1)
+    assert all(name.startswith("fused.") for name in changed)
+    rows = network.eval().summary(task.test.features)
+    torch.testing.assert_close(rows, parts["test"].features["rows"])
+    assert network.from_summary(rows).shape == (20, 1)
 
 
 def test_results_are_kept_and_the_best_configuration_is_run_again(task, tmp_path, monkeypatch):

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from benchmarks.learning.others import DwsNet, FlatPerceptron, NfnNet, OutputsAlone, boosted
-from benchmarks.learning.tasks import Task
+from benchmarks.learning.tasks import Part, Task
 from benchmarks.learning.training import Outcome, Recipe, fit
 from layergen import Features
 from layergen.nn import Metanet, Probes
@@ -56,27 +56,57 @@ def probes_of(task: Task, count: int, space: WeightSpace | None = None) -> Probe
     return Probes(task.module, [examples], count=count, space=space or task.space, prove=False)
 
 
-class OutputsFirst(nn.Module):
-    """What a metanetwork's perceptron of the outputs answers by itself; the parameters are the metanetwork's."""
+class FromSummary(nn.Module):
+    """What a network answers on rows that were made once of each network; the parameters are the network's."""
 
-    def __init__(self, network: Metanet) -> None:
+    def __init__(self, network: Metanet | OutputsAlone) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Features) -> Tensor:
-        return self.network.outputs_alone(x)
+        return self.network.from_summary(x["rows"])
+
+
+@torch.no_grad()
+def summarised(network: Metanet | OutputsAlone, part: Part) -> Part:
+    """The rows of some networks, in the place of their weights."""
+    rows = [network.summary(part.take(one).features) for one in torch.arange(len(part)).split(100)]
+    return Part({"rows": torch.cat(rows)}, part.targets)
+
+
+def in_two(network: Metanet | OutputsAlone, task: Task, seconds: float, first: float, *recipes: Recipe) -> Outcome:
+    """First, for a share of the time, only what reads the summary learns, on rows made once; then the whole."""
+    start = time.process_time()
+    parts = {name: summarised(network, getattr(task, name)) for name in ("train", "validation", "test")}
+    spent = time.process_time() - start
+    early = fit(FromSummary(network), replace(task, **parts), recipes[0], first * seconds - spent)
+    late = fit(network, task, recipes[1], (1 - first) * seconds)
+    better = late if (late.validation > early.validation) == task.score.rises else early
+    return replace(better, epochs=early.epochs + late.epochs, seconds=spent + early.seconds + late.seconds)
 
 
 def probed(
-    task: Task, seconds: float, *, count: int, rate: float, decay: float = 0.01, first: float = 0.4, **options: Any
+    task: Task,
+    seconds: float,
+    *,
+    count: int,
+    rate: float,
+    decay: float = 0.01,
+    first: float = 0.4,
+    space: WeightSpace | None = None,
+    **options: Any,
 ) -> Outcome:
-    """A metanetwork with probes; for a share `first` of the time, only probes and perceptron of the outputs learn."""
-    space = options.pop("space", None) or task.space
+    """A metanetwork with probes, its summary first."""
     network = metanet(task, space, probes=probes_of(task, count, space), **options)
-    early = fit(OutputsFirst(network), task, Recipe(3e-3), first * seconds)
-    late = fit(network, task, Recipe(rate, decay), seconds - early.seconds)
-    better = late if (late.validation > early.validation) == task.score.rises else early
-    return Outcome(better.validation, better.test, early.epochs + late.epochs, early.seconds + late.seconds)
+    return in_two(network, task, seconds, first, Recipe(3e-3, decay), Recipe(rate, decay))
+
+
+def outputs_alone(
+    task: Task, seconds: float, *, count: int, first: float = 0.5, decay: float = 0.01, dropout: float = 0.0
+) -> Outcome:
+    """A perceptron on outputs at learned inputs, at first on inputs that stay."""
+    network = OutputsAlone(task, probes_of(task, count), dropout)
+    return in_two(network, task, seconds, first, Recipe(3e-3, decay), Recipe(1e-3, decay))
 
 
 def signed(run: Callable[..., Outcome]) -> Callable[..., Outcome]:
@@ -84,12 +114,16 @@ def signed(run: Callable[..., Outcome]) -> Callable[..., Outcome]:
     return lambda task, seconds, **options: run(task, seconds, space=task.signed, **options)
 
 
-def boosting(task: Task, _: float, *, leaves: int) -> Outcome:
-    """Statistics of each tensor and gradient boosting, which ends by itself."""
+def boosting(task: Task, _: float, *, leaves: int, count: int = 0) -> Outcome:
+    """Gradient boosting, which ends by itself, on statistics of each tensor, and of what `count` examples show."""
     start = time.process_time()
-    answer = boosted(task, leaves)
+    probes = probes_of(task, count) if count else None
+    network = Metanet(task.space, out_features=1, statistics=True, probes=probes, fuse=False).fit(task.train.features)
+    parts = [summarised(network, part) for part in (task.train, task.validation, task.test)]
+    rows = [part.features["rows"].numpy() for part in parts]
+    answer = boosted(rows[0], task, leaves)
     spent = time.process_time() - start
-    scores = [task.score.of(answer(part.features), part.targets) for part in (task.validation, task.test)]
+    scores = [task.score.of(answer(row), part.targets) for row, part in zip(rows[1:], parts[1:], strict=True)]
     return Outcome(scores[0], scores[1], 1, spent)
 
 
@@ -103,11 +137,6 @@ def nps(task: Task, **options: Any) -> NfnNet:
     return NfnNet(task, "NP", **options)
 
 
-def outputs_alone(task: Task, count: int) -> OutputsAlone:
-    """A perceptron on outputs at learned inputs."""
-    return OutputsAlone(task, probes_of(task, count))
-
-
 def has_signs(task: Task) -> bool:
     """Whether neurons may change their signs."""
     return task.signed is not None
@@ -115,13 +144,24 @@ def has_signs(task: Task) -> bool:
 
 WEIGHTS: tuple[Options, Options, Options] = (
     {"hidden": 16, "rank": 4, "rate": 1e-2, "decay": 0.1},
-    {"hidden": 16, "fourier": 2, "fold": True, "rate": 1e-2, "decay": 0.1},
+    {"hidden": 16, "fold": True, "decay": 0.3, "statistics": True, "dropout": 0.3},
     {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "fold": True, "norm": True},
 )
 PROBED: tuple[Options, Options, Options] = (
     {"hidden": 16, "count": 16, "rate": 3e-3},
-    {"hidden": 16, "count": 16, "fourier": 2, "rate": 1e-2, "decay": 0.1, "first": 0.1},
+    {"hidden": 16, "count": 48, "rate": 1e-3, "decay": 0.3, "first": 0.5, "statistics": True, "dropout": 0.4},
     {"hidden": 16, "count": 64, "rate": 1e-3, "first": 0.7},
+)
+OUTPUTS: tuple[Options, Options, Options] = (
+    {"count": 16, "first": 0.3},
+    {"count": 48, "first": 0.5, "decay": 0.3, "dropout": 0.4},
+    {"count": 64, "first": 0.7},
+)
+LEAVES: tuple[Options, Options, Options] = ({"leaves": 7}, {"leaves": 15}, {"leaves": 31})
+LEAVES_OF_BOTH: tuple[Options, Options, Options] = (
+    {"leaves": 7, "count": 48},
+    {"leaves": 15, "count": 48},
+    {"leaves": 31, "count": 48},
 )
 NFN: tuple[Options, Options, Options] = (
     {"hidden": 16, "layers": 2},
@@ -140,8 +180,9 @@ METHODS: dict[str, Method] = {
     "flat": Method(
         "flat perceptron", trained(FlatPerceptron), ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})
     ),
-    "boosting": Method("statistics + boosting", boosting, ({"leaves": 7}, {"leaves": 15}, {"leaves": 31})),
-    "outputs": Method("outputs at probes alone", trained(outputs_alone), ({"count": 16}, {"count": 32}, {"count": 64})),
+    "boosting": Method("statistics + boosting", boosting, LEAVES),
+    "summary": Method("statistics of weights and of probes + boosting", boosting, LEAVES_OF_BOTH),
+    "outputs": Method("outputs at probes alone", outputs_alone, OUTPUTS),
     "probed": Method("`Metanet` with probes", probed, PROBED),
     "probed-signs": Method("… and signs", signed(probed), PROBED, has_signs),
 }

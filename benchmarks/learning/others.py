@@ -13,16 +13,19 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from torch import Tensor, nn
 
 from benchmarks.learning.tasks import Task
-from demo.predictors import Standardised, flatten, statistics
+from demo.predictors import Standardised, flatten
 from layergen import EquivariantLinear, Features, InvariantLinear
 from layergen.nn import Probes, Standardise
+from layergen.nn.heads import perceptron
+from layergen.nn.summary import Summary
+from symmetry import WeightSpace
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from nfn import layers as nfn  # type: ignore[import-untyped]
     from nfn.common import WeightSpaceFeatures, network_spec_from_wsfeat  # type: ignore[import-untyped]
 
-__all__ = ["DwsNet", "FlatPerceptron", "NfnNet", "OutputsAlone", "boosted", "perceptron"]
+__all__ = ["DwsNet", "FlatPerceptron", "NfnNet", "OutputsAlone", "boosted"]
 
 
 class NfnNet(nn.Module):
@@ -109,37 +112,37 @@ class FlatPerceptron(nn.Module):
 
 
 class OutputsAlone(nn.Module):
-    """A perceptron on a network's outputs at learned inputs; it reads no weight."""
+    """A perceptron on a network's outputs at learned inputs; it reads no weight.
 
-    def __init__(self, task: Task, probes: Probes) -> None:
+    The outputs are standardised and go with their direction and length, as in a `Metanet` with probes.
+    """
+
+    def __init__(self, task: Task, probes: Probes, dropout: float = 0.0) -> None:
         super().__init__()
-        self.probes = probes
-        with torch.no_grad():
-            outputs = probes(task.train.features)[1]
-        self.standardise = Standardised(outputs.mean(0), outputs.std(0).square().mean().sqrt())
-        self.read_out = perceptron(probes.out_features, 128, task.outputs)
+        self.probes, self.space = probes, WeightSpace({"outputs": ""})
+        self.standardise = Standardise(self.space, probes.out_features, together=True)
+        self.standardise.fit({"outputs": probes.outputs(task.train.features)})
+        self.read = Summary(None, 1, None, probes=probes.count, outputs=probes.out_features // probes.count)
+        self.read_out = perceptron(self.read.out_features, 128, task.outputs, dropout=dropout)
+
+    def summary(self, x: Features) -> Tensor:
+        """What the perceptron reads, a row for each network."""
+        outputs = self.probes.outputs(x)
+        return self.read({}, {}, (outputs, self.standardise({"outputs": outputs})["outputs"]))
+
+    def from_summary(self, rows: Tensor) -> Tensor:
+        """What the perceptron answers on rows."""
+        return self.read_out(rows)  # type: ignore[no-any-return]
 
     def forward(self, x: Features) -> Tensor:
-        return self.read_out(self.standardise(self.probes(x)[1]))  # type: ignore[no-any-return]
+        return self.from_summary(self.summary(x))
 
 
-def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """A perceptron with two hidden layers."""
-    inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
-    return nn.Sequential(*inner, nn.Linear(hidden, outputs))
-
-
-def boosted(task: Task, leaves: int) -> Callable[[Features], Tensor]:
-    """Gradient boosting on the mean, deviation and quantiles of each tensor, grown: it answers on features."""
-    rows, targets = statistics(task.train.features), task.train.targets
+def boosted(rows: NDArray[np.float32], task: Task, leaves: int) -> Callable[[NDArray[np.float32]], Tensor]:
+    """Gradient boosting on a row of numbers for each network, grown: it answers on rows."""
     options = {"max_iter": 300, "learning_rate": 0.05, "max_leaf_nodes": leaves, "random_state": 0}
-    if not targets.is_floating_point():
-        classes = HistGradientBoostingClassifier(**options).fit(rows, targets.numpy())
-        return lambda x: torch.from_numpy(classes.predict_proba(statistics(x)))
-    trees = [HistGradientBoostingRegressor(**options).fit(rows, target) for target in targets.T.numpy()]
-
-    def answer(x: Features) -> Tensor:
-        found: NDArray[np.float64] = np.stack([tree.predict(statistics(x)) for tree in trees], 1)
-        return torch.from_numpy(found)
-
-    return answer
+    if not task.train.targets.is_floating_point():
+        classes = HistGradientBoostingClassifier(**options).fit(rows, task.train.targets.numpy())
+        return lambda rows: torch.from_numpy(classes.predict_proba(rows))
+    trees = [HistGradientBoostingRegressor(**options).fit(rows, target) for target in task.train.targets.T.numpy()]
+    return lambda rows: torch.from_numpy(np.stack([tree.predict(rows) for tree in trees], 1))

@@ -15,7 +15,7 @@ from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise, TensorNorm
 from layergen.nn.pointwise import Dropout, Gated, NormPointwise, Pointwise, Residual
 from layergen.nn.probes import Probes
-from layergen.nn.set_pools import FixedValues, SetAttention, SetMax
+from layergen.nn.set_pools import FixedValues, SetAttention, SetMax, SetStatistics
 from layergen.nn.settled import Settled
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ __all__ = [
     "Residual",
     "SetAttention",
     "SetMax",
+    "SetStatistics",
     "Settled",
     "Standardise",
     "TensorNorm",

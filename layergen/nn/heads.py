@@ -169,7 +169,9 @@ def read_out(hidden: int, out_features: int) -> nn.Sequential:
     )
 
 
-def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """A perceptron with two hidden layers."""
-    inner = [nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden), nn.GELU()]
-    return nn.Sequential(*inner, nn.Linear(hidden, outputs))
+def perceptron(inputs: int, hidden: int, outputs: int, *, dropout: float = 0.0) -> nn.Sequential:
+    """A perceptron with three hidden layers."""
+    layers: list[nn.Module] = []
+    for width in (inputs, hidden, hidden):
+        layers += [nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(hidden, outputs))

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["Metanet"]
 
 FUSED = 128
-"""The width of the perceptron of the outputs at probes."""
+"""The width of the perceptron of the summary."""
 
 
 class Metanet(nn.Module):
@@ -106,6 +106,10 @@ class Metanet(nn.Module):
     fuse
         Whether a perceptron of the outputs at the probes is added to the invariants; without effect where
         `out_channels` or no probes are given.
+    statistics
+        Whether a perceptron of statistics is added to the invariants: mean, deviation and quantiles of each tensor's
+        weights, and with probes of what they record, and of how sure the outputs are from probe to probe. It reads the
+        outputs too where they are fused. Give `out_features` with it.
     update
         Whether the network gives `x + γ · output`, with a learned number γ for each tensor that begins at 0.01. Where
         `x` has more channels than the output, as weights with their gradients have, it is its first `out_channels`;
@@ -186,6 +190,7 @@ class Metanet(nn.Module):
         aggregation: str | None = None,
         probes: Probes | None = None,
         fuse: bool = True,
+        statistics: bool = False,
         update: bool | Sequence[int] = False,
         summed: Summed | None = None,
         terms: Terms = "all",
@@ -201,6 +206,8 @@ class Metanet(nn.Module):
         counts = {"in_channels": in_channels, "hidden": hidden, "layers": layers, "fourier": fourier}
         check_arguments(space, out_features, out_channels, counts)
         check_choices(head=(head, HEADS), aggregation=(aggregation, (None, *POOLS)))
+        if statistics and out_features is None:
+            raise ValueError("statistics are invariants of whole networks: give out_features, not out_channels")
         self.updated = updated_channels(update, in_channels, out_features, out_channels)
         self.space, self.in_channels = space, in_channels
         self.reading = WeightReading(
@@ -213,6 +220,8 @@ class Metanet(nn.Module):
             probes=probes,
             outputs=out_channels is None or terms != "local",  # outputs at probes share no set with any weight
             summed=summed,
+            fuse=fuse and out_features is not None,
+            statistics=statistics,
         )
         wide, invariant = self.reading.space, out_features is not None
         restrictions = Restrictions(terms, EquivariantMaps(wide, terms=terms, rank=rank).ranks, limit)
@@ -237,8 +246,8 @@ class Metanet(nn.Module):
         else:
             self.head = head_of(head, read, hidden, out_features, maximum, options)
         self.fused: nn.Module | None = None
-        if probes is not None and fuse and out_features is not None:
-            self.fused = perceptron(probes.out_features, FUSED, out_features)
+        if out_features is not None and (numbers := self.reading.summary.out_features):
+            self.fused = perceptron(numbers, FUSED, out_features, dropout=dropout)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
         warn_of_large(self)
@@ -346,39 +355,75 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        wide, outputs = self.reading(x)
+        wide, row = self.reading(x)
         features = self.blocks(wide)
         output = self.head(self.norm({name: features[name] for name in self.read}))
         if isinstance(output, dict):
             output = by_fan_in(output, self.space, self.reading.summed, power=-1)
         if self.fused is not None:
-            output = output + self.fused(outputs)
+            output = output + self.fused(row)
         if self.gamma is None:
             return output
         gammas = zip(self.space.names, self.gamma, strict=True)
         return {name: x[name][..., self.updated] + gamma * output[name] for name, gamma in gammas}
 
-    def outputs_alone(self, x: Features) -> Tensor:
-        """What the perceptron of the outputs at probes answers by itself, which is fast to train before the rest.
+    def summary(self, x: Features) -> Tensor:
+        """What is known of networks before anything is learned: outputs at probes, and statistics.
+
+        As long as probes stay where they are, the rows of a training set are the same at every step, so that
+        `from_summary` can be trained first, and fast, on rows that were made once.
 
         Parameters
         ----------
         x
-            Features of `space`, `{tensor: (batch, *axes, 1)}`.
+            Features of `space`, `{tensor: (batch, *axes, in_channels)}`.
 
         Returns
         -------
         Tensor
-            What it adds to the invariants, `(batch, out_features)`.
+            A row for each network, `(batch, numbers)`.
 
         Raises
         ------
         ValueError
-            If the network has no probes, or none whose outputs are fused.
+            If the network has neither probes whose outputs are fused, nor statistics.
+
+        Examples
+        --------
+        >>> metanet = Metanet(WeightSpace({"b": "h"}, sets={"h": 3}), out_features=2, statistics=True)
+        >>> rows = metanet.summary({"b": torch.randn(5, 3, 1)})
+        >>> rows.shape, metanet.from_summary(rows).shape
+        (torch.Size([5, 9]), torch.Size([5, 2]))
         """
-        if self.reading.probed is None or self.fused is None:
-            raise ValueError("the network has no perceptron of outputs: give probes, out_features and fuse=True")
-        return self.fused(self.reading.probed.standard_outputs(x))
+        self._fused()
+        return self.reading.summarised(x)
+
+    def from_summary(self, rows: Tensor) -> Tensor:
+        """What the perceptron of the summary adds to the invariants.
+
+        Parameters
+        ----------
+        rows
+            What `summary` gives of some networks, `(batch, numbers)`.
+
+        Returns
+        -------
+        Tensor
+            Numbers that are added to the invariants, `(batch, out_features)`.
+
+        Raises
+        ------
+        ValueError
+            If the network has neither probes whose outputs are fused, nor statistics.
+        """
+        found: Tensor = self._fused()(rows)
+        return found
+
+    def _fused(self) -> nn.Module:
+        """The perceptron of the summary."""
+        if self.fused is None:
+            raise ValueError("the network has no summary: give out_features, and probes or statistics=True")
+        return self.fused
 
 
 def tensors_read(maps: EquivariantMaps, head: str | None, maximum: bool) -> set[str]:

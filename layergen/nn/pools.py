@@ -15,14 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from layergen.features import Features, observed
-from layergen.nn.entries import Entries, Opaque, piece_entries, summed
+from layergen.nn.entries import SMALLEST, Entries, Opaque, piece_entries, summed
 from symmetry.space.layout import Piece, take_apart
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["POOLS", "Attention", "Maximum", "PiecePools", "has_invariants", "moved"]
+__all__ = ["POOLS", "Attention", "Distribution", "Maximum", "PiecePools", "has_invariants", "moved"]
 
 HEADS = 4
 """The most heads of an attention for which no number is given."""
+TWENTIETHS = (0, 1, 5, 10, 15, 19, 20)
+"""The quantiles of a distribution: so many twentieths of the entries are no larger."""
 
 
 def moved(piece: Piece) -> tuple[int, ...]:
@@ -72,6 +74,33 @@ class Mean(Maximum):
 
     def forward(self, values: Tensor) -> Tensor:
         return values.mean(self.dims) if self.dims else values
+
+
+class Distribution(nn.Module):
+    """Take mean, deviation and quantiles of each channel over all entries: `(batch, numbers, channels)`.
+
+    A quantile is an entry, not a mean of two, so that to repeat every entry changes nothing. Takes `(batch, *positions,
+    channels)`.
+
+    Parameters
+    ----------
+    together
+        Whether channels are entries like others: there is one for all of them.
+    """
+
+    numbers = 2 + len(TWENTIETHS)
+
+    def __init__(self, *, together: bool = False) -> None:
+        super().__init__()
+        self.together = together
+
+    def forward(self, values: Tensor) -> Tensor:
+        rows = values.reshape(len(values), -1, 1 if self.together else values.shape[-1])
+        mean, count = rows.mean(1, keepdim=True), rows.shape[1]
+        deviation = ((rows - mean).square().mean(1, keepdim=True) + SMALLEST).sqrt()
+        ordered = rows.sort(dim=1).values
+        quantiles = [ordered[:, max(0, -(-share * count // 20) - 1), None] for share in TWENTIETHS]
+        return torch.cat([mean, deviation, *quantiles], dim=1)
 
 
 class Attention(nn.Module):

@@ -20,8 +20,8 @@ class ProbeReading(nn.Module):
     """Make features of what probes record, the probes being their channels, and of what the networks give.
 
     Values and outputs are standardised and go through a linear map for each tensor. The outputs are the channels of a
-    tensor without axes. Takes weights `{tensor: (batch, *axes, 1)}`, gives the features `{tensor: (batch, *axes,
-    channels)}` of the recorded tensors and the outputs, and the standardised outputs `(batch, probes.out_features)`.
+    tensor without axes. Takes standardised values `{tensor: (batch, *axes, probes)}` and outputs `(batch,
+    probes.out_features)`, gives features `{tensor: (batch, *axes, channels)}` of the recorded tensors and the outputs.
 
     Parameters
     ----------
@@ -63,30 +63,27 @@ class ProbeReading(nn.Module):
         self.values_lift = PerTensorLinear(probes.space, probes.count, channels)
         self.outputs_lift = PerTensorLinear(alone, probes.out_features, channels) if outputs else None
 
-    def seen(self, x: Features) -> list[tuple[Standardise, Features]]:
-        """The modules that are fitted, and the features that each of them takes of some networks.
+    def seen(self, values: Features, outputs: Tensor) -> list[tuple[Standardise, Features]]:
+        """The modules that are fitted, and the features that each of them takes of what probes show.
 
         Parameters
         ----------
-        x
-            The weights of the networks, `{tensor: (batch, *axes, 1)}`, which are run on the probes as they are.
+        values, outputs
+            Recorded values and outputs, as the probes give them.
 
         Returns
         -------
         list of tuple
             Modules and features.
         """
-        values, outputs = self.probes(x)
         return [(self.values_standard, values), (self.outputs_standard, {self.outputs: outputs})]
 
-    def standard_outputs(self, x: Features) -> Tensor:
-        """What the networks give at the probes, standardised, `(batch, probes.out_features)`."""
-        return self.outputs_standard({self.outputs: self.probes(x)[1]})[self.outputs]
+    def standard(self, values: Features, outputs: Tensor) -> tuple[Features, Tensor]:
+        """Recorded values and outputs, standardised."""
+        return self.values_standard(values), self.outputs_standard({self.outputs: outputs})[self.outputs]
 
-    def forward(self, x: Features) -> tuple[Features, Tensor]:
-        values, outputs = self.probes(x)
-        standard = self.outputs_standard({self.outputs: outputs})
-        lifted = self.values_lift(self.values_standard(values))
+    def forward(self, values: Features, outputs: Tensor) -> Features:
+        lifted: Features = self.values_lift(values)
         if self.outputs_lift is not None:
-            lifted |= self.outputs_lift(standard)
-        return lifted, standard[self.outputs]
+            lifted |= self.outputs_lift({self.outputs: outputs})
+        return lifted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral
 from typing import Any
 
@@ -18,7 +19,7 @@ from layergen.stacking import stack
 from layergen.tracing import trace
 from layergen.tracing.recording import Reduction
 from layergen.tracing.trace import in_general_position
-from layergen.tracing.watched import watched
+from layergen.tracing.watched import Watched, watched
 from symmetry.language.axes import print_axes
 from symmetry.language.names import fresh_name
 from symmetry.space.elements import random_element
@@ -162,6 +163,31 @@ class Probes(nn.Module):
         ValueError
             If the features have other tensors or shapes than `weights`, or more channels than one.
         """
+        *values, outputs = self._run(self.program, x)
+        return dict(zip(self.space.names, values, strict=True)), outputs
+
+    def outputs(self, x: Features) -> Tensor:
+        """What the networks give, without what they compute along the way.
+
+        Parameters
+        ----------
+        x
+            The weights of the networks, features of `weights` with one channel, `{tensor: (batch, *axes, 1)}`.
+
+        Returns
+        -------
+        Tensor
+            As `forward` gives it, `(batch, out_features)`.
+
+        Raises
+        ------
+        ValueError
+            If the features have other tensors or shapes than `weights`, or more channels than one.
+        """
+        return self._run(replace(self.program, recorded=()), x)[0]
+
+    def _run(self, program: Watched, x: Features) -> list[Tensor]:
+        """The values that a program records, and the outputs, of all networks."""
         check_shapes(x, self.weights)
         dtype = next(iter(x.values())).dtype
         inputs, fixed = [one().to(dtype) for one in self.inputs], self._fixed(dtype)
@@ -170,7 +196,7 @@ class Probes(nn.Module):
             """The recorded values and the outputs of some networks, of their weights and of the probes."""
 
             def one(weights: Features) -> tuple[Features, Tensor]:
-                return self.program.run(weights, values[len(x) :], fixed, self.reduce)
+                return program.run(weights, values[len(x) :], fixed, self.reduce)
 
             recorded, outputs = torch.vmap(one)(dict(zip(self.weights.names, values, strict=False)))
             return *recorded.values(), outputs.flatten(1)
@@ -182,8 +208,7 @@ class Probes(nn.Module):
         else:
             made = (checkpoint(run, *chunk, *inputs, use_reentrant=False) for chunk in chunks)
             whole = map(torch.cat, zip(*made, strict=True))
-        *values, outputs = (value.to(dtype) for value in whole)
-        return dict(zip(self.space.names, values, strict=True)), outputs
+        return [value.to(dtype) for value in whole]
 
     def _fixed(self, dtype: torch.dtype) -> dict[str, Any]:
         """What enters the program beside weights and probes, floating-point numbers of a type."""

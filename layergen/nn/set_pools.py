@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from layergen.features import Features
-from layergen.nn.pools import Attention, Maximum, Mean, PiecePools, has_invariants, moved
+from layergen.nn.pools import Attention, Distribution, Maximum, Mean, PiecePools, has_invariants, moved
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["FixedValues", "SetAttention", "SetMax", "outputs"]
+__all__ = ["FixedValues", "SetAttention", "SetMax", "SetStatistics", "outputs"]
 
 
 class SetPool(nn.Module):
@@ -174,6 +174,45 @@ class FixedValues(SetPool):
         if (size := values.shape[-1]) != self.out_features:
             raise ValueError(f"{size} values of channels at free and positional indices, declared {self.out_features}")
         return values
+
+
+class SetStatistics(SetPool):
+    """Take mean, deviation and quantiles of the entries of each piece of each tensor.
+
+    These are what one tries first on networks, with gradient boosting. They are invariant, to permuting any index too.
+    Of vectors, entries that the symmetry multiplies by a matrix, a sign or a scale, invariants take the entries' place;
+    pieces whose entries have none are left out. Takes features `{tensor: (batch, *axes, channels)}`, gives `(batch,
+    out_features)`, where `out_features` is nine times `channels` times the number of pieces.
+
+    Parameters
+    ----------
+    space
+        The weight space of the features.
+    channels
+        The number of channels of the features.
+    together
+        Whether there is one distribution of all channels of a tensor, in place of one for each.
+
+    References
+    ----------
+    Unterthiner et al. (2020), "Predicting Neural Network Accuracy from Weights": statistics of each layer's weights.
+
+    Examples
+    --------
+    >>> module = SetStatistics(WeightSpace({"b": "h"}, sets={"h": 3}), channels=1)
+    >>> module({"b": torch.tensor([[[3.0], [1.0], [2.0]]])})[0, [0, 2, 5, 8]]
+    tensor([2., 1., 2., 3.])
+    """
+
+    def __init__(self, space: WeightSpace, channels: int, *, together: bool = False) -> None:
+        numbers = Distribution.numbers * (1 if together else channels)
+        read = [piece for piece in space.pieces if has_invariants(piece)]
+        super().__init__(
+            space,
+            1,
+            lambda piece: [Distribution(together=together)] if has_invariants(piece) else [],
+            [numbers] * len(read),
+        )
 
 
 def fixed(piece: Piece) -> list[int]:

@@ -14,6 +14,7 @@ from layergen.nn.normalisation import Standardise
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
 from layergen.nn.settled import Settled, SettledReading
+from layergen.nn.summary import Outputs, Summary
 from layergen.widening import Summed, by_fan_in, places_summed
 from symmetry.space.weight_space import WeightSpace
 
@@ -25,7 +26,8 @@ class WeightReading(nn.Module):
 
     Beside the weights stand what probes show (`ProbeReading`) and companions (`Companions`). Takes features
     `{tensor: (batch, *axes, in_channels)}` of a space; gives features `{tensor: (batch, *axes, channels)}` of the
-    module's attribute `space`, and the standardised outputs at the probes `(batch, probes.out_features)`, or None.
+    module's attribute `space`, and a row of numbers for each network (`Summary`), `(batch, summary.out_features)`, or
+    None where there is nothing to summarise.
 
     Parameters
     ----------
@@ -45,6 +47,10 @@ class WeightReading(nn.Module):
         Whether the outputs at the probes are a tensor of the features given.
     summed
         By tensor what its entries are summed over, as for `layergen.by_fan_in`.
+    fuse
+        Whether outputs at the probes are part of the summary.
+    statistics
+        Whether statistics are part of the summary.
 
     Raises
     ------
@@ -58,8 +64,8 @@ class WeightReading(nn.Module):
     >>> import torch
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 9})
     >>> x = {"w": torch.randn(5, 4, 9, 1), "b": torch.randn(5, 4, 1)}
-    >>> features, outputs = WeightReading(space, 1, 8, fold=True)(x)
-    >>> features["w"].shape, outputs
+    >>> features, row = WeightReading(space, 1, 8, fold=True)(x)
+    >>> features["w"].shape, row
     (torch.Size([5, 4, 1, 8]), None)
     """
 
@@ -75,6 +81,8 @@ class WeightReading(nn.Module):
         probes: Probes | None = None,
         outputs: bool = True,
         summed: Summed | None = None,
+        fuse: bool = False,
+        statistics: bool = False,
     ) -> None:
         super().__init__()
         if probes is not None and in_channels != 1:
@@ -90,6 +98,15 @@ class WeightReading(nn.Module):
         self.positions = PositionalEmbedding(self.own, channels)
         self.companions = Companions(self.own)
         self.canonical: SettledReading | None = None
+        count, numbers = (0, 0) if probes is None else (probes.count, probes.out_features // probes.count)
+        self.summary = Summary(
+            space if statistics else None,
+            in_channels,
+            None if probes is None else probes.space,
+            probes=count,
+            outputs=numbers,
+            fuse=fuse,
+        )
         self.space = self.companions.space
 
     def settle(self, used: Collection[str]) -> None:
@@ -106,13 +123,30 @@ class WeightReading(nn.Module):
     def seen(self, x: Features) -> list[tuple[Standardise, Features]]:
         """The modules that are fitted, and the features that each of them takes of some networks."""
         scaled = by_fan_in(x, self.weights, self.summed)
-        probed = [] if self.probed is None else self.probed.seen(x)
-        return [(self.standardise, scaled), *probed, *([] if self.canonical is None else self.canonical.seen(x))]
+        found = [(self.standardise, scaled), *([] if self.canonical is None else self.canonical.seen(x))]
+        if self.probed is None:
+            return found + self.summary.seen(scaled, {}, None)
+        values, outputs = self.probed.probes(x)
+        return [*found, *self.probed.seen(values, outputs), *self.summary.seen(scaled, values, (outputs, outputs))]
+
+    def summarised(self, x: Features) -> Tensor:
+        """A row of numbers for each network (`Summary`), `(batch, summary.out_features)`; nothing is learned in it."""
+        return self.summary(*self._read(x))
 
     def forward(self, x: Features) -> tuple[Features, Tensor | None]:
-        features = self.lift(self.fourier(self.standardise(by_fan_in(x, self.weights, self.summed))))
-        shown, outputs = ({}, None) if self.probed is None else self.probed(x)
-        wide: Features = self.companions(self.positions(features | shown))
+        weights, values, outputs = self._read(x)
+        features = self.lift(self.fourier(self.standardise(weights)))
+        if self.probed is not None and outputs is not None:
+            features |= self.probed(*self.probed.standard(values, outputs[0]))
+        wide: Features = self.companions(self.positions(features))
         if self.canonical is not None:
             wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
-        return wide, outputs
+        return wide, self.summary(weights, values, outputs) if self.summary.out_features else None
+
+    def _read(self, x: Features) -> tuple[Features, Features, Outputs]:
+        """Weights by their fan-in, what probes record, and outputs at them as they are and standardised."""
+        weights = by_fan_in(x, self.weights, self.summed)
+        if self.probed is None:
+            return weights, {}, None
+        values, outputs = self.probed.probes(x)
+        return weights, values, (outputs, self.probed.standard(values, outputs)[1])

@@ -126,10 +126,18 @@ def function(name: str) -> Callable[..., Any]:
         return operator.getitem
     if name == MIXTURE:
         return lambda weight, mixture, *_: mixture @ weight
+    if name == "aten::linear":
+        return affine
     space, _, rest = name.partition("::")
     packet, _, overload = rest.partition(".")
     found = getattr(getattr(getattr(torch.ops, space), packet), overload or "default")
     return found.decompose if packet in COMPOSED else found
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A linear layer as product and sum: the batching rule of `linear` multiplies both by one as well."""
+    product = x @ weight.mT if weight.ndim > 1 else x @ weight
+    return product if bias is None else product + bias
 
 
 def program_of(module: GraphModule) -> Program:

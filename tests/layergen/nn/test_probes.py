@@ -239,11 +239,9 @@ def test_fit_sets_the_statistics_of_values_and_outputs():
     probes = small("perceptron")
     _, x = weights_of("perceptron", probes, count=20)
     reading = Metanet(probes.weights, out_features=2, probes=probes).fit(x).reading.probed
-    _, outputs = reading(x)
+    values, outputs = reading.standard(*probes(x))
     torch.testing.assert_close(outputs.mean(0), torch.zeros(9), rtol=0, atol=1e-5)
-    torch.testing.assert_close(
-        reading.values_standard(probes(x)[0])["probe.2"].mean((0, 1)), torch.zeros(3), rtol=0, atol=1e-5
-    )
+    torch.testing.assert_close(values["probe.2"].mean((0, 1)), torch.zeros(3), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["perceptron", "convolutions"])
@@ -319,6 +317,7 @@ def test_what_the_space_lacks_is_the_modules():
     mixed = {**network.state_dict(), **{name: value[0, ..., 0] for name, value in x.items()}}
     expected = functional_call(network, mixed, (probes.inputs[0](),)).flatten()
     torch.testing.assert_close(probes(x)[1][0], expected)
+    torch.testing.assert_close(probes.outputs(x)[0], expected)
 
 
 def test_several_inputs_and_options():
