@@ -85,6 +85,25 @@ def in_two(network: Metanet | OutputsAlone, task: Task, seconds: float, first: f
     return replace(better, epochs=early.epochs + late.epochs, seconds=spent + early.seconds + late.seconds)
 
 
+def weights_only(
+    task: Task,
+    seconds: float,
+    *,
+    rate: float = 3e-3,
+    decay: float = 0.01,
+    first: float = 0.0,
+    space: WeightSpace | None = None,
+    **options: Any,
+) -> Outcome:
+    """A metanetwork that reads weights, for a share `first` of the time their statistics alone."""
+    network, recipe = metanet(task, space, **options), Recipe(rate, decay)
+    return (
+        in_two(network, task, seconds, first, Recipe(3e-3, decay), recipe)
+        if first
+        else fit(network, task, recipe, seconds)
+    )
+
+
 def probed(
     task: Task,
     seconds: float,
@@ -92,7 +111,7 @@ def probed(
     count: int,
     rate: float,
     decay: float = 0.01,
-    first: float = 0.4,
+    first: float = 0.5,
     space: WeightSpace | None = None,
     **options: Any,
 ) -> Outcome:
@@ -144,12 +163,12 @@ def has_signs(task: Task) -> bool:
 
 WEIGHTS: tuple[Options, Options, Options] = (
     {"hidden": 16, "rank": 4, "rate": 1e-2, "decay": 0.1},
-    {"hidden": 16, "fold": True, "decay": 0.3, "statistics": True, "dropout": 0.3},
+    {"hidden": 16, "rate": 1e-3, "decay": 0.3, "first": 0.4, "statistics": True, "dropout": 0.4},
     {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "fold": True, "norm": True},
 )
 PROBED: tuple[Options, Options, Options] = (
-    {"hidden": 16, "count": 16, "rate": 3e-3},
-    {"hidden": 16, "count": 48, "rate": 1e-3, "decay": 0.3, "first": 0.5, "statistics": True, "dropout": 0.4},
+    {"hidden": 16, "count": 16, "rate": 3e-3, "first": 0.4},
+    {"hidden": 16, "count": 48, "rate": 1e-3, "decay": 0.3, "dropout": 0.4, "statistics": True, "fuse": False},
     {"hidden": 16, "count": 64, "rate": 1e-3, "first": 0.7},
 )
 OUTPUTS: tuple[Options, Options, Options] = (
@@ -170,8 +189,8 @@ NFN: tuple[Options, Options, Options] = (
 )
 
 METHODS: dict[str, Method] = {
-    "ours": Method("`Metanet`, weights only", trained(metanet), WEIGHTS),
-    "signs": Method("… and signs", signed(trained(metanet)), WEIGHTS, has_signs),
+    "ours": Method("`Metanet`, weights only", weights_only, WEIGHTS),
+    "signs": Method("… and signs", signed(weights_only), WEIGHTS, has_signs),
     "hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN),
     "np": Method("nfn, `NPLinear`", trained(nps), NFN),
     "dws": Method(

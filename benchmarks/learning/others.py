@@ -52,7 +52,7 @@ class NfnNet(nn.Module):
             made += [linear(spec, channels, hidden), nfn.TupleOp(nn.ReLU())]
             channels = hidden
         self.layers, self.pool = nn.Sequential(*made), pool(spec)
-        self.read_out = perceptron(hidden * pool.get_num_outs(spec), 128, task.outputs)
+        self.read_out = read_out(hidden * pool.get_num_outs(spec), task.outputs)
 
     def forward(self, x: Features) -> Tensor:
         pooled = self.pool(self.layers(packed(self.standardise(x))))
@@ -81,7 +81,7 @@ class DwsNet(nn.Module):
             for _ in range(layers)
         )
         self.invariant = InvariantLinear(task.space, hidden, 128)
-        self.read_out = perceptron(128, 128, task.outputs)
+        self.read_out = read_out(128, task.outputs)
 
     def forward(self, x: Features) -> Tensor:
         x = self.standardise(x)
@@ -136,6 +136,12 @@ class OutputsAlone(nn.Module):
 
     def forward(self, x: Features) -> Tensor:
         return self.from_summary(self.summary(x))
+
+
+def read_out(inputs: int, outputs: int) -> nn.Sequential:
+    """A perceptron with two hidden layers."""
+    inner = [nn.Linear(inputs, 128), nn.GELU(), nn.Linear(128, 128), nn.GELU()]
+    return nn.Sequential(*inner, nn.Linear(128, outputs))
 
 
 def boosted(rows: NDArray[np.float32], task: Task, leaves: int) -> Callable[[NDArray[np.float32]], Tensor]:
