@@ -8,7 +8,7 @@ from itertools import product
 
 import torch
 
-from papers.nfn.chains import SYMMETRIES, Chain
+from papers.chains import SYMMETRIES, Chain
 from papers.nfn.layers import NONLINEAR
 from papers.nfn.measuring import judge, judge_pool, watch
 from papers.nfn.tables import header, nonlinear_row, other_row, own_row, pool_row, variant_row

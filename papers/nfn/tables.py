@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from layergen.testing import Coverage, Verdict
-from papers.nfn.chains import dimension_by_formula
+from papers.chains import dimension_by_formula
 from papers.nfn.measuring import Judged, Pooled, Watched
 
 __all__ = [

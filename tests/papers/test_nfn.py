@@ -8,7 +8,7 @@ pytest.importorskip("nfn.layers")
 
 import papers.nfn
 from layergen.testing import check, coverage
-from papers.nfn.chains import SYMMETRIES, Chain, dimension_by_formula
+from papers.chains import SYMMETRIES, Chain, dimension_by_formula
 from papers.nfn.layers import LINEAR, NONLINEAR, POOLS, network_spec, pool
 from papers.nfn.measuring import judge, judge_pool, watch
 from papers.nfn.tables import further_symmetries, nonlinear_row, other_row, own_row, pool_row, variant_row

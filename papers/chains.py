@@ -1,4 +1,4 @@
-"""Networks that are a chain of layers, the two symmetries that nfn gives them, and dimensions by formula."""
+"""Networks that are a chain of layers, the two symmetries that Zhou et al. give them, and dimensions by formula."""
 
 from __future__ import annotations
 
