@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from papers.chains import Chain
 from symmetry import EquivariantMaps, WeightSpace
 
-__all__ = ["FORMULAS", "BlockFormula", "block_formula", "inputs_first", "rows"]
+__all__ = ["FORMULAS", "BlockFormula", "block_formula", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +101,3 @@ def rows(chain: Chain, space: WeightSpace) -> Iterator[tuple[str, str, str, str,
     for formula, found in derived.items():
         texts = ", ".join(map(str, sorted(set(found))))
         yield formula.blocks, formula.formula, str(len(found)), str(formula.value(chain)), texts
-
-
-def inputs_first(chain: Chain) -> WeightSpace:
-    """The weight space with hidden neurons permuted, weights as `(in, out)`: as DWSNets have them."""
-    sizes = dict(zip(chain.layers, chain.widths, strict=True))
-    free = {name: sizes.pop(name) for name in ("x", "y")}
-    return WeightSpace({n: " ".join(reversed(a.split())) for n, a in chain.tensors.items()}, sets=sizes, free=free)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from layergen import EquivariantLinear, Features
-from papers.chains import Chain
-from papers.dwsnets.blocks import inputs_first
+from papers.chains import Chain, inputs_first
 from symmetry import WeightSpace
 from symmetry.space.weight_space import Tensor
 

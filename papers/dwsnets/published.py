@@ -10,9 +10,8 @@ from torch import nn
 
 from layergen import EquivariantLinear
 from layergen.testing import coverage
-from papers.chains import Chain
+from papers.chains import Chain, inputs_first
 from papers.copying import copied
-from papers.dwsnets.blocks import inputs_first
 from papers.dwsnets.layer import DWSLayer
 from papers.page import Setting, attempted, both, further, holds, missing, reached
 from papers.published import Published
@@ -28,7 +27,8 @@ COPIED = ("widths", "ours", "parameters a channel pair", "largest difference on 
 
 def dws_layer(published: Published, chain: Chain, channels: int = 1, **options: Any) -> nn.Module:
     """`DWSLayer` of the public code; linear, with sums over sets, unless options say something else."""
-    made = published.module(REPOSITORY, "nn.layers").DWSLayer
+    with published.importing(REPOSITORY) as module:
+        made = module("nn.layers").DWSLayer
     weights, biases = tuple(zip(chain.widths, chain.widths[1:], strict=False)), tuple((n,) for n in chain.widths[1:])
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from papers.chains import Chain, dimension_by_formula, hidden_only
-from papers.dwsnets.blocks import inputs_first, rows
+from papers.chains import Chain, dimension_by_formula, hidden_only, inputs_first
+from papers.dwsnets.blocks import rows
 from papers.dwsnets.published import COLUMNS, COPIED, NONLINEAR, REPOSITORY, copies, linear, nonlinear
 from papers.page import Setting, System, Table
 from symmetry import SCALAR, EquivariantMaps, WeightSpace, verify
