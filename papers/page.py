@@ -108,7 +108,9 @@ def holds(verdict: Verdict) -> str:
     if verdict.passed:
         return "yes"
     first = verdict.message.splitlines()[0]
-    return f"no: {first.partition(': ')[2].split(' does')[0].split(' changes')[0] or first}"
+    if not verdict.moved:
+        return f"no: {first.partition(' (')[0]}"
+    return f"no: {first.partition(': ')[2].split(' does')[0].split(' changes')[0]}"
 
 
 def attempted(judge: Callable[[], Row]) -> Row:

@@ -79,7 +79,7 @@ def gnn(published: Published, chain: Chain, outputs: int = 10, **options: Any) -
 
 def transformer(published: Published, chain: Chain, outputs: int = 10, **options: Any) -> nn.Module:
     """NG-T for invariants, as `rtransformer.yaml` but narrower."""
-    sizes = {name: HIDDEN for name in ("d_node", "d_edge", "d_attn_hid", "d_node_hid", "d_edge_hid", "d_out_hid")}
+    sizes = dict.fromkeys(("d_node", "d_edge", "d_attn_hid", "d_node_hid", "d_edge_hid", "d_out_hid"), HIDDEN)
     return made(
         published,
         lambda module: module("nn.relational_transformer").RelationalTransformer(
