@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from layergen.nn import Metanet
 from layergen.testing import check, sensitivity
 from papers.chains import Chain
-from papers.page import Setting, System, Table, further, holds
+from papers.page import DASH, Setting, System, Table, further, holds
 from papers.scalegmn.published import REPOSITORY, invariants
 from papers.scalegmn.spaces import dimension_by_formula, scaled
 from symmetry import SCALAR, EquivariantMaps
@@ -18,9 +19,11 @@ from symmetry import SCALAR, EquivariantMaps
 __all__ = ["CHAIN", "SYSTEM"]
 
 PERCEPTRONS = tuple(map(Chain, ((2, 3, 4, 2), (2, 32, 32, 1), (3, 4, 4, 4, 2), (1, 5, 6, 5, 6, 3))))
-CHAIN = Chain((2, 4, 5, 3))
+CHAIN, ONE_OUTPUT = Chain((2, 4, 5, 3)), Chain((2, 4, 5, 1))
 KINDS = {"permutation": None, "sign": "sign", "scale": "positive"}
 """The symmetries as the code names them, and as a set is declared."""
+ADDED_TO_NORMS = 1e-8
+"""The tolerance for the published network, which adds 1e-10 to the norms that it divides by."""
 OPTIONS: dict[str, Any] = {"invariant": True, "channels": 1, "dtype": torch.float64}
 
 
@@ -46,14 +49,14 @@ def ours(setting: Setting) -> Iterator[tuple[str, ...]]:
 
 
 def judged(setting: Setting) -> Iterator[tuple[str, ...]]:
-    """The published network in each direction, for each symmetry."""
-    for direction in ("forward", "bidirectional"):
-        for name, kind in KINDS.items():
-            space = scaled(CHAIN, kind, inputs_first=True)
-            made = invariants(setting.published, CHAIN, direction, name)
-            verdict = check(made, space, form="pairs", **OPTIONS)
-            row = direction, name, holds(verdict)
-            yield (*row, further(sensitivity(made, space, form="pairs", **OPTIONS))) if verdict.passed else row
+    """The published network in each direction, for each symmetry and with one output and more."""
+    for chain, direction, (name, kind) in product((ONE_OUTPUT, CHAIN), ("forward", "bidirectional"), KINDS.items()):
+        space = scaled(chain, kind, inputs_first=True)
+        made = invariants(setting.published, chain, direction, name)
+        options = OPTIONS | {"form": "pairs", "tolerance": ADDED_TO_NORMS}
+        verdict = check(made, space, **options)
+        more = further(sensitivity(made, space, **options)) if verdict.passed else DASH
+        yield str(chain), direction, name, holds(verdict), more
 
 
 SYSTEM = System(
@@ -75,8 +78,8 @@ SYSTEM = System(
         ),
         Table(f"Our `Metanet` on perceptrons {CHAIN}", ("symmetry", "invariant", "further symmetry"), ours),
         Table(
-            f"The published network on perceptrons {CHAIN}",
-            ("direction", "symmetry", "invariant", "further symmetry"),
+            "The published network",
+            ("widths", "direction", "symmetry", "invariant", "further symmetry"),
             judged,
             REPOSITORY,
         ),
