@@ -14,12 +14,19 @@ from torch_geometric.data import Batch
 from papers.chains import Chain
 from papers.published import Absent, Published
 
-__all__ = ["REPOSITORY", "invariants"]
+__all__ = ["REPOSITORY", "VARIANTS", "invariants"]
 
 REPOSITORY = "jkalogero/scalegmn"
 HIDDEN = 16
 ABSENT = ("rff", "rff.layers", "torchvision", "torchvision.utils", "pandas", "cv2")
 """What the code imports for its data, and this judgement does not call."""
+
+VARIANTS = {
+    "forward": ("scalegmn", True),
+    "forward, edges without positions": ("scalegmn", False),
+    "bidirectional": ("scalegmn_bidir", False),
+}
+"""A file of configurations, and whether edges have positional encodings; the first and the last are as released."""
 
 Pairs = tuple[tuple[Tensor, ...], tuple[Tensor, ...]]
 
@@ -29,17 +36,17 @@ def stand_ins() -> dict[str, ModuleType]:
     return {name: Absent(name) for name in ABSENT}
 
 
-def configuration(published: Published, chain: Chain, direction: str, symmetry: str) -> dict[str, Any]:
+def configuration(published: Published, chain: Chain, variant: str, symmetry: str) -> dict[str, Any]:
     """The clone's own configuration for INRs, with fewer channels, for another perceptron and symmetry."""
     clone = published.clone(REPOSITORY)
     assert clone is not None
-    name = {"forward": "scalegmn", "bidirectional": "scalegmn_bidir"}[direction]
+    name, edges = VARIANTS[variant]
     text = (clone / "configs" / "mnist_cls" / f"{name}.yml").read_text().replace("&d_hid 128", f"&d_hid {HIDDEN}")
     found: dict[str, Any] = import_module("yaml").safe_load(text)["scalegmn_args"]
-    return found | {"layer_layout": list(chain.widths), "symmetry": symmetry}
+    return found | {"layer_layout": list(chain.widths), "symmetry": symmetry, "edge_pos_embed": edges}
 
 
-def invariants(published: Published, chain: Chain, direction: str, symmetry: str) -> Callable[[Pairs], Tensor]:
+def invariants(published: Published, chain: Chain, variant: str, symmetry: str) -> Callable[[Pairs], Tensor]:
     """The published metanetwork, `(weights, biases) -> (batch, 10)`.
 
     Parameters
@@ -48,8 +55,8 @@ def invariants(published: Published, chain: Chain, direction: str, symmetry: str
         Where the code is.
     chain
         The perceptron that it reads; weights are `(batch, in, out, 1)`.
-    direction
-        "forward" or "bidirectional", which is ScaleGMN-B.
+    variant
+        A key of `VARIANTS`; "bidirectional" is ScaleGMN-B.
     symmetry
         "sign", "scale" or "permutation", as the code names them.
 
@@ -60,7 +67,7 @@ def invariants(published: Published, chain: Chain, direction: str, symmetry: str
     """
     with published.importing(REPOSITORY, stand_ins()) as module, torch.random.fork_rng():
         torch.manual_seed(0)
-        made = module("src.scalegmn.models").ScaleGMN(configuration(published, chain, direction, symmetry))
+        made = module("src.scalegmn.models").ScaleGMN(configuration(published, chain, variant, symmetry))
         graphs = module("src.scalegmn.graph_init").batch_to_graphs
         data = module("src.data.data_utils")
     made.double().eval()
@@ -73,7 +80,7 @@ def invariants(published: Published, chain: Chain, direction: str, symmetry: str
 
     def answer(given: Pairs) -> Tensor:
         batch = [
-            data.to_pyg_batch(x, e, edges, *types, direction, None, hidden, inputs)[0]
+            data.to_pyg_batch(x, e, edges, *types, variant.partition(",")[0], None, hidden, inputs)[0]
             for x, e in zip(*doubled(graphs, given), strict=True)
         ]
         found: Tensor = made(Batch.from_data_list(batch))

@@ -12,7 +12,7 @@ from layergen.nn import Metanet
 from layergen.testing import check, sensitivity
 from papers.chains import Chain
 from papers.page import DASH, Setting, System, Table, further, holds
-from papers.scalegmn.published import REPOSITORY, invariants
+from papers.scalegmn.published import REPOSITORY, VARIANTS, invariants
 from papers.scalegmn.spaces import dimension_by_formula, scaled
 from symmetry import SCALAR, EquivariantMaps
 
@@ -50,13 +50,14 @@ def ours(setting: Setting) -> Iterator[tuple[str, ...]]:
 
 def judged(setting: Setting) -> Iterator[tuple[str, ...]]:
     """The published network in each direction, for each symmetry and with one output and more."""
-    for chain, direction, (name, kind) in product((ONE_OUTPUT, CHAIN), ("forward", "bidirectional"), KINDS.items()):
+    for chain, variant, (name, kind) in product((ONE_OUTPUT, CHAIN), VARIANTS, KINDS.items()):
         space = scaled(chain, kind, inputs_first=True)
-        made = invariants(setting.published, chain, direction, name)
+        made = invariants(setting.published, chain, variant, name)
         options = OPTIONS | {"form": "pairs", "tolerance": ADDED_TO_NORMS}
         verdict = check(made, space, **options)
-        more = further(sensitivity(made, space, **options)) if verdict.passed else DASH
-        yield str(chain), direction, name, holds(verdict), more
+        asked = verdict.passed and (setting.full or variant == "bidirectional")
+        more = further(sensitivity(made, space, **options)) if asked else DASH
+        yield str(chain), variant, name, holds(verdict), more
 
 
 SYSTEM = System(
@@ -79,7 +80,7 @@ SYSTEM = System(
         Table(f"Our `Metanet` on perceptrons {CHAIN}", ("symmetry", "invariant", "further symmetry"), ours),
         Table(
             "The published network",
-            ("widths", "direction", "symmetry", "invariant", "further symmetry"),
+            ("widths", "variant", "symmetry", "invariant", "further symmetry"),
             judged,
             REPOSITORY,
         ),
