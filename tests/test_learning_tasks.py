@@ -1,13 +1,16 @@
 """The tasks and methods of the benchmark of learning that are beside perceptrons and CNNs: strings, LoRAs, pictures."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import nn
 
-from benchmarks.learning import editing, kept, loras, recurrent, tasks
+from benchmarks.learning import editing, kept, loras, recurrent, sines, tasks
 from benchmarks.learning.every import METHODS, TASKS
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.inrs import fit_inrs, grid
-from benchmarks.learning.tasks import ACCURACY, Part, inr_task
+from benchmarks.learning.tasks import ACCURACY, Part, Score, inr_task
 from layergen.testing import assert_function_preserved
 
 
@@ -126,3 +129,52 @@ def test_which_methods_a_task_is_for(edit, pictures):
     torch.manual_seed(0)
     for task, name in ((updates, "product"), (updates, "signs"), (strings, "ours"), (strings, "gmn")):
         METHODS[name].run(task, 0.1, **METHODS[name].configurations[0])
+
+
+def test_a_linear_map_is_judged_on_networks_that_it_was_not_fitted_to():
+    torch.manual_seed(0)
+    true = torch.randn(400, 2)
+    assert sines.linear_r2(true @ torch.randn(2, 16) + 3, true) > 0.99
+    assert sines.linear_r2(torch.randn(400, 16), true) < 0.05
+    assert sines.linear_r2(torch.randn(40, 19), true[:40]) < 0.2, (
+        "as many channels as networks: no fit to those held out"
+    )
+
+
+def test_the_loss_of_embeddings_wants_two_views_to_be_nearer_than_others():
+    first = torch.eye(8, 16)
+    apart = sines.contrastive(torch.cat([first, first]), torch.zeros(8, 2))
+    mixed = sines.contrastive(torch.cat([first, first.roll(1, 0)]), torch.zeros(8, 2))
+    assert apart < 0.01 < 5 < mixed
+
+
+def test_views_differ_in_training_alone(pictures):
+    task, _ = pictures
+    views = sines.Views(nn.Identity(), task.train.features)
+    x = task.test.features
+    doubled = views(x)
+    name = "layers.1.weight"
+    first, second = doubled[name].chunk(2)
+    assert not torch.allclose(first, second)
+    deviation = float((first - x[name]).std() / task.train.features[name].std())
+    assert deviation == pytest.approx(sines.NOISE, rel=0.2)
+    assert views.eval()(x) is x
+
+
+@pytest.mark.parametrize("name", sines.VIEWERS)
+def test_every_embedding_runs(name, pictures):
+    task = replace(pictures[0], outputs=sines.EMBEDDING, loss=sines.contrastive)
+    targets = (Part(p.features, torch.randn(len(p), 2)) for p in (task.train, task.validation, task.test))
+    train, validation, test = targets
+    score = Score("R²", True, sines.linear_r2)
+    task = replace(task, train=train, validation=validation, test=test, score=score)
+    assert [method.applies(task) for method in METHODS.values()].count(True) == len(sines.VIEWERS)
+    torch.manual_seed(0)
+    assert METHODS[name].run(task, 0.2, **METHODS[name].configurations[0]).test < 1
+
+
+def test_initial_weights_can_be_larger():
+    line, signals = torch.linspace(-1, 1, 8)[:, None], torch.zeros(3, 8, 1)
+    plain, wide = (fit_inrs(line, signals, (1, 4, 1), steps=0, seed=0, spread=spread)[0] for spread in (1.0, 2.0))
+    assert torch.equal(2 * plain["layers.1.weight"], wide["layers.1.weight"])
+    assert torch.equal(plain["layers.1.bias"], wide["layers.1.bias"])

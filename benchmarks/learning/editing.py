@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.graphs import CONFIGURATIONS, GraphSteps, Kind
+from benchmarks.learning.graphs import CONFIGURATIONS, GraphSteps, Kind, also
 from benchmarks.learning.inrs import evaluated, grid
 from benchmarks.learning.methods import Method, probes_of, trained
 from benchmarks.learning.others import network_spec_from_wsfeat, packed
@@ -139,12 +139,6 @@ def graph(task: Task, *, kind: Kind, **options: Any) -> Rendered:
 
 OURS = ({"hidden": 16, "rate": 3e-3}, {"hidden": 16, "fourier": 8, "norm": True}, {"hidden": 32, "rate": 1e-3})
 NFN = ({"hidden": 16}, {"hidden": 16, "rate": 1e-3}, {"hidden": 32, "rate": 1e-3})
-
-
-def also(configurations: tuple[dict[str, Any], ...], **more: Any) -> tuple[Any, Any, Any]:
-    """Configurations with more options."""
-    first, second, third = ({**one, **more} for one in configurations)
-    return first, second, third
 
 
 def edits(task: Task) -> bool:

@@ -13,7 +13,7 @@ from layergen import Features
 from layergen.graph import feature_graphs
 from layergen.nn import GraphMetanet
 
-__all__ = ["CONFIGURATIONS", "GRAPHS", "GraphInvariants", "GraphSteps"]
+__all__ = ["CONFIGURATIONS", "GRAPHS", "GraphInvariants", "GraphSteps", "Kind", "also"]
 
 Kind = Literal["gmn", "ng-gnn", "ng-t"]
 STATISTICS = 200
@@ -67,11 +67,17 @@ CONFIGURATIONS: tuple[dict[str, Any], dict[str, Any], dict[str, Any]] = (
 )
 
 
+def also(configurations: tuple[dict[str, Any], ...], **more: Any) -> tuple[Any, Any, Any]:
+    """Configurations with more options."""
+    first, second, third = ({**one, **more} for one in configurations)
+    return first, second, third
+
+
 GRAPHS: dict[str, Method] = {
     kind: Method(
         f"`GraphMetanet`, {kind}",
         trained(invariants),
-        tuple({**one, "kind": kind} for one in CONFIGURATIONS),  # type: ignore[arg-type]
+        also(CONFIGURATIONS, kind=kind),
     )
     for kind in ("gmn", "ng-gnn", "ng-t")
 }
