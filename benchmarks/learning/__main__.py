@@ -13,8 +13,8 @@ import torch
 import typer
 from rich.console import Console
 
-from benchmarks.learning.methods import METHODS
-from benchmarks.learning.tasks import TASKS, Task
+from benchmarks.learning.every import METHODS, TASKS
+from benchmarks.learning.tasks import Task
 from benchmarks.machine import machine, machine_text
 
 OUT = Path(__file__).resolve().parents[1] / "out" / "learning"

@@ -70,6 +70,7 @@ def fit_inrs(
     seed: int,
     points: int | None = None,
     together: int = 250,
+    spread: float = 1.0,
     advance: Callable[[int], object] = lambda _: None,
 ) -> tuple[Features, float]:
     """Fit an INR to each of some signals by Adam, each from initial weights of its own.
@@ -90,6 +91,8 @@ def fit_inrs(
         How many points, drawn at random, a step takes; all if None.
     together
         How many networks are fitted at a time.
+    spread
+        What initial weights are multiplied by.
     advance
         Called with the number of networks that have been fitted.
 
@@ -103,7 +106,7 @@ def fit_inrs(
     generator = torch.Generator().manual_seed(seed)
     parts, ratios = [], []
     for signals in values.split(together):
-        weights = initial_weights(widths, len(signals), generator)
+        weights = initial_weights(widths, len(signals), generator, spread)
         optimiser = torch.optim.Adam(weights, lr=RATE)
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
         for _ in range(steps):
@@ -123,15 +126,20 @@ def fit_inrs(
     return dict(zip(names, stacked, strict=True)), sum(ratios) / len(ratios)
 
 
-def initial_weights(widths: tuple[int, ...], networks: int, generator: torch.Generator) -> list[Tensor]:
-    """Weights and biases `(network, *axes)`, layer by layer, as the paper of `Siren` draws them (section 3.2)."""
+def initial_weights(
+    widths: tuple[int, ...], networks: int, generator: torch.Generator, spread: float = 1.0
+) -> list[Tensor]:
+    """Weights and biases `(network, *axes)`, layer by layer, as the paper of `Siren` draws them (section 3.2).
+
+    Weights are multiplied by `spread`.
+    """
     weights = []
     for layer, (before, after) in enumerate(pairwise(widths)):
         bound = 1 / before if layer == 0 else sqrt(6 / before) / FREQUENCY
         phase = pi / FREQUENCY if layer == 0 else 1 / sqrt(before) / FREQUENCY
         for shape, most in (((after, before), bound), ((after,), phase)):
             drawn = torch.rand(networks, *shape, generator=generator)
-            weights.append(((2 * drawn - 1) * most).requires_grad_())
+            weights.append(((2 * drawn - 1) * most * (spread if len(shape) > 1 else 1)).requires_grad_())
     return weights
 
 

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     from nfn.common import WeightSpaceFeatures, network_spec_from_wsfeat  # type: ignore[import-untyped]
     from nfn.layers import HNPLinear, HNPPool, NPAttention, NPLinear, NPPool  # type: ignore[import-untyped]
 
-__all__ = ["CHANNELS", "LINEAR", "NONLINEAR", "POOLS", "Completed", "Readout", "network_spec", "pool"]
+__all__ = ["CHANNELS", "LINEAR", "NONLINEAR", "POOLS", "PUBLISHED", "Completed", "Readout", "network_spec", "pool"]
 
 CHANNELS = 4
 """The channels of what is not linear."""
@@ -77,6 +77,9 @@ LINEAR: dict[str, Callable[[WeightSpace], nn.Module]] = {
     "two HNPLinear": partial(seeded, two_in_sequence),
 }
 """The linear layers by name."""
+
+PUBLISHED = (NPLinear, "NP"), (HNPLinear, "HNP")
+"""The linear layers, and the symmetry that each is made for."""
 
 POOLS = {"HNPPool": HNPPool, "NPPool": NPPool}
 

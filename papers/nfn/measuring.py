@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from layergen.testing import Coverage, Verdict, check, coverage, sensitivity
-from papers.nfn.chains import SYMMETRIES, Chain
+from papers.chains import SYMMETRIES, Chain
 from papers.nfn.layers import CHANNELS, LINEAR, NONLINEAR, Readout, pool
 
 __all__ = ["Judged", "Pooled", "Watched", "judge", "judge_pool", "watch"]

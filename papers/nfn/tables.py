@@ -1,23 +1,22 @@
-"""Judgements as rows of Markdown tables."""
+"""Judgements as rows of tables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from layergen.testing import Coverage, Verdict
-from papers.nfn.chains import dimension_by_formula
+from papers.chains import dimension_by_formula
 from papers.nfn.measuring import Judged, Pooled, Watched
 
 __all__ = [
     "HEADINGS",
     "further_symmetries",
-    "header",
     "nonlinear_row",
     "other_row",
     "own_row",
     "pool_row",
     "variant_row",
 ]
+
+Row = tuple[str, ...]
 
 MOST = 2
 """More further symmetries than these are only counted."""
@@ -31,17 +30,6 @@ HEADINGS = {
     "nonlinear": ("layer", "against", "widths", "parameters", "equivariant", "further symmetry"),
 }
 """The column titles of each table."""
-
-
-def row(cells: Iterable[str]) -> str:
-    """A line of a table."""
-    return f"| {' | '.join(cells)} |"
-
-
-def header(table: str) -> str:
-    """The first two lines of a table."""
-    titles = HEADINGS[table]
-    return f"{row(titles)}\n{row('---' for _ in titles)}"
 
 
 def further_symmetries(verdict: Verdict) -> list[str]:
@@ -78,7 +66,7 @@ def biases(found: Coverage) -> str:
     return f"{found.bias.rank} / {found.bias.dimension}"
 
 
-def own_row(one: Judged) -> str:
+def own_row(one: Judged) -> Row:
     """A layer against the symmetry that it is made for; the parameters are those of the maps and of the biases."""
     found, formula = one.coverage, dimension_by_formula(one.chain, one.symmetry)
     sizes = " ".join(f"{name}={size}" for name, size in found.sizes.items())
@@ -93,10 +81,10 @@ def own_row(one: Judged) -> str:
         f"{found.linear.parameters} + {found.bias.parameters}",
         missing(found),
     )
-    return row(cells)
+    return cells
 
 
-def other_row(one: Judged) -> str:
+def other_row(one: Judged) -> Row:
     """A layer against the other symmetry; tied are the diagrams that come only in combination with others."""
     found = one.coverage
     cells = (
@@ -110,7 +98,7 @@ def other_row(one: Judged) -> str:
         str(len(found.linear.tied) + len(found.bias.tied)),
         missing(found),
     )
-    return row(cells)
+    return cells
 
 
 def stray_in_biases_only(found: Coverage) -> bool:
@@ -118,19 +106,19 @@ def stray_in_biases_only(found: Coverage) -> bool:
     return bool(found.stray) and all(not source for _, source in found.stray)
 
 
-def variant_row(one: Judged) -> str:
+def variant_row(one: Judged) -> Row:
     """What is put together from layers, against HNP."""
     cells = one.layer, str(one.chain), holds(one.equivariance), maps(one.coverage), missing(one.coverage)
-    return row(cells)
+    return cells
 
 
-def pool_row(one: Pooled) -> str:
+def pool_row(one: Pooled) -> Row:
     """A pool."""
     cells = (f"`{one.layer}`", one.symmetry, str(one.chain), holds(one.invariance).split(" changes")[0])
-    return row((*cells, further(one.further), str(one.features), maps(one.alone), maps(one.readout)))
+    return (*cells, further(one.further), str(one.features), maps(one.alone), maps(one.readout))
 
 
-def nonlinear_row(one: Watched) -> str:
+def nonlinear_row(one: Watched) -> Row:
     """What is not linear."""
     cells = (f"`{one.layer}`", one.symmetry, str(one.chain), str(one.parameters), holds(one.equivariance))
-    return row((*cells, further(one.further)))
+    return (*cells, further(one.further))

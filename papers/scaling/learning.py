@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,12 +13,16 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor, nn
 
 import layergen
+from benchmarks.learning.tasks import R2, Part, Score, r2
+from benchmarks.learning.training import Recipe, fit
+from layergen import Features
 from layergen.nn import Metanet
-from papers.scaling.zoo import ACTIVATIONS, Zoo, space_of
+from papers.scaling.zoo import ACTIVATIONS, space_of
 
-__all__ = ["METHODS", "OPTIONS", "Probed", "Split", "boosted", "r2", "train"]
+__all__ = ["METHODS", "OPTIONS", "RECIPE", "Probed", "Split", "boosted"]
 
-RATE, BATCH = 3e-3, 50
+RECIPE = Recipe(3e-3, batch=50)
+"""How every network is trained."""
 OPTIONS: dict[str, Any] = {"hidden": 16, "layers": 2, "norm": True, "fourier": 8, "fourier_scale": 0.5}
 """Of every metanetwork."""
 QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
@@ -30,53 +32,31 @@ QUANTILES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
 class Split:
     """A zoo in three parts: to train on, to choose the epoch by, to report on."""
 
-    train: Zoo
-    validation: Zoo
-    test: Zoo
+    train: Part
+    validation: Part
+    test: Part
+
+    @property
+    def score(self) -> Score:
+        """The coefficient of determination."""
+        return R2
+
+    @property
+    def loss(self) -> Callable[[Tensor, Tensor], Tensor]:
+        """The mean squared error."""
+        return nn.functional.mse_loss
 
     @classmethod
-    def of(cls, zoo: Zoo, seed: int) -> Split:
+    def of(cls, zoo: Part, seed: int) -> Split:
         """A random seventh each for validation and test."""
         order = torch.randperm(len(zoo.targets), generator=torch.Generator().manual_seed(seed))
         held = len(order) // 7
-        return cls(*(zoo.part(rows) for rows in (order[2 * held :], order[:held], order[held : 2 * held])))
+        return cls(*(zoo.take(rows) for rows in (order[2 * held :], order[:held], order[held : 2 * held])))
 
 
-def r2(found: Tensor, true: Tensor) -> float:
-    """The coefficient of determination, mean over the targets."""
-    return float((1 - (found - true).square().sum(0) / (true - true.mean(0)).square().sum(0)).mean())
-
-
-def fit(network: nn.Module, split: Split, seconds: float, moved: Callable[[Zoo], layergen.Features]) -> float:
+def trained(network: nn.Module, split: Split, seconds: float, moved: Callable[..., Features] = lambda x: x) -> float:
     """R² of a network on test networks, trained for some seconds of processor time."""
-    train(network, split, seconds, moved)
-    with torch.no_grad():
-        return r2(network(split.test.features), split.test.targets)
-
-
-def train(network: nn.Module, split: Split, seconds: float, moved: Callable[[Zoo], layergen.Features]) -> None:
-    """Train a network for some seconds of processor time, one cycle of learning rates; its epoch is the best one."""
-    optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=1e-2)
-    best, kept, start = -np.inf, network.state_dict(), time.process_time()
-    while (spent := (time.process_time() - start) / seconds) < 1:
-        network.train()
-        for rows in torch.randperm(len(split.train.targets)).split(BATCH):
-            spent = (time.process_time() - start) / seconds
-            for group in optimiser.param_groups:
-                group["lr"] = RATE * min(10 * spent, max(1 - spent, 0) * 10 / 9)
-            batch = split.train.part(rows)
-            loss = (network(moved(batch)) - batch.targets).square().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-            optimiser.step()
-        network.eval()
-        with torch.no_grad():
-            score = r2(network(split.validation.features), split.validation.targets)
-        if score > best:
-            best, kept = score, copy.deepcopy(network.state_dict())
-    network.load_state_dict(kept)
-    network.eval()
+    return fit(network, split, RECIPE, seconds, moved).test
 
 
 def metanet(scaled: bool, augmented: bool = False) -> Callable[[Split, str, float], float]:
@@ -87,12 +67,9 @@ def metanet(scaled: bool, augmented: bool = False) -> Callable[[Split, str, floa
         network = Metanet(whole if scaled else space_of(None), out_features=2, **OPTIONS)
         network.fit(split.train.features)
         rng = np.random.default_rng(0)
-        return fit(
-            network,
-            split,
-            seconds,
-            (lambda zoo: layergen.augment(zoo.features, whole, rng)) if augmented else lambda zoo: zoo.features,
-        )
+        if not augmented:
+            return trained(network, split, seconds)
+        return trained(network, split, seconds, lambda x: layergen.augment(x, whole, rng))
 
     return method
 
@@ -103,8 +80,8 @@ def canonical(method: Callable[[Split, str, float], float]) -> Callable[[Split, 
     def on_canonical(split: Split, activation: str, seconds: float) -> float:
         space = space_of(ACTIVATIONS[activation][0])
         parts = (
-            Zoo(layergen.canonicalise(zoo.features, space), zoo.targets, zoo.error)
-            for zoo in (split.train, split.validation, split.test)
+            Part(layergen.canonicalise(part.features, space), part.targets)
+            for part in (split.train, split.validation, split.test)
         )
         return method(Split(*parts), activation, seconds)
 
@@ -120,7 +97,7 @@ class Flat(nn.Module):
             nn.Linear(entries, 128), nn.ReLU(), nn.Dropout(0.2), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2)
         )
 
-    def forward(self, x: layergen.Features) -> Tensor:
+    def forward(self, x: Features) -> Tensor:
         found: Tensor = self.layers(torch.cat([value.flatten(1) for value in x.values()], 1))
         return found
 
@@ -128,7 +105,7 @@ class Flat(nn.Module):
 def flat(split: Split, activation: str, seconds: float) -> float:
     """A perceptron on all weights in one row."""
     entries = sum(value[0].numel() for value in split.train.features.values())
-    return fit(Flat(entries), split, seconds, lambda zoo: zoo.features)
+    return trained(Flat(entries), split, seconds)
 
 
 class Probed(nn.Module):
@@ -139,7 +116,7 @@ class Probed(nn.Module):
         self.act, self.inputs = ACTIVATIONS[activation][1], nn.Parameter(torch.linspace(-1, 1, count)[:, None])
         self.layers = nn.Sequential(nn.Linear(count, 128), nn.ReLU(), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 2))
 
-    def forward(self, x: layergen.Features) -> Tensor:
+    def forward(self, x: Features) -> Tensor:
         value: Tensor = self.inputs
         for name in ("0", "2", "4"):
             value = value @ x[f"{name}.weight"][..., 0].mT + x[f"{name}.bias"][..., 0][:, None]
@@ -150,10 +127,10 @@ class Probed(nn.Module):
 
 def probes_alone(split: Split, activation: str, seconds: float) -> float:
     """A perceptron on outputs at learned inputs."""
-    return fit(Probed(activation), split, seconds, lambda zoo: zoo.features)
+    return trained(Probed(activation), split, seconds)
 
 
-def statistics(zoo: Zoo) -> NDArray[np.float64]:
+def statistics(zoo: Part) -> NDArray[np.float64]:
     """Mean, deviation and quantiles of each tensor, a row for each network."""
     columns = []
     for value in zoo.features.values():
@@ -162,7 +139,7 @@ def statistics(zoo: Zoo) -> NDArray[np.float64]:
     return torch.stack(columns, 1).double().numpy()
 
 
-def boosted(train: Zoo) -> Callable[[Zoo], Tensor]:
+def boosted(train: Part) -> Callable[[Part], Tensor]:
     """Gradient boosting on the statistics of networks, as a function that predicts targets."""
     rows = statistics(train)
     models = [

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from layergen import Features
+from benchmarks.learning.tasks import Part
 from symmetry import WeightSpace
 
 __all__ = ["ACTIVATIONS", "Zoo", "fit_zoo", "space_of"]
@@ -22,16 +22,10 @@ ACTIVATIONS: dict[str, tuple[str, Callable[[Tensor], Tensor]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Zoo:
+class Zoo(Part):
     """Fitted networks: features `{tensor: (network, *axes, 1)}`, targets (a, b) `(network, 2)`, mean squared error."""
 
-    features: Features
-    targets: Tensor
     error: float
-
-    def part(self, chosen: slice | Tensor) -> Zoo:
-        """Some of the networks."""
-        return Zoo({name: value[chosen] for name, value in self.features.items()}, self.targets[chosen], self.error)
 
 
 def space_of(scaled: str | None, width: int = WIDTH) -> WeightSpace:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import statistics
+from collections.abc import Mapping
 
 import torch
 
+from benchmarks.learning.tasks import Part, r2
 from benchmarks.machine import machine, machine_text
-from papers.scaling.learning import Split, r2
-from papers.scaling.zoo import Zoo, fit_zoo
+from papers.scaling.learning import Split
+from papers.scaling.zoo import fit_zoo
 from papers.widths.learning import METHODS, wider
 
 
-def questions(split: Split, others: dict[int, Zoo], width: int) -> dict[str, Zoo]:
+def questions(split: Split, others: Mapping[int, Part], width: int) -> dict[str, Part]:
     """The networks that a method is asked about, by the head of their column."""
     widened = {f"{other}, widened": wider(split.test, other // width) for other in others}
     return {f"{width}": split.test, **widened, **{f"{other}, trained": zoo for other, zoo in others.items()}}

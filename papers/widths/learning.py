@@ -8,39 +8,41 @@ import torch
 from torch import Tensor, nn
 
 import layergen
+from benchmarks.learning.tasks import Part
+from benchmarks.learning.training import fit
 from layergen.nn import Metanet
 from layergen.widening import Summed
-from papers.scaling.learning import OPTIONS, Probed, Split, boosted, train
-from papers.scaling.zoo import Zoo, space_of
+from papers.scaling.learning import OPTIONS, RECIPE, Probed, Split, boosted
+from papers.scaling.zoo import space_of
 
 __all__ = ["METHODS", "SUMMED", "wider"]
 
 SUMMED = {"2.weight": "h1", "4.weight": "h2"}
 """What the weights of a perceptron are summed over."""
 
-Predictor = Callable[[Zoo], Tensor]
+Predictor = Callable[[Part], Tensor]
 
 
-def wider(zoo: Zoo, factor: int) -> Zoo:
+def wider(zoo: Part, factor: int) -> Part:
     """The same functions in networks that are a number of times as wide."""
-    return Zoo(layergen.widen(zoo.features, space_of(None), SUMMED, factor), zoo.targets, zoo.error)
+    return Part(layergen.widen(zoo.features, space_of(None), SUMMED, factor), zoo.targets)
 
 
-def by_fan_in(zoo: Zoo, power: float) -> Zoo:
+def by_fan_in(zoo: Part, power: float) -> Part:
     """Networks with their weights multiplied by a power of their fan-in."""
-    return Zoo(layergen.by_fan_in(zoo.features, space_of(None), SUMMED, power), zoo.targets, zoo.error)
+    return Part(layergen.by_fan_in(zoo.features, space_of(None), SUMMED, power), zoo.targets)
 
 
-def width_of(zoo: Zoo) -> int:
+def width_of(zoo: Part) -> int:
     """The width of the networks of a zoo."""
     return zoo.features["0.bias"].shape[1]
 
 
 def trained(network: nn.Module, split: Split, seconds: float) -> Predictor:
     """A network after its training, as a function that predicts targets."""
-    train(network, split, seconds, lambda zoo: zoo.features)
+    fit(network, split, RECIPE, seconds)
 
-    def predict(zoo: Zoo) -> Tensor:
+    def predict(zoo: Part) -> Tensor:
         with torch.no_grad():
             found: Tensor = network(zoo.features)
         return found
@@ -64,7 +66,7 @@ def standardised_anew(split: Split, seconds: float) -> Predictor:
     network = Metanet(space_of(None, width_of(split.train)), out_features=2, **OPTIONS)
     predict = trained(network.fit(split.train.features), split, seconds)
 
-    def of_another_width(zoo: Zoo) -> Tensor:
+    def of_another_width(zoo: Part) -> Tensor:
         network.fit(zoo.features)
         return predict(zoo)
 

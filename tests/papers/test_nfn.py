@@ -8,10 +8,11 @@ pytest.importorskip("nfn.layers")
 
 import papers.nfn
 from layergen.testing import check, coverage
-from papers.nfn.chains import SYMMETRIES, Chain, dimension_by_formula
+from papers.chains import SYMMETRIES, Chain, dimension_by_formula
 from papers.nfn.layers import LINEAR, NONLINEAR, POOLS, network_spec, pool
 from papers.nfn.measuring import judge, judge_pool, watch
 from papers.nfn.tables import further_symmetries, nonlinear_row, other_row, own_row, pool_row, variant_row
+from papers.page import line
 from symmetry import EquivariantMaps, WeightSpace
 
 PAGE = (Path(papers.nfn.__file__).parent / "README.md").read_text().splitlines()
@@ -57,14 +58,14 @@ def test_hnp_linear_lacks_the_maps_from_the_last_hidden_bias_to_the_last_weight(
     assert not found.linear.tied
     if dimension_by_formula(chain, "HNP"):
         assert found.linear.redundancy == redundancy(chain.widths)
-    assert own_row(one) in PAGE
+    assert line(own_row(one)) in PAGE
 
 
 def test_hnp_linear_lacks_it_at_the_widths_of_an_implicit_neural_representation_too():
     one = judge("HNPLinear", "HNP", Chain((2, 32, 32, 1)), shrink=True)
     found = one.coverage
     assert found.sizes == {"h1": 2, "h2": 2}
-    assert own_row(one) in PAGE
+    assert line(own_row(one)) in PAGE
     assert (found.linear.rank, found.linear.dimension) == (74, 75)
     assert texts(found.linear.missing) == ["2.weight[0 h2] <- 1.bias[h2]"]
 
@@ -87,7 +88,7 @@ def test_np_linear_is_complete(chain, parameters, dimension, biases):
     assert one.coverage.passed
     assert (one.coverage.linear.parameters, one.coverage.linear.dimension) == (parameters, dimension)
     assert (one.coverage.bias.parameters, one.coverage.bias.dimension) == biases
-    assert own_row(one) in PAGE
+    assert line(own_row(one)) in PAGE
 
 
 @pytest.mark.parametrize("symmetry", SYMMETRIES)
@@ -117,7 +118,7 @@ def test_hnp_linear_is_not_np_equivariant_and_lacks_a_map_of_np_linear():
     assert set(one.equivariance.moved) <= {"x", "y"}
     assert texts(one.coverage.linear.missing) == ["1.weight[y h1] <- 0.bias[h1]"]
     assert not one.coverage.is_equivariant
-    assert other_row(one) in PAGE
+    assert line(other_row(one)) in PAGE
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_np_linear_reaches_a_part_of_the_hnp_maps(layer, widths, rank, biases, m
     assert (one.coverage.linear.rank, one.coverage.linear.dimension) == rank
     assert (one.coverage.bias.rank, one.coverage.bias.dimension) == biases
     assert not one.coverage.linear.missing
-    assert other_row(one) in PAGE
+    assert line(other_row(one)) in PAGE
 
 
 def test_embedded_inputs_and_outputs_break_the_symmetry_in_the_biases_only():
@@ -144,7 +145,7 @@ def test_embedded_inputs_and_outputs_break_the_symmetry_in_the_biases_only():
     assert one.equivariance.kind == "not equivariant"
     assert set(one.coverage.stray) == {("0.weight", ""), ("1.weight", ""), ("1.bias", "")}
     assert (one.coverage.linear.rank, one.coverage.linear.dimension) == (32, 32)
-    assert other_row(one) in PAGE
+    assert line(other_row(one)) in PAGE
 
 
 @pytest.mark.parametrize("layer", ["HNPLinear and the map", "two HNPLinear"])
@@ -152,7 +153,7 @@ def test_the_map_completes_the_layer_and_two_layers_span_it(layer):
     one = judge(layer, "HNP", Chain((3, 4, 2)))
     assert one.equivariance.passed
     assert (one.coverage.linear.rank, one.coverage.linear.dimension) == (100, 100)
-    assert variant_row(one) in PAGE
+    assert line(variant_row(one)) in PAGE
 
 
 @pytest.mark.parametrize(
@@ -174,7 +175,7 @@ def test_pools_give_every_invariant_map_of_their_own_symmetry(layer, symmetry, c
     assert (one.alone.linear.rank, one.alone.linear.dimension) == (1, features * readout[1])
     assert (one.readout.linear.rank, one.readout.linear.dimension) == readout
     assert one.further.passed == ((layer, symmetry) != ("NPPool", "HNP"))
-    assert pool_row(one) in PAGE
+    assert line(pool_row(one)) in PAGE
 
 
 @pytest.mark.parametrize("widths", [(3, 4), (2, 3, 4, 2)], ids=str)
@@ -185,14 +186,14 @@ def test_attention_is_np_equivariant(layer, widths):
     assert one.equivariance.kind == "equivariant"
     assert one.further.passed == (layer != "NPAttention, ablate_crossterm")
     assert (constant in further_symmetries(one.further)) == (layer == "NPAttention, ablate_crossterm")
-    assert nonlinear_row(one) in PAGE
+    assert line(nonlinear_row(one)) in PAGE
 
 
 def test_attention_takes_kernels_with_projections_of_their_own_only():
     one = watch("NPAttention, share_projections=False", "NP", KERNEL)
     assert one.equivariance.passed
     assert one.further.passed
-    assert nonlinear_row(one) in PAGE
+    assert line(nonlinear_row(one)) in PAGE
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         watch("NPAttention", "NP", KERNEL)
 
@@ -211,7 +212,7 @@ def test_only_embedding_tells_inputs_and_outputs_apart(layer, symmetry, equivari
     one = watch(layer, symmetry, BASE)
     assert one.equivariance.kind == ("equivariant" if equivariant else "not equivariant")
     assert further_symmetries(one.further) == more
-    assert nonlinear_row(one) in PAGE
+    assert line(nonlinear_row(one)) in PAGE
 
 
 def test_a_network_of_one_weight_matrix():

@@ -5,9 +5,10 @@ import torch
 
 pytest.importorskip("sklearn")
 
+from benchmarks.learning.tasks import r2
 from layergen import augment, canonicalise
 from papers.scaling import __main__ as command
-from papers.scaling.learning import METHODS, Split, r2
+from papers.scaling.learning import METHODS, Split
 from papers.scaling.zoo import ACTIVATIONS, WIDTH, fit_zoo, space_of
 
 

@@ -5,7 +5,8 @@ import torch
 
 pytest.importorskip("sklearn")
 
-from papers.scaling.learning import Split, r2
+from benchmarks.learning.tasks import r2
+from papers.scaling.learning import Split
 from papers.scaling.zoo import fit_zoo, space_of
 from papers.widths import __main__ as command
 from papers.widths.learning import METHODS, SUMMED, wider

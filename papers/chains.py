@@ -1,4 +1,4 @@
-"""Networks that are a chain of layers, the two symmetries that nfn gives them, and dimensions by formula."""
+"""Networks that are a chain of layers, the two symmetries that Zhou et al. give them, and dimensions by formula."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from symmetry import WeightSpace
 
-__all__ = ["SYMMETRIES", "Chain", "dimension_by_formula", "every_axis", "hidden_only"]
+__all__ = ["SYMMETRIES", "Chain", "dimension_by_formula", "every_axis", "hidden_only", "inputs_first"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,13 @@ def hidden_only(chain: Chain) -> WeightSpace:
     sizes = dict(zip(chain.layers, chain.widths, strict=True))
     free = {name: sizes.pop(name) for name in ("x", "y")}
     return WeightSpace(chain.tensors, sets=sizes, free=free)
+
+
+def inputs_first(chain: Chain) -> WeightSpace:
+    """The weight space with hidden neurons permuted, weights as `(in, out)`: as DWSNets and Neural Graphs have them."""
+    sizes = dict(zip(chain.layers, chain.widths, strict=True))
+    free = {name: sizes.pop(name) for name in ("x", "y")}
+    return WeightSpace({n: " ".join(reversed(a.split())) for n, a in chain.tensors.items()}, sets=sizes, free=free)
 
 
 def every_axis(chain: Chain) -> WeightSpace:

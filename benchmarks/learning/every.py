@@ -1,0 +1,54 @@
+"""Every task and every method, and which of the methods a task is for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from benchmarks.learning import methods, tasks
+from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
+from benchmarks.learning.graphs import GRAPHS
+from benchmarks.learning.loras import PRODUCTS, lora_updates
+from benchmarks.learning.methods import Method
+from benchmarks.learning.recurrent import recurrent
+from benchmarks.learning.sines import VIEWERS, embedded, is_embedding, moved_sines
+from benchmarks.learning.tasks import Task
+
+__all__ = ["METHODS", "TASKS"]
+
+TASKS: dict[str, Callable[[], Task]] = {
+    **tasks.TASKS,
+    "F": recurrent,
+    "G": lora_updates,
+    "H": partial(editing, "H: dilation of pictures", dilation),
+    "I": partial(editing, "I: contrast of pictures", contrast),
+    "J": moved_sines,
+    "K": embedded,
+}
+"""By letter, what makes each task; what has to be fitted is fitted once and kept in the cache."""
+
+
+def is_chain(task: Task) -> bool:
+    """Whether the tensors are a weight and a bias in turn, as layers for perceptrons and CNNs take them."""
+    names = task.space.names
+    return all(name.endswith(("bias", "weight")[number % 2 == 0]) for number, name in enumerate(names))
+
+
+def answering(name: str, method: Method) -> Method:
+    """A method for tasks that ask for answers; layers of nfn and DWSNets are for chains of layers alone."""
+    for_chains = name in ("hnp", "np", "dws")
+
+    def applies(task: Task) -> bool:
+        asked = not edits(task) and not is_embedding(task)
+        return asked and method.applies(task) and (is_chain(task) or not for_chains)
+
+    return replace(method, applies=applies)
+
+
+METHODS: dict[str, Method] = {
+    **{name: answering(name, method) for name, method in (methods.METHODS | GRAPHS | PRODUCTS).items()},
+    **EDITORS,
+    **VIEWERS,
+}
+"""By name, each in three configurations, of which validation chooses one."""

@@ -1,0 +1,124 @@
+"""J and K: INRs of sines, asked where they begin elsewhere, and embedded without being told what they show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import pi
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from benchmarks.learning.graphs import CONFIGURATIONS, GraphInvariants, Kind, also
+from benchmarks.learning.inrs import fit_inrs, siren_space
+from benchmarks.learning.kept import kept
+from benchmarks.learning.methods import Method, metanet, probes_of, trained
+from benchmarks.learning.others import NfnNet
+from benchmarks.learning.tasks import Part, Score, Task, sines
+from layergen import Features
+
+__all__ = ["VIEWERS", "Views", "contrastive", "embedded", "is_embedding", "linear_r2", "moved_sines"]
+
+WIDTHS, SPREAD, TEMPERATURE, NOISE, EMBEDDING = (1, 32, 32, 1), 1.5, 0.1, 0.1, 16
+"""The INRs; the initial weights of those that begin elsewhere; and of embeddings the temperature of the loss, the noise
+in a view, in deviations of each tensor, and the number of channels."""
+
+
+def moved_sines(networks: int = 2_000, steps: int = 500, held: int = 250) -> Task:
+    """J: as A, but the test networks were fitted from initial weights that are half as large again."""
+    task = sines(networks, steps)
+    drawn = 10 * torch.rand(networks, 2, generator=torch.Generator().manual_seed(0))
+    others = 10 * torch.rand(held, 2, generator=torch.Generator().manual_seed(1))
+    line = torch.linspace(-1, 1, 64)[:, None]
+    signals = others[:, :1, None] * (others[:, 1:, None] * pi * line).sin()
+    found = kept(
+        f"sines-moved-{held}-{steps}", lambda: fit_inrs(line, signals, WIDTHS, steps=steps, seed=1, spread=SPREAD)[0]
+    )
+    features = {name: found[name] for name in siren_space(WIDTHS, signs=False).names}
+    test = Part(features, (others - drawn.mean(0)) / drawn.std(0))
+    return replace(task, title="J: a and b of INRs that begin elsewhere", test=test)
+
+
+def embedded(networks: int = 2_000, steps: int = 500) -> Task:
+    """K: as A, but networks are embedded without targets; what is asked is how much a line reads of a and b."""
+    task, score = sines(networks, steps), Score("R² of a linear map", True, linear_r2)
+    return replace(task, title="K: embeddings of sine INRs", score=score, loss=contrastive, outputs=EMBEDDING)
+
+
+def linear_r2(found: Tensor, true: Tensor) -> float:
+    """R² of the linear map from embeddings to targets that one half of the networks gives, on the other half."""
+    half = len(found) // 2
+    rows = torch.cat([found, found.new_ones(len(found), 1)], 1).double()
+    squares = rows[:half].mT @ rows[:half] + 1e-3 * half * torch.eye(rows.shape[1], dtype=torch.float64)
+    line = torch.linalg.solve(squares, rows[:half].mT @ true[:half].double())
+    rest = true[half:].double()
+    return float((1 - (rows[half:] @ line - rest).square().sum(0) / (rest - rest.mean(0)).square().sum(0)).mean())
+
+
+def contrastive(found: Tensor, _: Tensor) -> Tensor:
+    """The loss of embeddings `(2 · network, channel)`, first views before second ones: each finds its other view.
+
+    Chen, Kornblith, Norouzi and Hinton (2020), "A simple framework for contrastive learning of visual representations".
+    """
+    unit = nn.functional.normalize(found, dim=1)
+    alike = unit @ unit.mT / TEMPERATURE
+    alike = alike.masked_fill(torch.eye(len(alike), dtype=torch.bool), -torch.inf)
+    return nn.functional.cross_entropy(alike, torch.arange(len(alike)).roll(len(alike) // 2))
+
+
+class Views(nn.Module):
+    """A network that is trained on two views of each of its inputs, with noise of their own.
+
+    Parameters
+    ----------
+    network
+        What embeds features.
+    features
+        Features of the training networks, from which the deviation of each tensor is taken.
+    """
+
+    def __init__(self, network: nn.Module, features: Features) -> None:
+        super().__init__()
+        self.network = network
+        self.noise = {name: NOISE * float(value.std()) for name, value in features.items()}
+
+    def forward(self, x: Features) -> Tensor:
+        if self.training:
+            x = {name: torch.cat([value, value]) for name, value in x.items()}
+            x = {name: value + self.noise[name] * torch.randn_like(value) for name, value in x.items()}
+        found: Tensor = self.network(x)
+        return found
+
+
+def ours(task: Task, *, signs: bool = False, probes: int = 0, **options: Any) -> Views:
+    """A metanetwork over permutations or signs, with probes or without."""
+    space = (task.signed if signs else None) or task.space
+    more = {"probes": probes_of(task, probes, space)} if probes else {}
+    return Views(metanet(task, space, **more, **options), task.train.features)
+
+
+def hnp(task: Task, **options: Any) -> Views:
+    """A network of `HNPLinear`."""
+    return Views(NfnNet(task, "HNP", **options), task.train.features)
+
+
+def graph(task: Task, *, kind: Kind, **options: Any) -> Views:
+    """A graph network."""
+    return Views(GraphInvariants(task, kind, **options), task.train.features)
+
+
+def is_embedding(task: Task) -> bool:
+    """Whether networks are embedded without targets."""
+    return task.loss is contrastive
+
+
+OURS = ({"hidden": 16, "rank": 4}, {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True}, {"hidden": 32})
+NFN = ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "fourier": 16})
+VIEWERS: dict[str, Method] = {
+    "view-ours": Method("`Metanet`", trained(ours), OURS, is_embedding),
+    "view-signs": Method("… and signs", trained(ours), also(OURS, signs=True), is_embedding),
+    "view-probed": Method("… with probes", trained(ours), also(OURS, probes=16), is_embedding),
+    "view-hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN, is_embedding),
+    "view-gmn": Method("`GraphMetanet`, gmn", trained(graph), also(CONFIGURATIONS, kind="gmn"), is_embedding),
+}
+"""By name, each in three configurations."""

@@ -1,0 +1,180 @@
+"""The tasks and methods of the benchmark of learning that are beside perceptrons and CNNs: strings, LoRAs, pictures."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.learning import editing, kept, loras, recurrent, sines, tasks
+from benchmarks.learning.every import METHODS, TASKS
+from benchmarks.learning.graphs import GRAPHS
+from benchmarks.learning.inrs import fit_inrs, grid
+from benchmarks.learning.tasks import ACCURACY, Part, Score, inr_task
+from layergen.testing import assert_function_preserved
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setattr(kept, "FITTED", tmp_path)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    """A task on a few INRs of small pictures, and the pictures."""
+    generator = torch.Generator().manual_seed(0)
+    signals = torch.rand(48, 4, 4, generator=generator)
+    features, _ = fit_inrs(grid(4), signals.flatten(1)[..., None], (2, 6, 6, 1), steps=60, seed=0)
+    part = Part(features, torch.arange(48) % 10)
+    return inr_task("pictures", part, (2, 6, 6, 1), ACCURACY, grid(4)), signals
+
+
+@pytest.fixture
+def edit(pictures, monkeypatch):
+    """A task of editing these pictures."""
+    task, signals = pictures
+    monkeypatch.setattr(editing, "SIDE", 4)
+    monkeypatch.setattr(editing, "fashion_inrs", lambda count: task)
+    monkeypatch.setattr(editing, "idx", lambda name: 255 * signals)
+    monkeypatch.setattr(torch, "randperm", lambda *given, **options: torch.arange(given[0]))
+    return editing.editing("small", editing.contrast, 48)
+
+
+@pytest.mark.parametrize("signs", [False, True])
+def test_the_language_of_recurrent_networks(signs):
+    x, classes = recurrent.strings(200, torch.Generator().manual_seed(0))
+    for string, found in zip(x.argmax(-1).tolist(), classes.tolist(), strict=True):
+        assert found == [letter for letter in string if letter < 2][-1]
+    assert 80 < classes.sum() < 120
+    space = recurrent.elman_space(signs=signs)
+    assert_function_preserved(recurrent.Elman().double(), space, [x[:8].double()])
+
+
+def test_recurrent_networks_are_those_of_the_module_and_some_learn():
+    features, accuracy = recurrent.fit_elmans(24, 120)
+    x, classes = recurrent.strings(recurrent.TESTED, torch.Generator().manual_seed(1))
+    for number in (0, 7):
+        state = {name: value[number, ..., 0] for name, value in features.items()}
+        logits = torch.func.functional_call(recurrent.Elman(), state, (x,))
+        assert (logits.argmax(1) == classes).double().mean() == pytest.approx(float(accuracy[number]))
+    assert accuracy.max() > 0.8 > 0.6 > accuracy.min()
+
+
+def test_what_is_asked_of_updates_does_not_change_under_their_group():
+    for group in (None, "GL", "O"):
+        module = loras.Updated().double()
+        module.lora_B.data.normal_()
+        assert_function_preserved(module, loras.lora_space(group), [torch.randn(5, loras.INPUTS, dtype=torch.float64)])
+    features, asked = loras.fit_loras(20, 200)
+    product = features["lora_B"][..., 0] @ features["lora_A"][..., 0]
+    assert torch.allclose(asked[:, 0].exp(), product.flatten(1).norm(dim=1), rtol=1e-4)
+    assert (asked[:, 1] >= 0.99).all()
+    assert (asked[:, 1] <= loras.RANK + 0.01).all()
+    assert torch.allclose(asked[:, 2], product[:, 0].square().sum(1) / product.square().sum((1, 2)), rtol=1e-4)
+
+
+def test_what_was_fitted_is_kept():
+    first = kept.kept("some", lambda: {"a": torch.ones(2)})
+    assert torch.equal(kept.kept("some", lambda: {"a": torch.zeros(2)})["a"], first["a"])
+
+
+def test_pictures_are_edited():
+    picture = torch.zeros(1, 5, 5)
+    picture[0, 2, 3] = 1
+    assert editing.dilation(picture)[0, 1:4, 2:5].eq(1).all()
+    assert editing.dilation(picture).sum() == 9
+    half = torch.tensor([[[0.4, 0.6]]])
+    assert torch.allclose(editing.contrast(half), torch.tensor([[[0.3, 0.7]]]))
+
+
+def test_targets_are_the_edited_pictures_of_the_same_networks(edit, pictures):
+    task, signals = pictures
+    wanted = editing.contrast(signals)[:, ::2, ::2].flatten(1)
+    found = [edit.validation.targets, edit.test.targets, edit.train.targets]
+    assert torch.allclose(torch.cat(found), wanted, atol=1e-6)
+    shown = editing.Rendered(editing.Kept())(task.train.features)
+    assert shown.shape == edit.train.targets.shape
+    assert (shown - signals[12:, ::2, ::2].flatten(1)).square().mean() < 0.05
+
+
+@pytest.mark.parametrize("name", editing.EDITORS)
+def test_every_editor_runs(name, edit):
+    torch.manual_seed(0)
+    method = METHODS[name]
+    assert method.applies(edit)
+    outcome = method.run(edit, 0.2, **method.configurations[0])
+    assert 0 < outcome.test < 10
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_graph_network_runs(name, pictures):
+    task, _ = pictures
+    torch.manual_seed(0)
+    outcome = METHODS[name].run(task, 0.2, **METHODS[name].configurations[0])
+    assert 0 <= outcome.test <= 1
+
+
+def test_which_methods_a_task_is_for(edit, pictures):
+    updates, strings = loras.lora_updates(16, 2), recurrent.recurrent(16, 2)
+    apply = {
+        task.title[0]: {name for name, method in METHODS.items() if method.applies(task)}
+        for task in (edit, pictures[0], updates, strings)
+    }
+    assert apply["s"] == set(editing.EDITORS)
+    assert {"hnp", "np", "dws", "signs", "gmn"} <= apply["p"]
+    assert {"signs", "product", "ours"} <= apply["G"]
+    assert not {"hnp", "np", "dws"} & (apply["G"] | apply["F"])
+    assert "product" not in apply["F"]
+    assert set(tasks.TASKS) < set(TASKS)
+    torch.manual_seed(0)
+    for task, name in ((updates, "product"), (updates, "signs"), (strings, "ours"), (strings, "gmn")):
+        METHODS[name].run(task, 0.1, **METHODS[name].configurations[0])
+
+
+def test_a_linear_map_is_judged_on_networks_that_it_was_not_fitted_to():
+    torch.manual_seed(0)
+    true = torch.randn(400, 2)
+    assert sines.linear_r2(true @ torch.randn(2, 16) + 3, true) > 0.99
+    assert sines.linear_r2(torch.randn(400, 16), true) < 0.05
+    assert sines.linear_r2(torch.randn(40, 19), true[:40]) < 0.2, (
+        "as many channels as networks: no fit to those held out"
+    )
+
+
+def test_the_loss_of_embeddings_wants_two_views_to_be_nearer_than_others():
+    first = torch.eye(8, 16)
+    apart = sines.contrastive(torch.cat([first, first]), torch.zeros(8, 2))
+    mixed = sines.contrastive(torch.cat([first, first.roll(1, 0)]), torch.zeros(8, 2))
+    assert apart < 0.01 < 5 < mixed
+
+
+def test_views_differ_in_training_alone(pictures):
+    task, _ = pictures
+    views = sines.Views(nn.Identity(), task.train.features)
+    x = task.test.features
+    doubled = views(x)
+    name = "layers.1.weight"
+    first, second = doubled[name].chunk(2)
+    assert not torch.allclose(first, second)
+    deviation = float((first - x[name]).std() / task.train.features[name].std())
+    assert deviation == pytest.approx(sines.NOISE, rel=0.2)
+    assert views.eval()(x) is x
+
+
+@pytest.mark.parametrize("name", sines.VIEWERS)
+def test_every_embedding_runs(name, pictures):
+    task = replace(pictures[0], outputs=sines.EMBEDDING, loss=sines.contrastive)
+    targets = (Part(p.features, torch.randn(len(p), 2)) for p in (task.train, task.validation, task.test))
+    train, validation, test = targets
+    score = Score("R²", True, sines.linear_r2)
+    task = replace(task, train=train, validation=validation, test=test, score=score)
+    assert [method.applies(task) for method in METHODS.values()].count(True) == len(sines.VIEWERS)
+    torch.manual_seed(0)
+    assert METHODS[name].run(task, 0.2, **METHODS[name].configurations[0]).test < 1
+
+
+def test_initial_weights_can_be_larger():
+    line, signals = torch.linspace(-1, 1, 8)[:, None], torch.zeros(3, 8, 1)
+    plain, wide = (fit_inrs(line, signals, (1, 4, 1), steps=0, seed=0, spread=spread)[0] for spread in (1.0, 2.0))
+    assert torch.equal(2 * plain["layers.1.weight"], wide["layers.1.weight"])
+    assert torch.equal(plain["layers.1.bias"], wide["layers.1.bias"])
