@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from benchmarks.learning.kept import kept
 from benchmarks.learning.methods import Method, trained
-from benchmarks.learning.others import perceptron
 from benchmarks.learning.tasks import R2, Part, Task
 from demo.predictors import Standardised
 from layergen import Features
+from layergen.nn.heads import perceptron
 from symmetry import WeightSpace
 
 __all__ = ["PRODUCTS", "Updated", "fit_loras", "lora_space", "lora_updates"]
