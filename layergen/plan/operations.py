@@ -345,6 +345,6 @@ def replaced(node: Any, others: Mapping[Value, Value]) -> Any:
         return others[node]
     if isinstance(node, tuple):
         return tuple(replaced(child, others) for child in node)
-    if is_dataclass(node) and isinstance(node, Value | Statement):
+    if is_dataclass(node) and not isinstance(node, type):
         return replace(node, **{one.name: replaced(getattr(node, one.name), others) for one in fields(node)})
     return node
