@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 
 from layergen import EquivariantLinear, generate
 from layergen.nn import Metanet
@@ -58,6 +58,7 @@ def outputs_and_gradients(module, x):
 
 
 @given(weight_spaces(**SMALL))
+@settings(max_examples=25)
 def test_outputs_and_gradients_are_those_of_the_plain_layer(space):
     plain, frugal = both(space)
     x = features(space, 2, 2)
@@ -112,6 +113,18 @@ def test_the_text_says_what_is_computed_apart_and_plain_text_stays_as_it_was():
         assert code.index(f"mean_of_{name}") < code.index(f"del {name}") < code.index("def group()")
 
 
+def test_layers_compile_in_one_graph_and_under_autocast():
+    plain, frugal = both(NESTED)
+    x = features(NESTED, 2, 2)
+    torch.compiler.reset()
+    compiled = torch.compile(frugal, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(outputs_and_gradients(compiled, x), outputs_and_gradients(plain, x))
+    small = {name: value.float() for name, value in x.items()}
+    plain, frugal = plain.float(), frugal.float()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(outputs_and_gradients(frugal, small), outputs_and_gradients(plain, small))
+
+
 def test_modules_in_memory_are_told_apart_and_pickled():
     plain, frugal = both(NESTED)
     assert plain.emitted is not frugal.emitted
@@ -129,6 +142,16 @@ def test_metanets_are_the_same_with_checkpoints(given):
     x = features(NESTED, 2, 1)
     plain, frugal = (outputs_and_gradients(network, x) for network in networks)
     torch.testing.assert_close(frugal, plain)
+
+
+def test_metanets_keep_less_for_the_gradients():
+    space = NESTED.resized({"d": 32, "m": 64, "dk": 8, "dv": 8})
+    x = features(space, 1, 1)
+    found = []
+    for checkpoint in (False, True):
+        network = Metanet(space, out_channels=1, hidden=2, layers=3, dropout=0.1, checkpoint=checkpoint).double()
+        found.append(kept(network, x))
+    assert found[1] < 0.5 * found[0]
 
 
 def test_dropout_is_drawn_once():
