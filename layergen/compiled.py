@@ -28,6 +28,8 @@ class Compiled:
     """The maps that the module was derived from."""
     limit: int
     """The most diagrams that the maps may have."""
+    checkpoint: bool
+    """Whether the module computes target tensors a group at a time."""
     code: str
     """The module's text."""
     layer: type[Any]
@@ -37,38 +39,39 @@ class Compiled:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return compiled, (self.maps, self.limit)
+        return compiled, (self.maps, self.limit, self.checkpoint)
 
 
-LIVE: WeakValueDictionary[tuple[EquivariantMaps, int], Compiled] = WeakValueDictionary()
-"""The modules in memory, by maps and limit."""
+LIVE: WeakValueDictionary[tuple[EquivariantMaps, int, bool], Compiled] = WeakValueDictionary()
+"""The modules in memory, by maps, limit, and whether they compute target tensors a group at a time."""
 NUMBERS = count()
 """Numbers that no module made before has: `torch.compile` remembers a module by its name, also after its release."""
 
 
-def compiled(maps: EquivariantMaps, limit: int) -> Compiled:
+def compiled(maps: EquivariantMaps, limit: int, checkpoint: bool = False) -> Compiled:
     """The emitted module of some maps, from memory where a layer uses one already.
 
     Raises `SpecificationError` if the maps have more than `limit` diagrams.
     """
-    known = LIVE.get((maps, limit))
+    known = LIVE.get((maps, limit, checkpoint))
     if known is None:
-        known = LIVE[maps, limit] = fresh(maps, limit)
+        known = LIVE[maps, limit, checkpoint] = fresh(maps, limit, checkpoint)
     return known
 
 
-def fresh(maps: EquivariantMaps, limit: int) -> Compiled:
+def fresh(maps: EquivariantMaps, limit: int, checkpoint: bool) -> Compiled:
     """The emitted module of some maps, made anew.
 
     `torch.compile` looks a function's module up by its name, so the module stands in `sys.modules`; tracebacks and
     `inspect` take its lines from `linecache`. Both entries go with the last layer that uses the module.
     """
     name = "InvariantLinear" if maps.target == SCALAR else "EquivariantLinear"
-    code = generate(maps.source, name, target=maps.target, terms=maps.terms, rank=dict(maps.ranks), limit=limit)
+    options: dict[str, Any] = {"terms": maps.terms, "rank": dict(maps.ranks), "limit": limit, "checkpoint": checkpoint}
+    code = generate(maps.source, name, target=maps.target, **options)
     number = next(NUMBERS)
     module, filename = ModuleType(f"layergen_emitted_{number}"), f"<layergen {name} {number}>"
     exec(compile(code, filename, "exec"), vars(module))
-    made = Compiled(maps, limit, code, getattr(module, name))
+    made = Compiled(maps, limit, checkpoint, code, getattr(module, name))
     sys.modules[module.__name__] = module
     linecache.cache[filename] = (len(code), None, code.splitlines(keepends=True), filename)
     finalize(made, forget, module.__name__, filename)

@@ -46,6 +46,10 @@ class EquivariantLinear(nn.Module):
         stands for the scalar core.
     limit
         The most diagrams that the maps may have; diagrams that differ in free values alone count once.
+    checkpoint
+        Whether target tensors are computed a group at a time, a group being those that share what is largest, and once
+        more for the gradients, so that less memory is taken for more time. Outputs, gradients and parameters are the
+        same. Gradients by `torch.func` cannot be taken then.
     device
         The device of the parameters; torch's default if None.
     dtype
@@ -92,6 +96,7 @@ class EquivariantLinear(nn.Module):
         terms: Terms = "all",
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
+        checkpoint: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -101,7 +106,7 @@ class EquivariantLinear(nn.Module):
         maps = EquivariantMaps(space, target, terms=terms, rank=rank)
         count = maps.dimension * in_channels * out_channels + maps.bias_dimension * out_channels
         warn_of_many(count, maps, f"this {type(self).__name__}")
-        self.emitted = compiled(maps, limit)
+        self.emitted = compiled(maps, limit, checkpoint)
         # The parameters belong to this layer, and the emitted functions are called with it: a parametrisation, a hook
         # or another tensor in a parameter's place is seen by them.
         made = self.emitted.layer(in_channels, out_channels, bias, device=device, dtype=dtype)
@@ -155,7 +160,8 @@ class EquivariantLinear(nn.Module):
     def extra_repr(self) -> str:
         restriction = f", {self.maps.restriction}" if self.maps.restriction else ""
         size = f"{self.in_channels}, {self.out_channels}, dimension={self.DIMENSION}"
-        return f"{size}, bias={self.bias is not None}{restriction}"
+        checkpoint = ", checkpoint=True" if self.emitted.checkpoint else ""
+        return f"{size}, bias={self.bias is not None}{restriction}{checkpoint}"
 
 
 class InvariantLinear(EquivariantLinear):

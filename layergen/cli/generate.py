@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,10 @@ from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, readable
 __all__ = ["generate"]
 
 Name = Annotated[str, typer.Option("--name", metavar="CLASS", help="The name of the class.", show_default=False)]
+Checkpoint = Annotated[
+    bool,
+    typer.Option("--checkpoint", help="Compute tensors a group at a time, and again for the gradients: less memory."),
+]
 Limit = Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Refuse to list more diagrams than this.")]
 
 
@@ -27,6 +31,7 @@ def generate(
     terms: Terms = "all",
     rank: Rank = None,
     limit: Limit = LIMIT,
+    checkpoint: Checkpoint = False,
 ) -> None:
     """Write a PyTorch module whose parameters reach every equivariant linear map of a weight space.
 
@@ -36,7 +41,8 @@ def generate(
 
     maps = read_maps(spec, target, invariant, terms=terms, rank=rank)
     check_output(output, inputs=[path for path in (spec, target) if path is not None])
-    code = generated(maps.source, name, target=maps.target, terms=terms, rank=dict(maps.ranks), limit=limit)
+    options: dict[str, Any] = {"terms": terms, "rank": dict(maps.ranks), "limit": limit, "checkpoint": checkpoint}
+    code = generated(maps.source, name, target=maps.target, **options)
     write_whole(output, code.encode())
     make_console().print(facts({"wrote": str(output), "class": name, **dimensions(maps)}))
 

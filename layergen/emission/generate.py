@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from layergen.emission.module import print_module
 from layergen.emission.prelude import FUNCTIONS
+from layergen.plan.groups import grouped
 from layergen.plan.lowering import lower
 from layergen.plan.names import RESERVED
 from layergen.plan.passes import PASSES, optimised
@@ -28,6 +29,7 @@ def generate(
     rank: int | Mapping[str, int] | None = None,
     limit: int = LIMIT,
     passes: Iterable[Callable[[Plan], Plan]] = PASSES,
+    checkpoint: bool = False,
 ) -> str:
     """The source of a standalone module whose class `name` is every equivariant linear map from `space`.
 
@@ -50,6 +52,9 @@ def generate(
         The most diagrams, free values left open, that a layer may have.
     passes
         The passes that the plan goes through before it is printed.
+    checkpoint
+        Whether target tensors are computed a group at a time, and again for the gradients: the same layer in less
+        memory and more time.
 
     Returns
     -------
@@ -73,4 +78,5 @@ def generate(
     if name.startswith("_") or name in RESERVED:
         raise SpecificationError(f"the class name {name!r} is taken", remedy="give another, such as MLPLayer")
     plan = optimised(lower(EquivariantMaps(space, target, terms=terms, rank=rank), limit=limit), passes)
-    return print_module(schedule(plan, reserved={name, *FUNCTIONS}), name)
+    program = schedule(plan, reserved={name, *FUNCTIONS})
+    return print_module(grouped(program) if checkpoint else program, name)

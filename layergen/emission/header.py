@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 
 from layergen.emission.text import WIDTH
-from layergen.plan.operations import Fixed, Program
+from layergen.plan.operations import Apart, Fixed, Program
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.maps.isotypic import sources
 from symmetry.space.reading import orders
@@ -48,7 +48,7 @@ def print_header(program: Program, name: str) -> str:
     return HEADER.format(
         name=name,
         title=title(maps),
-        options=options(maps),
+        options=options(program),
         specifications="\n".join(specification_comment(label, space) for label, space in labelled.items()),
         digest=digest(maps),
         plan=program.plan,
@@ -64,13 +64,15 @@ def title(maps: EquivariantMaps) -> str:
     return f"every linear map {kind} that commutes with its {'symmetries' if more else 'permutations'}"
 
 
-def options(maps: EquivariantMaps) -> str:
-    """The command's options for target and restrictions; a predicate has none: the comment on restrictions names it."""
+def options(program: Program) -> str:
+    """The command's options; a predicate has none: the comment on restrictions names it."""
+    maps = program.plan.maps
     invariant = " --invariant" if maps.target == SCALAR else ""
     target = " --target TARGET" if maps.target not in (maps.source, SCALAR) else ""
     terms = " --terms local" if maps.terms == "local" else ""
     ranks = (f' --rank "{core}={rank}"' if core else f" --rank {rank}" for core, rank in maps.ranks)
-    return invariant + target + terms + "".join(ranks)
+    checkpoint = " --checkpoint" if any(isinstance(one, Apart) for one in program.statements) else ""
+    return invariant + target + terms + "".join(ranks) + checkpoint
 
 
 def specification_comment(label: str, space: WeightSpace) -> str:

@@ -117,6 +117,14 @@ def _from_irreps(x: Tensor, basis: Tensor, dims: tuple[int, ...], sizes: tuple[i
     return x.movedim(tuple(range(-len(dims) - 1, -1)), dims)
 '''
 
+APART = '''
+def _apart(group):
+    """What a function of no arguments gives; for gradients it is run again, so that nothing on the way is kept."""
+    if not torch.is_grad_enabled():
+        return group()
+    return torch.utils.checkpoint.checkpoint(group, use_reentrant=False, preserve_rng_state=False)
+'''
+
 FUNCTIONS = {
     "_check_names": CHECK_NAMES,
     "_check_shapes": CHECK_SHAPES,
@@ -128,13 +136,14 @@ FUNCTIONS = {
     "_zeros": ZEROS,
     "_to_irreps": TO_IRREPS,
     "_from_irreps": FROM_IRREPS,
+    "_apart": APART,
 }
 
 
 def functions_of(program: ops.Program) -> list[str]:
     """The functions that a program's operations call, and those that every module calls."""
     values = (one for one in ops.parts((program.statements, program.results)) if isinstance(one, ops.Value))
-    names = {call[0] for value in values if (call := called(value))}
-    return [
-        text for name, text in FUNCTIONS.items() if name in names | {"_check_names", "_check_shapes", "_initialise"}
-    ]
+    names = {call[0] for value in values if (call := called(value))} | {"_check_names", "_check_shapes", "_initialise"}
+    if any(isinstance(one, ops.Apart) for one in program.statements):
+        names.add("_apart")
+    return [text for name, text in FUNCTIONS.items() if name in names]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import singledispatch
 
 from layergen.emission.text import INDENT, WIDTH, bracketed, comment, literal, size_code, tuple_code
@@ -116,3 +116,21 @@ def _(split: ops.Split) -> list[str]:
 def _(one: ops.AddBias) -> list[str]:
     bias = f"self.bias[{one.taken}]" if one.taken else "self.bias"
     return [f"{INDENT}if self.bias is not None:", f"{INDENT}    {one.name} = {one.name} + {bias}.to({one.name}.dtype)"]
+
+
+@lines_of.register
+def _(group: ops.Apart) -> list[str]:
+    inner = [line for one in group.statements for line in lines_of(one)] + listed("return ", group.gives, "")
+    body = [f"    {line}" if line else "" for line in (inner if inner[0] else inner[1:])]
+    return ["", f"{INDENT}def {group.function}():", *body, "", *listed("", group.gives, f" = _apart({group.function})")]
+
+
+@lines_of.register
+def _(one: ops.Release) -> list[str]:
+    return listed("del ", one.names, "")
+
+
+def listed(head: str, names: Sequence[str], tail: str) -> list[str]:
+    """`head names tail`, in brackets where the names do not fit the line."""
+    line = f"{INDENT}{head}{', '.join(names)}{tail}"
+    return [line] if len(line) <= WIDTH else bracketed(f"{head}(", names, f"){tail}", INDENT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -15,6 +15,7 @@ from layergen.graph.encoding import Decoder, Encoder, LabelEmbedding
 from layergen.graph.labels import Column
 from layergen.graph.layers import LAYERS, GNNLayer
 from layergen.graph.links import NumberedLinks, links_of
+from layergen.graph.probed import ProbedNetworks, Probing
 
 __all__ = ["GraphMetanet"]
 
@@ -69,6 +70,9 @@ class GraphMetanet(nn.Module):
         The probability, from 0 to 1, with which a number of a layer's output is nought in training.
     blocks
         Whether sums run over axes where they can; the result differs by rounding.
+    probes
+        Inputs on which networks are run, as `layergen.nn.Probes`, or several of them, one for each architecture and
+        width that the network will read. What they record on a set are further entries of the set's nodes.
 
     Raises
     ------
@@ -112,6 +116,7 @@ class GraphMetanet(nn.Module):
         update: bool = False,
         dropout: float = 0.0,
         blocks: bool = True,
+        probes: Probing | Sequence[Probing] = (),
     ) -> None:
         super().__init__()
         check_options(kind, readout, out_features, out_channels, hidden, heads)
@@ -120,6 +125,7 @@ class GraphMetanet(nn.Module):
         self.in_channels, self.update, self.blocks = in_channels, update, blocks
         self.parallel = kind == "gmn" if parallel is None else parallel
         self.vector_nodes = kind == "gmn" if vector_nodes is None else vector_nodes
+        self.probed = ProbedNetworks(probes) if isinstance(probes, Sequence) else ProbedNetworks([probes])
         self.labels = LabelEmbedding(hidden)
         self.encoder = Encoder(in_channels, hidden, fourier, fourier_scale)
         self.layers = nn.ModuleList(LAYERS[kind](hidden, heads, reverse, dropout) for _ in range(layers))
@@ -145,10 +151,18 @@ class GraphMetanet(nn.Module):
         """
         if isinstance(networks, ParameterGraph) and not isinstance(networks, Batch):
             networks = Batch.from_data_list([networks])
-        if not isinstance(networks, Batch):
-            networks = parameter_graphs(networks, parallel=self.parallel, vector_nodes=self.vector_nodes)
-        return networks.to(self.encoder.entries.weight.device)
+        device = self.encoder.entries.weight.device
+        if isinstance(networks, Batch):
+            if not self.probed.own or set(networks.space) <= set(self.probed.wide.values()):
+                return networks.to(device)
+            networks = zip(networks.space, state_dicts(networks), strict=True)
+        if self.probed.own:
+            networks = self.probed(
+                (space, {name: value.to(device) for name, value in state.items()}) for space, state in networks
+            )
+        return parameter_graphs(networks, parallel=self.parallel, vector_nodes=self.vector_nodes).to(device)
 
+    @torch.no_grad()
     def fit(self, networks: Iterable[Network] | Batch) -> GraphMetanet:
         """Set the statistics by which entries and degrees are standardised to those of a training set.
 
@@ -193,7 +207,10 @@ class GraphMetanet(nn.Module):
         """
         graphs = self.graphs(networks)
         found = self.outputs(graphs)
-        return found if self.decoder is None else state_dicts(graphs, *found)
+        if self.decoder is None:
+            return found
+        states = state_dicts(graphs, *found)
+        return [{name: value for name, value in one.items() if name not in self.probed.names} for one in states]
 
     def outputs(self, graphs: Batch) -> Any:
         """What the network gives for graphs, before networks are made of it.

@@ -133,6 +133,9 @@ class Metanet(nn.Module):
     messages
         The kind of graph network, "gmn", "ng-gnn" or "ng-t", of which each derived layer of a residual block has a
         round of messages beside it (`layergen.graph.Messages`), whatever `terms` says; None for none.
+    checkpoint
+        Whether to save memory where gradients are taken: residual blocks are run again for them, and their derived
+        layers compute their tensors a group at a time (`EquivariantLinear`). Outputs and gradients are the same.
     device
         The device of the parameters; torch's default if None.
     dtype
@@ -197,6 +200,7 @@ class Metanet(nn.Module):
         rank: int | Mapping[str, int] | None = None,
         limit: int = LIMIT,
         messages: str | None = None,
+        checkpoint: bool = False,
         device: torch.device | str | None = None,
         dtype: torch.dtype | None = None,
     ) -> None:
@@ -233,7 +237,7 @@ class Metanet(nn.Module):
         read = wide.only(reached)
         self.reading.settle(wide.names if layers else read.names)
         lengths = self.reading.companions.lengths
-        middle = (norm, aggregation, messages, activation, dropout)
+        middle = (norm, aggregation, messages, activation, dropout, checkpoint)
         made = ResidualBlocks(wide, lengths, hidden, restrictions, *middle)
         self.blocks = made.sequence(layers, set(read.names), sparing=invariant and head == "outputs")
         self.read = read.names
@@ -355,8 +359,9 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        wide, row = self.reading(x)
-        features = self.blocks(wide)
+        features, row = self.reading(x)
+        for block in self.blocks:  # one by one, so that features are released as soon as the next are there
+            features = block(features)
         output = self.head(self.norm({name: features[name] for name in self.read}))
         if isinstance(output, dict):
             output = by_fan_in(output, self.space, self.reading.summed, power=-1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from layergen.features import Features
 from layergen.nn.entries import SCALARS, Entries, Function, Pieces, learned, tensor_entries
@@ -240,6 +241,12 @@ class Residual(nn.Module):
     ----------
     inner
         A module on features, `{tensor: (batch, *axes, channels)}`, that keeps the channels.
+    checkpoint
+        Whether `inner` is run again for the gradients, in place of keeping what it computes on the way.
+
+    References
+    ----------
+    Chen, Xu, Zhang and Guestrin (2016), "Training Deep Nets with Sublinear Memory Cost", arXiv:1604.06174, section 4.
 
     Examples
     --------
@@ -247,9 +254,11 @@ class Residual(nn.Module):
     12.0
     """
 
-    def __init__(self, inner: nn.Module) -> None:
+    def __init__(self, inner: nn.Module, checkpoint: bool = False) -> None:
         super().__init__()
-        self.inner = inner
+        self.inner, self.checkpoint = inner, checkpoint
 
     def forward(self, x: Features) -> Features:
-        return {name: x[name] + update for name, update in self.inner(x).items()}
+        again = self.checkpoint and torch.is_grad_enabled()
+        updates = checkpoint(self.inner, x, use_reentrant=False) if again else self.inner(x)
+        return {name: x[name] + update for name, update in updates.items()}

@@ -45,6 +45,8 @@ class ResidualBlocks:
         The function at the end of a block.
     dropout
         The probability with which training sets a number to nought.
+    checkpoint
+        Whether blocks are run again for the gradients, and layers compute their tensors a group at a time.
     """
 
     space: WeightSpace
@@ -56,6 +58,7 @@ class ResidualBlocks:
     messages: str | None
     activation: Callable[[Tensor], Tensor]
     dropout: float
+    checkpoint: bool
 
     def sequence(self, layers: int, read: set[str], *, sparing: bool) -> nn.Sequential:
         """Blocks one after the other, the last of which gives the tensors named in `read`.
@@ -86,14 +89,15 @@ class ResidualBlocks:
             Gated(given, self.channels, self.activation, gated, hears=hears),
             Dropout(self.dropout, given),
         )
-        return Residual(nn.Sequential(*parts))
+        return Residual(nn.Sequential(*parts), self.checkpoint)
 
     def layer(self, taken: WeightSpace, given: WeightSpace, pairs: Mapping[str, str]) -> nn.Module:
         """A derived layer, with what is beside it; products of `pairs` go to their companions."""
         channels, restrictions = self.channels, self.restrictions
         layer: nn.Module
         if self.aggregation is None:
-            layer = EquivariantLinear(taken, channels, channels, target=given, **restrictions.of(taken, given))
+            options = {**restrictions.of(taken, given), "checkpoint": self.checkpoint}
+            layer = EquivariantLinear(taken, channels, channels, target=given, **options)
         else:
             layer = Aggregation(taken, channels, self.aggregation, target=given, restrictions=restrictions)
         if self.messages is not None:

@@ -8,8 +8,8 @@ channels. `layergen.emission` prints each operation by itself; what a program re
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -212,6 +212,25 @@ class AddBias(Statement):
 
 
 @dataclass(frozen=True, slots=True)
+class Apart(Statement):
+    """Statements as a function, run at once, of whose values those named in `gives` stay.
+
+    Gradients have the others computed again.
+    """
+
+    function: str
+    statements: tuple[Statement, ...]
+    gives: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Statement):
+    """Names that nothing below reads, so that their values need not be kept."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Heading(Statement):
     """Comment lines that a new paragraph begins with."""
 
@@ -318,3 +337,14 @@ def parts(node: Any) -> Iterator[Any]:
     elif is_dataclass(node):
         for one in fields(node):
             yield from parts(getattr(node, one.name))
+
+
+def replaced(node: Any, others: Mapping[Value, Value]) -> Any:
+    """An operation, or several, with other values in the place of some of its parts."""
+    if isinstance(node, Value) and node in others:
+        return others[node]
+    if isinstance(node, tuple):
+        return tuple(replaced(child, others) for child in node)
+    if is_dataclass(node) and not isinstance(node, type):
+        return replace(node, **{one.name: replaced(getattr(node, one.name), others) for one in fields(node)})
+    return node

@@ -193,17 +193,19 @@ def test_show_of_a_small_group(folder):
     assert "3! · 4! = 144" in run("show", "mlp.toml").stdout
 
 
-@pytest.mark.parametrize("options", [{}, {"target": symmetry.SCALAR}, {"target": "head.toml"}])
+@pytest.mark.parametrize("options", [{}, {"target": symmetry.SCALAR}, {"target": "head.toml"}, {"checkpoint": True}])
 def test_generate_writes_the_bytes_of_generate(folder, options):
     arguments, target = [], options.get("target")
     if target == symmetry.SCALAR:
         arguments = ["--invariant"]
     elif target is not None:
         arguments, target = ["--target", target], symmetry.load(target)
+    checkpoint = options.get("checkpoint", False)
+    arguments += ["--checkpoint"] if checkpoint else []
     result = run("generate", "mlp.toml", "--name", "Layer", "--output", "layer.py", *arguments)
     assert result.exit_code == 0
     assert "wrote           layer.py" in result.stdout
-    expected = layergen.generate(symmetry.load("mlp.toml"), "Layer", target=target)
+    expected = layergen.generate(symmetry.load("mlp.toml"), "Layer", target=target, checkpoint=checkpoint)
     assert Path("layer.py").read_bytes() == expected.encode()
 
 

@@ -127,3 +127,20 @@ def test_a_group_that_multiplies_has_no_graph():
     space = WeightSpace({"w": "h x"}, sets={"h": {"size": 3, "scaled": "sign"}}, free={"x": 2})
     with pytest.raises(SpecificationError, match=r"multiplies entries of 'w\[h x\]'"):
         graph_arrays(space)
+
+
+def test_labels_say_how_many_entries_are_summed():
+    """Of a matrix those of the read index, of a convolution its kernel positions too; of a head's units all heads."""
+    space = WeightSpace(
+        {"in": "h x", "conv": "k h 3 2", "out": "y (head dk)", "b": "h"},
+        sets={"h": 3, "k": 5, "head": 2, "dk": {"size": 4, "within": "head"}},
+        free={"x": 7, "y": 6},
+    )
+    arrays = graph_arrays(space)
+    fans = dict(zip(arrays.edges.source, arrays.labels[arrays.edges.label, Column.FAN], strict=True))
+    ends = np.cumsum([np.prod(tensor.shape) for tensor in space])
+    assert [{fans[place] for place in range(start, stop)} for start, stop in ((0, ends[0]), (ends[0], ends[1]))] == [
+        {7},
+        {18},
+    ]
+    assert {fans[place] for place in range(ends[1], ends[2])} == {8}

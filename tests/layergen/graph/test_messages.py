@@ -35,6 +35,12 @@ def test_graphs_of_features_are_graphs_of_networks():
         assert all(torch.equal(network[name], back[name]) for name in network)
 
 
+def test_graphs_are_where_the_features_are():
+    x = {name: value.to("meta") for name, value in random_features(MIXED, 1, batch=3).items()}
+    graphs = feature_graphs(x, MIXED)
+    assert {value.device.type for _, value in graphs if isinstance(value, torch.Tensor)} == {"meta"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("space", [PERCEPTRON, MIXED])
 def test_equivariance(kind, space):

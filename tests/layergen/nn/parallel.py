@@ -1,6 +1,7 @@
 """Training on two processes, compared with training on one. Processes import this file, so it imports little."""
 
 import copy
+from itertools import islice
 
 import torch
 from torch import distributed
@@ -9,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from layergen.nn import Metanet
 from symmetry import WeightSpace
 
-__all__ = ["PLAIN", "ROTATED", "TURNED", "loss", "train"]
+__all__ = ["PLAIN", "ROTATED", "TURNED", "loss", "train", "train_compiled"]
 
 PLAIN = WeightSpace({"w": "h x", "v": "(h + x) p", "b": "h"}, sets={"h": 3}, free={"x": 2}, positional={"p": 2})
 TURNED = WeightSpace(
@@ -52,12 +53,26 @@ def train(rank, folder):
 
     Both results go to a file of the folder, for each network a pair of lists of parameters.
     """
+    compare(rank, folder, networks(), DistributedDataParallel)
+
+
+def train_compiled(rank, folder):
+    """The same for the first of the networks, compiled as far as inductor, which takes minutes."""
+
+    def wrapped(network):
+        return torch.compile(DistributedDataParallel(network), backend="aot_eager")
+
+    compare(rank, folder, islice(networks(), 1), wrapped)
+
+
+def compare(rank, folder, pairs, wrapped):
+    """Train networks on their share of batches, wrapped, and on all of them alone."""
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
     found = []
-    for network, batches in networks():
+    for network, batches in pairs:
         alone = stepped(copy.deepcopy(network), batches)
         share = [{name: value[rank : rank + 1] for name, value in x.items()} for x in batches]
-        found.append((stepped(DistributedDataParallel(network), share), alone))
+        found.append((stepped(wrapped(network), share), alone))
     torch.save(found, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()

@@ -8,7 +8,7 @@ from torch import multiprocessing
 from layergen.nn import ChannelNorm, Gated, InvariantHead, Metanet, NormPointwise, PerTensorLinear, PositionalEmbedding
 from layergen.testing import random_features
 from symmetry.strategies import weight_spaces
-from tests.layergen.nn.parallel import PLAIN, ROTATED, TURNED, loss, train
+from tests.layergen.nn.parallel import PLAIN, ROTATED, TURNED, loss, train, train_compiled
 from tests.layergen.nn.test_representations import COMPACT, INR, MIXED
 
 SPACES = {"plain": PLAIN, "C4 and positions": MIXED, "C4": TURNED, "compact": COMPACT, "SO(3)": ROTATED, "D4": INR}
@@ -67,10 +67,26 @@ def test_keys_of_state_dicts_do_not_depend_on_what_is_learned():
     assert set(ChannelNorm(TURNED, 2).state_dict()) == set(ChannelNorm(PLAIN, 2).state_dict())
 
 
+def trained(function, folder):
+    """What a function has written on each of two processes."""
+    multiprocessing.spawn(function, args=(str(folder),), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
 def test_two_processes_train_as_one(tmp_path):
-    multiprocessing.spawn(train, args=(str(tmp_path),), nprocs=2)
-    found = [torch.load(tmp_path / f"{rank}.pt") for rank in range(2)]
+    found = trained(train, tmp_path)
     assert len(found[0]) == len(found[1]) == 6
+    assert_as_one(found)
+
+
+def test_two_processes_train_compiled_networks_as_one(tmp_path):
+    found = trained(train_compiled, tmp_path)
+    assert len(found[0]) == len(found[1]) == 1
+    assert_as_one(found)
+
+
+def assert_as_one(found):
+    """Raise unless two processes have the same parameters, and those of one process."""
     for together, alone in found[0] + found[1]:
         torch.testing.assert_close(together, alone)
     torch.testing.assert_close([together for together, _ in found[0]], [together for together, _ in found[1]])

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from layergen.nn import InvariantHead, Metanet
+from layergen.nn import ChannelNorm, InvariantHead, Metanet
 from layergen.testing import assert_equivariant, assert_invariant, random_features
 from symmetry import SpecificationError, WeightSpace
 from tests.layergen.nn.test_nn import SPACE
@@ -122,3 +122,25 @@ def test_options_that_change_the_network(name):
         network = Metanet(SPACE, out_features=2, hidden=4, **options)
         outputs.append(network({t.name: torch.ones(1, *t.shape, 1) for t in SPACE}))
     assert not torch.allclose(*outputs)
+
+
+def test_norms_are_there_where_they_are_asked_for():
+    for norm in (False, True):
+        network = Metanet(SPACE, out_channels=1, hidden=4, layers=2, norm=norm)
+        assert [isinstance(block.inner[0], ChannelNorm) for block in network.blocks] == [norm, norm]
+
+
+def test_blocks_before_a_head_of_outputs_give_what_it_makes_use_of():
+    """Of a chain a - b - c with an output beside c, two local blocks read c and b, then c; a is not heard."""
+    space = WeightSpace(
+        {"a": "h", "ab": "k h", "bc": "m k", "c": "y m", "out": "y"}, sets={"h": 2, "k": 3, "m": 2}, free={"y": 2}
+    )
+    options = {"head": "outputs", "terms": chained, "hidden": 4}
+    network = Metanet(space, out_features=1, layers=3, **options)
+    assert [block.inner[1].target.names for block in network.blocks] == [("bc", "c", "out"), ("c", "out"), ("out",)]
+
+
+def chained(target, source):
+    """Maps from each tensor to itself and to the next of the chain."""
+    order = ["a", "ab", "bc", "c", "out"]
+    return target.name not in order or order.index(target.name) - order.index(source.name) in (0, 1)
