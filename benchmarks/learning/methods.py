@@ -176,6 +176,11 @@ OUTPUTS: tuple[Options, Options, Options] = (
     {"count": 48, "first": 0.5, "decay": 0.3, "dropout": 0.4},
     {"count": 64, "first": 0.7},
 )
+MESSAGES: tuple[Options, Options, Options] = (
+    {"hidden": 16, "fold": True, "messages": "gmn"},
+    {"hidden": 16, "fold": True, "messages": "ng-gnn"},
+    {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "fold": True, "norm": True, "messages": "gmn"},
+)
 LEAVES: tuple[Options, Options, Options] = ({"leaves": 7}, {"leaves": 15}, {"leaves": 31})
 LEAVES_OF_BOTH: tuple[Options, Options, Options] = (
     {"leaves": 7, "count": 48},
@@ -202,6 +207,7 @@ METHODS: dict[str, Method] = {
     "boosting": Method("statistics + boosting", boosting, LEAVES),
     "summary": Method("statistics of weights and of probes + boosting", boosting, LEAVES_OF_BOTH),
     "outputs": Method("outputs at probes alone", outputs_alone, OUTPUTS),
+    "messages": Method("… and messages", trained(metanet), MESSAGES),
     "probed": Method("`Metanet` with probes", probed, PROBED),
     "probed-signs": Method("… and signs", signed(probed), PROBED, has_signs),
 }
