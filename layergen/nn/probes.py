@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from layergen.features import Features
 from layergen.nn.probe_inputs import ProbeInput, stacked, starts
 from layergen.preservation import broken_by
-from layergen.stacking import stack
+from layergen.stacking import owners, stack
 from layergen.tracing import trace
 from layergen.tracing.recording import Reduction
 from layergen.tracing.trace import in_general_position
@@ -195,8 +195,8 @@ class Probes(nn.Module):
     def _prove(self, module: nn.Module) -> None:
         """Raise `ValueError` unless the recorded values of a network move with its weights, and its outputs stay."""
         state = {name: value.double() for name, value in in_general_position(module).state_dict().items()}
-        x = stack([{name: state[name] for name in self.weights.names}], self.weights)
-        joint = beside(self.weights, {t.name: print_axes(t.axes) for t in self.space})
+        x = stack([{name: state[name] for name in owners(self.weights)}], self.weights)
+        joint = beside(self.weights, {t.name: print_axes(t.own_axes) for t in self.space})
         for seed in range(3):
             g = random_element(joint, seed)
             values, outputs = self(x)
