@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,17 +14,18 @@ from typing import Any
 from layergen.tracing.charges import Motion
 from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed
-from layergen.tracing.unknowns import Atom, Axis, atoms, known, size_of
+from layergen.tracing.unknowns import Atom, Axis, atoms, factors, known, size_of
 from symmetry import WeightSpace
 from symmetry.language import axes
-from symmetry.language.axes import Expression, concatenation, fold, is_size, multiplied, print_axes, product
+from symmetry.language.axes import Expression, Sum, concatenation, fold, is_size, multiplied, print_axes, product
 from symmetry.language.errors import SpecificationError
 from symmetry.language.names import fresh_name
 
 __all__ = ["LARGE", "Frozen", "declared", "names_of"]
 
-LARGE = 32
-"""The largest number of values that frozen axes have as free ones; more than that are positions."""
+LARGE, MOST = 32, 256
+"""The most values that the frozen part of an axis, and of a whole tensor, has as free indices; the largest indices
+beyond that, and others of their size, are positions: a layer has no parameters for all pairs of their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def all_atoms(followed: Followed) -> dict[Atom, None]:
 def positions(
     followed: Followed, frozen: Sequence[Atom], free: Mapping[str, Collection[int]], taken: set[str]
 ) -> dict[Atom, str]:
-    """A name for each frozen atom of more values than `LARGE` that is in none of the axes which are to be free."""
+    """A name for each frozen atom that is a position, none of them on the axes of tensors which are to be free."""
     for name, axes_kept in free.items():
         if name not in followed.tensors:
             known_names = ", ".join(map(repr, followed.tensors))
@@ -110,11 +112,26 @@ def positions(
     chosen = [followed.tensors[name].axes[place] for name, places in free.items() for place in places]
     kept = {atom for axis in chosen for atom in atoms(axis)}
     found: dict[Atom, str] = {}
+    still = set(frozen) - kept
     for tensor, value in followed.tensors.items():
-        for atom in (atom for axis in value.axes for atom in atoms(axis)):
-            if atom in frozen and atom.size > LARGE and atom not in kept and atom not in found:
-                found[atom] = fresh_name(tensor_word(tensor), taken | {*found.values()})
+        parts = [part for axis in value.axes for part in parts_of(axis)]
+        for most, together in [*((LARGE, part) for part in parts), (MOST, [one for part in parts for one in part])]:
+            left = [one for one in together if one in still and one not in found]
+            while math.prod(one.size for one in left) > most:
+                largest = max(one.size for one in left)
+                for atom in dict.fromkeys(one for one in left if one.size == largest):
+                    found[atom] = fresh_name(tensor_word(tensor), taken | {*found.values()})
+                left = [one for one in left if one.size < largest]
     return found
+
+
+def parts_of(axis: Axis) -> list[list[Atom]]:
+    """The atoms of each term of an axis, those of sums inside its products by themselves."""
+    if isinstance(axis := known(axis), Sum):
+        return [part for term in axis.terms for part in parts_of(term)]
+    inner = [factor for factor in factors(axis) if isinstance(factor, Sum)]
+    own = [factor for factor in factors(axis) if isinstance(factor, Atom)]
+    return [own, *(part for factor in inner for part in parts_of(factor))]
 
 
 def first_reason(axis: Axis) -> str:

@@ -110,7 +110,8 @@ def trace(
     Blocks that are repeated, of a transformer or of a stage of a ResNet, become families of tensors over a positional
     index, `"blocks.{blocks}.up.weight"`: the group stays the same, and a layer on it has as many parameters at any
     depth. Where blocks may change places, as experts may beside the rows of their gate, and the function is preserved,
-    the index is a set. Frozen axes of more than 32 values, such as words and pixels, are positional too.
+    the index is a set. Large frozen axes are positional too, such as words, pixels and rotary pairs: the largest frozen
+    indices of an axis of which more than 32 values are frozen, and of a tensor of which more than 256 are.
 
     Neurons may do more than change places: a tanh neuron may be multiplied by -1, a ReLU neuron by any positive number,
     the rank of a LoRA and the units of a query and its key by any invertible matrix. Operators say how such factors
@@ -173,22 +174,23 @@ def trace(
 
     The words and the blocks of a language model are positions:
 
+    >>> from collections import OrderedDict
     >>> class Block(nn.Sequential):
     ...     def forward(self, x):
     ...         return x + super().forward(x)
     >>> blocks = [Block(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4, bias=False)) for _ in range(3)]
-    >>> model = nn.Sequential(nn.Embedding(50, 4), *blocks)
+    >>> model = nn.Sequential(OrderedDict(words=nn.Embedding(50, 4), blocks=nn.Sequential(*blocks)))
     >>> print(trace(model, [torch.arange(5)]).space)
     [sets]
-    h_1_0 = { size = 8, within = "block" }
+    blocks_0 = { size = 8, within = "blocks" }
     [positional]
-    h_0 = 50
-    block = 3
+    words = 50
+    blocks = 3
     [tensors]
-    "0.weight" = "h_0 4"
-    "{block+1}.0.weight" = "h_1_0 4"
-    "{block+1}.0.bias" = "h_1_0"
-    "{block+1}.2.weight" = "4 h_1_0"
+    "words.weight" = "words 4"
+    "blocks.{blocks}.0.weight" = "blocks_0 4"
+    "blocks.{blocks}.0.bias" = "blocks_0"
+    "blocks.{blocks}.2.weight" = "4 blocks_0"
     <BLANKLINE>
     """
     if symmetries not in ("permutations", "all"):
