@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.utils._pytree import tree_map
 
-from layergen.features import Features
+from layergen.features import Features, members_of
 
 __all__ = ["functional"]
 
@@ -80,6 +80,7 @@ def functional(
         **dict(module.named_parameters(remove_duplicate=False)),
         **dict(module.named_buffers(remove_duplicate=False)),
     }
+    features = {member: part for name in features for member, part in members_of(name, features[name], lead=1).items()}
     several = next((value.shape[-1] for value in features.values() if value.ndim), 1) if channels else 1
     faults = [f"{name!r} is no parameter or buffer of the module" for name in features if name not in own]
     faults += [

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from symmetry.language.families import parse_name
 from symmetry.space.layout import Layout, Leaf, Split, Unflatten
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["Features", "joined", "observed"]
+__all__ = ["Features", "joined", "members_of", "observed"]
 
 Features = dict[str, Tensor]
 """The tensors of some networks by name, each `(batch, *axes, channels)`: `channels` numbers an entry."""
@@ -44,6 +45,37 @@ def observed(space: WeightSpace, x: Features) -> WeightSpace:
     {'h': 3, 'x': 2}
     """
     return space.observed({name: value.shape[1:-1] for name, value in x.items()})
+
+
+def members_of(name: str, value: Tensor, lead: int = 0) -> dict[str, Tensor]:
+    """The tensors by the names that a `state_dict` has for them, from one that may stand for a family of them.
+
+    Parameters
+    ----------
+    name
+        The name of a tensor of a weight space.
+    value
+        The tensor, `(…, *axes, …)`.
+    lead
+        The number of dimensions before the axes.
+
+    Returns
+    -------
+    dict of Tensor
+        For each member of a family its part, without the axes of the family; else the tensor itself.
+
+    Examples
+    --------
+    >>> list(members_of("blocks.{layer+1}.bias", torch.zeros(2, 8)))
+    ['blocks.1.bias', 'blocks.2.bias']
+    >>> members_of("blocks.{layer}.bias", torch.zeros(5, 2, 8, 1), lead=1)["blocks.0.bias"].shape
+    torch.Size([5, 8, 1])
+    """
+    family = parse_name(name)
+    stacked = len(family.numbers)
+    lengths = value.shape[lead : lead + stacked]
+    parts = value.flatten(lead, lead + stacked - 1).unbind(lead) if stacked else (value,)
+    return dict(zip(family.members(lengths), parts, strict=True))
 
 
 def joined(layout: Layout, pieces: Iterator[Tensor]) -> Tensor:

@@ -10,11 +10,11 @@ from typing import Any, TypeGuard
 import torch
 from torch import Tensor, nn
 
-from layergen.features import Features
+from layergen.features import Features, members_of
 from symmetry.space.weight_space import Tensor as Declared
 from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["stack", "unstack"]
+__all__ = ["gathered", "owners", "parted", "stack", "unstack"]
 
 EXTRA_STATE = "_extra_state"
 """How the name ends under which a `state_dict` holds what a module's `get_extra_state` returns."""
@@ -29,7 +29,8 @@ def stack(
     entries, tensors of integers or bools (`num_batches_tracked`), and declared tensors under a second name (tied
     weights). A traced specification never needs one of those: axes that meet a mask of bools are frozen. Gradients flow
     back to tensors that ask for them. The rows and columns of a pixel grid, `grid(3)`, are two axes of a network's
-    tensor and one axis of features. Networks of another width are stacked with `space.resized({"h": 16})`.
+    tensor and one axis of features. Networks of another width are stacked with `space.resized({"h": 16})`. The tensors
+    of a family, `"blocks.{layer}.weight"`, are stacked along its own axes, which come first.
 
     Parameters
     ----------
@@ -76,10 +77,7 @@ def stack(
     if networks:
         faults = [f"{which(numbers, len(kept))}: {fault}" for fault, numbers in networks.items()]
         raise ValueError("the networks do not fit the specification:\n  " + "\n  ".join(faults))
-    return {
-        tensor.name: torch.stack([declared_shape(state[tensor.name], tensor) for state in kept]).unsqueeze(-1)
-        for tensor in space
-    }
+    return {tensor.name: torch.stack([gathered(state, tensor) for state in kept]).unsqueeze(-1) for tensor in space}
 
 
 def listed(state_dicts: Any) -> list[Mapping[str, Any]]:
@@ -92,9 +90,63 @@ def listed(state_dicts: Any) -> list[Mapping[str, Any]]:
     return states
 
 
-def declared_shape(value: Tensor, tensor: Declared) -> Tensor:
-    """A network's tensor in its declared shape, in which the rows and columns of a pixel grid are one axis."""
-    return value.reshape(tensor.shape) if tuple(value.shape) == tensor.stored else value
+def gathered(state: Mapping[str, Tensor], tensor: Declared, lead: int = 0) -> Tensor:
+    """A declared tensor of one network, or of several, `(…, *axes)`: the members of a family are stacked.
+
+    Parameters
+    ----------
+    state
+        The network's `state_dict`. Its tensors have their own shapes or, where the rows and columns of a pixel grid are
+        one axis, the declared shapes.
+    tensor
+        A tensor of the network's weight space.
+    lead
+        The number of dimensions that all tensors have before their own.
+
+    Returns
+    -------
+    Tensor
+        The network's own tensor, or a view of it, where there is one member.
+    """
+    members = [state[member] for member in tensor.members]
+    members = [value.reshape(*value.shape[:lead], *tensor.own_shape) for value in members]
+    if not tensor.family.numbers:
+        return members[0]
+    return torch.stack(members, lead).unflatten(lead, tensor.shape[: len(tensor.family.numbers)])
+
+
+def parted(value: Tensor, tensor: Declared) -> dict[str, Tensor]:
+    """The tensors of one network, by name, that a declared tensor `(*axes)` stands for; the inverse of `gathered`.
+
+    Parameters
+    ----------
+    value
+        The declared tensor.
+    tensor
+        Its declaration.
+
+    Returns
+    -------
+    dict of Tensor
+        Views of it, wherever shapes allow that, in the shapes that the network has.
+    """
+    return {name: part.reshape(tensor.stored) for name, part in members_of(tensor.name, value).items()}
+
+
+def owners(space: WeightSpace) -> dict[str, Declared]:
+    """By the name of a network's tensor, the declared tensor that it is, or is a member of.
+
+    Parameters
+    ----------
+    space
+        The weight space.
+
+    Returns
+    -------
+    dict of Tensor
+        Declared tensors in the specification's order, the members of a family in the order of their numbers.
+    """
+    return {member: tensor for tensor in space for member in tensor.members}
 
 
 def which(numbers: Sequence[int], count: int) -> str:
@@ -107,17 +159,17 @@ def which(numbers: Sequence[int], count: int) -> str:
 
 def network_faults(state: Mapping[str, Any], first: Mapping[str, Any], space: WeightSpace) -> Iterator[str]:
     """The faults of one network, one line each; dtypes and devices are compared with those of the network `first`."""
-    shapes = space.shapes
-    yield from (f"{name!r} is missing" for name in shapes if name not in state)
+    declared = owners(space)
+    yield from (f"{name!r} is missing" for name in declared if name not in state)
     for name, value in state.items():
-        if name not in shapes:
-            if is_weight(name, value) and not any(is_same(value, state.get(other)) for other in shapes):
+        if name not in declared:
+            if is_weight(name, value) and not any(is_same(value, state.get(other)) for other in declared):
                 yield f"{name!r} is not declared{hint(name, space)}"
         elif not is_dense(value):
             kind = value.layout if isinstance(value, Tensor) else type(value).__name__
             yield f"{name!r} is no dense tensor but {kind}"
-        elif declared_shape(value, space[name]).shape != shapes[name]:
-            yield f"{name!r} has shape {tuple(value.shape)}, declared {shapes[name]}"
+        elif tuple(value.shape) not in (declared[name].own_shape, declared[name].stored):
+            yield f"{name!r} has shape {tuple(value.shape)}, declared {declared[name].own_shape}"
         elif is_dense(other := first.get(name)):
             if value.dtype != other.dtype:
                 yield f"{name!r} is {value.dtype}, in network 0 it is {other.dtype}"
@@ -151,7 +203,7 @@ def is_same(value: Any, other: Any) -> bool:
 
 def hint(name: str, space: WeightSpace) -> str:
     """The hint at a declared name that ends in the undeclared name, or that the undeclared name ends in."""
-    near = [other for other in space.names if other.endswith(f".{name}") or name.endswith(f".{other}")]
+    near = [other for other in owners(space) if other.endswith(f".{name}") or name.endswith(f".{other}")]
     return f" (there is {near[0]!r})" if near else ""
 
 
@@ -198,7 +250,11 @@ def unstack(
     if faults:
         raise ValueError("the features do not fit the specification:\n  " + "\n  ".join(faults))
     states = [
-        {tensor.name: features[tensor.name][number, ..., 0].reshape(tensor.stored) for tensor in space}
+        {
+            name: value
+            for tensor in space
+            for name, value in parted(features[tensor.name][number, ..., 0], tensor).items()
+        }
         for number in range(batches.pop())
     ]
     return states if like is None else [completed(state, like.state_dict()) for state in states]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def weight_spaces(
     max_entries: int = 400,
     max_diagrams: int = 3_000,
 ) -> WeightSpace:
-    """Weight spaces with shared and nested sets, other kinds of index, products and concatenations.
+    """Weight spaces with shared and nested sets, other kinds of index, products, concatenations and families.
 
     Spaces that exceed a bound are made smaller, sizes first, then tensors, so that no draw is thrown away.
 
@@ -69,7 +70,7 @@ def weight_spaces(
     ('t0.weight', 't1.weight')
     """
     kinds = tuple(KINDS) if kinds is None else kinds
-    parents = draw_sets(draw, max_sets)
+    parents = draw_sets(draw, max_sets, ["p"] * ("positional" in kinds))
     scaled = draw_scaled(draw, parents) if "sets" in kinds else {}
     declared = draw_declarations(draw, kinds)
     charges = dict.fromkeys(scaled, (1, 1, -1, 2, 0)) | draw_charges(declared)
@@ -94,11 +95,11 @@ def weight_spaces(
         tensors = tensors or ["h"]
 
 
-def draw_sets(draw: st.DrawFn, max_sets: int) -> dict[str, str | None]:
-    """Names of sets, each with its parent or None."""
+def draw_sets(draw: st.DrawFn, max_sets: int, others: Sequence[str]) -> dict[str, str | None]:
+    """Names of sets, each with its parent or None; the first has none, and `others` may be parents too."""
     parents: dict[str, str | None] = {}
     for name in SET_NAMES[: draw(st.integers(1, max_sets))]:
-        parents[name] = draw(st.sampled_from([None, None, *parents])) if parents else None
+        parents[name] = draw(st.sampled_from([None, None, *parents, *others])) if parents else None
     return parents
 
 
@@ -131,7 +132,10 @@ def draw_axes(
     charges: Mapping[str, tuple[int, ...]],
     max_order: int,
 ) -> str:
-    """An axis string over the indices of `pool`, with the parents of every nested set, and with charges."""
+    """An axis string over the indices of `pool`, with the parents of every nested set, and with charges.
+
+    The first axis of a family, which its name has, stands in braces.
+    """
     words = draw(st.lists(st.sampled_from(pool), max_size=max_order))
     for word in list(words):
         if word in ("r", "s") and words.count("r") + words.count("s") > MOST_EXAMPLES:
@@ -141,13 +145,15 @@ def draw_axes(
                 words.insert(draw(st.integers(0, len(words))), parent)
             word = parent
     axes = " ".join(str(Atom(word, charge=draw(st.sampled_from(charges.get(word, (1,)))))) for word in words)
-    match draw(st.sampled_from(["plain", "plain", "plain", "product", "sum", "inner sum"])):
+    match draw(st.sampled_from(["plain", "plain", "family", "product", "sum", "inner sum"])):
         case "product":
             return f"({axes})"
         case "sum":
             return f"({axes or '()'} + {draw(st.sampled_from(['2', 'h', '(h 2)', 'h h']))})"
         case "inner sum":
             return f"(h ({axes or '()'} + 2)) h"
+        case "family" if words:
+            return f"{{{axes.replace(' ', '} ', 1)}" if len(words) > 1 else f"{{{axes}}}"
         case _:
             return axes
 
@@ -160,7 +166,11 @@ def make_space(
     declared: dict[str, tuple[str, Any]],
 ) -> WeightSpace:
     """The space with the given tensors, in which the indices that they use are declared."""
-    words = {atom.name for axes in tensors for atom in atoms(*parse_axes(axes))}
+    named = {}
+    for number, axes in enumerate(tensors):
+        stacked, _, own = axes.rpartition("}")
+        named[f"t{number}{stacked and f'.{stacked}}}'}.weight"] = own
+    words = {atom.name for axes in tensors for atom in atoms(*parse_axes(re.sub("[{}]", "", axes)))}
     sections: dict[str, dict[str, Any]] = {"sets": {}, "free": {}, "positional": {}}
     for name, parent in {"h": None, **parents}.items():
         if name in words:
@@ -172,7 +182,7 @@ def make_space(
     for name, (section, declaration) in declared.items():
         if name in words:
             sections.setdefault(section, {})[name] = declaration
-    return WeightSpace({f"t{number}.weight": axes for number, axes in enumerate(tensors)}, **sections)
+    return WeightSpace(named, **sections)
 
 
 MOVES = ("still", "simple", "simple", "random", "random")

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from layergen.cli.check import check
 from layergen.cli.coverage import coverage
+from layergen.cli.diff import diff
 from layergen.cli.dims import dims
 from layergen.cli.draw import draw
 from layergen.cli.generate import generate
@@ -51,7 +52,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (show, dims, generate, check, coverage, trace, draw, train, predict):
+for command in (show, dims, generate, check, coverage, trace, diff, draw, train, predict):
     app.command()(command)
 
 

@@ -29,6 +29,9 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option("--input", metavar="INPUT", help=f"With --function: {INPUT}.", show_default=False),
 ]
+Maximal = Annotated[
+    bool, typer.Option("--maximal", help="With --function: try also whether more than SPEC declares preserves it.")
+]
 Sensitivity = Annotated[bool, typer.Option("--sensitivity", help="Test also that OBJECT has no other symmetry.")]
 
 
@@ -42,6 +45,7 @@ def check(
     channels: Channels = None,
     preserved: Function = False,
     inputs: Inputs = None,
+    maximal: Maximal = False,
     as_json: AsJson = False,
 ) -> None:
     """Test that a metanetwork commutes with the symmetry of a weight space, or that a specification is right.
@@ -52,10 +56,12 @@ def check(
     maps = read_maps(spec, target, invariant)
     if bool(inputs) != preserved:
         raise SpecificationError("--function goes with --input", remedy="give both: --function --input 2,3,32,32")
+    if maximal and not preserved:
+        raise SpecificationError("--maximal goes with --function", remedy="--sensitivity asks it of a metanetwork")
     # Whatever the checked code prints goes to stderr: stdout is for the verdict.
     with contextlib.redirect_stdout(sys.stderr):
         if preserved:
-            verdicts = [preservation_of(function, maps.source, inputs or [])]
+            verdicts = preservation_of(function, maps.source, inputs or [], maximal=maximal)
         else:
             verdicts = verdicts_on(function, maps, form, channels, sensitivity=sensitivity)
     if as_json:
@@ -64,15 +70,26 @@ def check(
             "passed": all(verdict.passed for verdict in verdicts),
             "message": "\n".join(verdict.message for verdict in verdicts),
         }
-        print_json(first | passed | ({"sensitivity": others[0] if others else None} if sensitivity else {}))
+        print_json(first | passed | further(others, sensitivity=sensitivity, maximal=maximal))
     else:
         typer.echo("\n".join(verdict.message for verdict in verdicts))
     if not all(verdict.passed for verdict in verdicts):
         raise typer.Exit(1)
 
 
-def preservation_of(reference: str, space: WeightSpace, inputs: list[str]) -> Any:
-    """The verdict on a specification for the module that a reference names."""
+def further(others: list[Any], *, sensitivity: bool, maximal: bool) -> dict[str, Any]:
+    """The verdict on what more there is than is declared, under the name of the option that asks for it."""
+    name = "sensitivity" if sensitivity else "maximal"
+    return {name: others[0] if others else None} if sensitivity or maximal else {}
+
+
+def preservation_of(reference: str, space: WeightSpace, inputs: list[str], *, maximal: bool) -> list[Any]:
+    """The verdicts on a specification for the module that a reference names.
+
+    With `maximal` the second says whether more than the specification declares preserves the function; it is asked only
+    where what is declared does.
+    """
+    from layergen.preservation import larger_symmetries
     from layergen.testing import assert_function_preserved
     from layergen.testing.verdict import Verdict
 
@@ -80,11 +97,15 @@ def preservation_of(reference: str, space: WeightSpace, inputs: list[str]) -> An
     with loaded_module(reference) as module, blaming(f"calling {reference!r}"):
         try:
             assert_function_preserved(module, space, positional, options=named)
+            more = larger_symmetries(module, space, positional, options=named) if maximal else []
         except AssertionError as error:
-            return Verdict(False, str(error), "not preserved")
+            return [Verdict(False, str(error), "not preserved")]
         except ValueError as error:
             raise SpecificationError(str(error)) from None
-    return Verdict(True, "the function is preserved", "preserved")
+    preserved = Verdict(True, "the function is preserved", "preserved")
+    if more:
+        return [preserved, Verdict(False, "so it is by more than is declared: " + "; ".join(more), "not maximal")]
+    return [preserved, *([Verdict(True, "nothing more that was tried preserves it", "maximal")] if maximal else [])]
 
 
 def verdicts_on(

@@ -59,14 +59,22 @@ def tensor_table(space: WeightSpace) -> Table:
 
 def totals(space: WeightSpace) -> dict[str, str]:
     """The numbers of tensors and entries, the group and its order."""
-    sets = [index for index in space.indices if index.joined and not index.embedded]
-    outermost = [action(space, index) for index in sets if index.parent is None]
+    sets = [index for index in space.indices if index.joined and index.parent is None]
+    outermost = [group for index in sets for group in parts(space, index)]
     return {
         "tensors": readable(len(space)),
         "entries": readable(sum(math.prod(tensor.shape) for tensor in space)),
         "group": " × ".join([*outermost, *space.groups]) or "trivial",
         "group order": order(space),
     }
+
+
+def parts(space: WeightSpace, index: Index) -> list[str]:
+    """The group that acts on an outermost index; of a positional one, a power of that on the sets of each value."""
+    if not index.embedded:
+        return [action(space, index)]
+    inner = " × ".join(action(space, other) for other in space.indices if other.parent == index.name)
+    return [f"({inner})^{readable(index.size)}"] if inner else []
 
 
 def kind(index: Index) -> str:

@@ -49,6 +49,18 @@ Count = Annotated[
         "--automorphisms", help="Count the automorphisms of the parameter graph too; for small widths and inputs."
     ),
 ]
+NoFamilies = Annotated[
+    bool, typer.Option("--no-families", help="Declare every tensor by itself, and no families of repeated blocks.")
+]
+Free = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--free",
+        metavar="TENSOR:AXIS",
+        help="An axis whose frozen index stays free, though it is large; any number of times.",
+        show_default=False,
+    ),
+]
 Symmetries = Annotated[
     Literal["permutations", "all"],
     typer.Option(
@@ -67,6 +79,8 @@ def trace(
     no_proof: NoProof = False,
     count: Count = False,
     symmetries: Symmetries = "permutations",
+    no_families: NoFamilies = False,
+    free: Free = None,
     as_json: AsJson = False,
 ) -> None:
     """Derive the specification of a module from its graph, prove it, and write it.
@@ -75,9 +89,11 @@ def trace(
     """
     check_output(output, (".toml",))
     examples = [read_inputs(inputs), *map(read_example, also or [])]
+    options: dict[str, Any] = {"prove": not no_proof, "symmetries": symmetries}
+    options |= {"families": not no_families, "free": free_axes(free or [])}
     # Whatever the module's code prints goes to stderr: stdout is for the result.
     with contextlib.redirect_stdout(sys.stderr):
-        found, automorphic = traced(module, examples, count=count, prove=not no_proof, symmetries=symmetries)
+        found, automorphic = traced(module, examples, count=count, **options)
     write_whole(output, dumps(found.space).encode())
     if as_json:
         print_json(as_object(found, automorphic, str(output)))
@@ -85,6 +101,17 @@ def trace(
         print_tables(found, automorphic, str(output))
     if found.preserved is None and not no_proof:
         raise typer.Exit(1)
+
+
+def free_axes(texts: list[str]) -> dict[str, list[int]]:
+    """By tensor the axes that stay free, from texts such as `wte.weight:0`. Raises `SpecificationError` for others."""
+    found: dict[str, list[int]] = {}
+    for text in texts:
+        tensor, _, axis = text.rpartition(":")
+        if not tensor or not axis.isdecimal():
+            raise SpecificationError(f"--free {text!r} names no axis of a tensor", remedy="write --free wte.weight:0")
+        found.setdefault(tensor, []).append(int(axis))
+    return found
 
 
 def traced(
@@ -111,8 +138,9 @@ def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
     return {
         "output": path,
         "tensors": {tensor.name: str(tensor)[len(tensor.name) + 1 : -1] for tensor in found.space},
-        "sets": {index.name: {"size": index.size, "within": index.parent} for index in found.space.indices},
-        "groups": {index.name: index.acted_on_by for index in found.space.indices},
+        "sets": {index.name: {"size": index.size, "within": index.parent} for index in moving(found)},
+        "positional": {index.name: index.size for index in found.space.indices if index.embedded},
+        "groups": {index.name: index.acted_on_by for index in moving(found)},
         "group_order": group_order(found.space),
         "automorphisms": automorphic,
         "preserved": found.preserved,
@@ -123,6 +151,11 @@ def as_object(found: Any, automorphic: int | None, path: str) -> dict[str, Any]:
         "assumed_constant": list(found.assumed),
         "warnings": list(found.warnings),
     }
+
+
+def moving(found: Any) -> list[Any]:
+    """The indices of a trace that a group moves."""
+    return [index for index in found.space.indices if index.action is not None and not index.embedded]
 
 
 def print_tables(found: Any, automorphic: int | None, path: str) -> None:
@@ -144,8 +177,10 @@ def print_tables(found: Any, automorphic: int | None, path: str) -> None:
         more = f" and {len(axes) - 6} more" if len(axes) > 6 else ""
         frozen.add_row(why, ", ".join(axes[:6]) + more)
     console.print(frozen)
-    sets, nested = len(found.space.indices), sum(index.parent is not None for index in found.space.indices)
-    rows = {"sets": f"{sets}, {nested} of them nested", "group order": readable(group_order(found.space))}
+    sets, nested = len(moving(found)), sum(index.parent is not None for index in moving(found))
+    positions = [f"{index.name} ({readable(index.size)})" for index in found.space.indices if index.embedded]
+    rows = {"sets": f"{sets}, {nested} of them nested", "positions": ", ".join(positions) or "none"}
+    rows["group order"] = readable(group_order(found.space))
     charged = [f"{index.acted_on_by} on {index.name}" for index in found.space.indices if index.charged]
     if charged:
         rows |= {"group order": order(found.space), "scaled or turned": ", ".join(charged)}

@@ -15,6 +15,7 @@ from layergen.data.fitting import Signature, Unfit, fitting_space, signature
 from layergen.data.listing import Files, Listing
 from layergen.data.matrix import Matrix
 from layergen.data.reading import Unreadable, read_state
+from layergen.stacking import owners
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Bucket", "sorted_into_buckets"]
@@ -153,8 +154,9 @@ def bucket_of(kind: Signature, spaces: Sequence[WeightSpace]) -> Bucket:
         return Bucket(-1, None, tuple(zip(kind.names, kind.shapes, strict=True)), kind.dtypes)
     number, seen = fitting_space(kind, spaces)
     dtypes = dict(zip(kind.names, kind.dtypes, strict=True))
-    shapes = tuple((tensor.name, tensor.stored) for tensor in seen)
-    return Bucket(number, seen, shapes, tuple(dtypes[name] for name in seen.names))
+    declared = owners(seen)
+    shapes = tuple((name, tensor.stored) for name, tensor in declared.items())
+    return Bucket(number, seen, shapes, tuple(dtypes[name] for name in declared))
 
 
 def words(dtypes: Iterable[torch.dtype]) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from layergen.stacking import is_weight, network_faults
+from layergen.stacking import is_weight, network_faults, owners
+from symmetry.language.axes import Expression
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
@@ -97,14 +98,51 @@ def sizes_of(state: Mapping[str, Any], space: WeightSpace) -> dict[str, int]:
     >>> sizes_of(torch.nn.Linear(2, 5).state_dict(), space)
     {'h': 5, 'x': 2}
     """
-    if missing := [tensor.name for tensor in space if tensor.name not in state]:
+    seen = seen_at({name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}, space)
+    if missing := [name for name in owners(seen) if name not in state]:
         raise SpecificationError(", ".join(f"{name!r} is missing" for name in missing))
-    return seen_at({name: tuple(state[name].shape) for name in space.names}, space).sizes
+    return seen.sizes
 
 
 def seen_at(shapes: Mapping[str, tuple[int, ...]], space: WeightSpace) -> WeightSpace:
-    """The space at the sizes that the shapes of a network's tensors show; pixel grids count as one axis."""
-    return space.observed({t.name: t.shape if shapes[t.name] == t.stored else shapes[t.name] for t in space})
+    """The space at the sizes that a network's tensors show, by their shapes and by the numbers in their names.
+
+    Pixel grids count as one axis. A family has as many members as the largest number says; that some of them are
+    missing is for the caller to find. Raises `SpecificationError` if no sizes give the shapes, and for tensors of which
+    there is no member at all.
+    """
+    found, lengths = members_found(shapes, space)
+    if missing := [tensor.members[0] for tensor in space if not found[tensor.name]]:
+        raise SpecificationError(", ".join(f"{name!r} is missing" for name in missing))
+    seen = {}
+    for tensor in space:
+        own = shapes[found[tensor.name][0]]
+        own = tensor.own_shape if own == tensor.stored else own
+        seen[tensor.name] = (*(lengths[axis] for axis in tensor.family.axes), *own)
+    return space.observed(seen)
+
+
+def members_found(names: Iterable[str], space: WeightSpace) -> tuple[dict[str, list[str]], dict[Expression, int]]:
+    """By tensor the names of its members that there are, and the lengths of the axes along which families are stacked.
+
+    Families over one axis have one length, the largest, so that members which are missing are told apart from blocks
+    that there are none of.
+    """
+    found: dict[str, list[str]] = {tensor.name: [] for tensor in space}
+    lengths: dict[Expression, int] = {}
+    families = [tensor for tensor in space if tensor.family.numbers]
+    plain = {tensor.members[0]: tensor.name for tensor in space if not tensor.family.numbers}
+    for name in names:
+        if name in plain:
+            found[plain[name]].append(name)
+            continue
+        for tensor in families:
+            places = tensor.family.places(name)
+            if places is not None:
+                found[tensor.name].append(name)
+                for axis, place in zip(tensor.family.axes, places, strict=True):
+                    lengths[axis] = max(lengths.get(axis, 0), place + 1)
+    return found, lengths
 
 
 def fitting_space(found: Signature, spaces: Sequence[WeightSpace]) -> tuple[int, WeightSpace]:
@@ -135,16 +173,14 @@ def fitting_space(found: Signature, spaces: Sequence[WeightSpace]) -> tuple[int,
     """
     against, state = [], found.empty()
     for number, space in enumerate(spaces):
-        faults = [f"{name!r} is missing" for name in space.names if name not in state]
-        if not faults:
-            try:
-                seen = seen_at({name: tuple(state[name].shape) for name in space.names}, space)
-            except SpecificationError as error:
-                faults = [error.fault]
-            else:
-                faults = list(network_faults(state, state, seen))
-                if not faults:
-                    return number, seen
+        try:
+            seen = seen_at({name: tuple(value.shape) for name, value in state.items()}, space)
+        except SpecificationError as error:
+            faults = [error.fault]
+        else:
+            faults = list(network_faults(state, state, seen))
+            if not faults:
+                return number, seen
         against.append("; ".join(faults))
     if len(spaces) == 1:
         raise Unfit(against[0])

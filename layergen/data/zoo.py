@@ -22,6 +22,7 @@ from layergen.data.listing import Listing, check_columns, listed, matching, unla
 from layergen.data.matrix import Matrix
 from layergen.data.packing import damaged, pack
 from layergen.data.reading import MATRIX, Unreadable
+from layergen.stacking import gathered
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
 
@@ -155,7 +156,7 @@ class Zoo(Dataset[Network]):
         if bucket.space is None:
             raise ValueError("a zoo without a weight space has no features: give space=")
         weights = self.read(chosen)
-        shaped = {t.name: weights[t.name].reshape(-1, *t.shape).unsqueeze(-1) for t in bucket.space}
+        shaped = {tensor.name: gathered(weights, tensor, lead=1).unsqueeze(-1) for tensor in bucket.space}
         labels = {name: column[chosen] for name, column in self._columns.items()}
         return Batch(shaped, labels, torch.from_numpy(chosen), bucket.number)
 
@@ -291,18 +292,16 @@ class Zoo(Dataset[Network]):
         else:
             try:
                 states = source.read(rows)
-                made = {n: torch.stack([stored(state[n], bucket, n) for state in states]) for n, _ in bucket.shapes}
+                made = {n: torch.stack([stored(state[n], shape) for state in states]) for n, shape in bucket.shapes}
             except (KeyError, RuntimeError, Unreadable) as error:
                 names = ", ".join(source.names[row] for row in rows[:4])
                 raise ValueError(f"a file has changed since the zoo was opened ({names}): {error}") from None
         return made if self.dtype is None else {name: value.to(self.dtype) for name, value in made.items()}
 
 
-def stored(value: Tensor, bucket: Bucket, name: str) -> Tensor:
+def stored(value: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A network's tensor in the shape that its module has; in a file a pixel grid may be one axis."""
-    if bucket.space is not None and value.shape == bucket.space[name].shape:
-        return value.reshape(bucket.space[name].stored)
-    return value
+    return value.reshape(shape) if value.ndim < len(shape) else value
 
 
 def numeric(labels: DataFrame | None) -> dict[str, Tensor]:

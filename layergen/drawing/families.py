@@ -10,6 +10,7 @@ from matplotlib.patches import FancyBboxPatch
 from layergen.drawing.colours import GREY, PALE
 from layergen.drawing.rendering import write
 from symmetry.kinds.index import Index
+from symmetry.language.axes import atoms
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["draw_frame", "families", "in_families"]
@@ -38,8 +39,13 @@ def families(
     """Each set that others of one column are nested in, in words, with the names of these."""
     for names in columns.values():
         for parent in dict.fromkeys(filter(None, (family(space, indices[name]) for name in names))):
-            text = f"{parent} ({space.index(parent).size})"
-            yield text, [name for name in names if family(space, indices[name]) == parent]
+            yield counted(space, parent), [name for name in names if family(space, indices[name]) == parent]
+
+
+def counted(space: WeightSpace, name: str) -> str:
+    """An index with its size: `head (4)`, or `layer × 12` for one that numbers the tensors of families."""
+    size, numbers = space.index(name).size, {atom.name for tensor in space for atom in atoms(*tensor.family.axes)}
+    return f"{name} × {size}" if name in numbers else f"{name} ({size})"
 
 
 def draw_frame(

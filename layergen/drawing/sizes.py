@@ -91,5 +91,5 @@ def cut_space(space: WeightSpace, sizes: Mapping[str, int]) -> WeightSpace:
     def bounded(atom: Atom) -> Atom:
         return atom if atom.name else Atom("", min(atom.size, sizes[ANONYMOUS]))
 
-    tensors = {tensor.name: print_axes(substitute(axis, bounded) for axis in tensor.axes) for tensor in space}
+    tensors = {tensor.name: print_axes(substitute(axis, bounded) for axis in tensor.own_axes) for tensor in space}
     return WeightSpace(tensors, **space.declarations(sizes)[1])

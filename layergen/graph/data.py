@@ -13,6 +13,7 @@ from torch_geometric.data import Batch, Data
 
 from layergen.graph.arrays import Style
 from layergen.graph.building import graph_arrays
+from layergen.stacking import owners
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = [
@@ -171,16 +172,16 @@ def template(space: WeightSpace, style: Style) -> ParameterGraph:
 def flat_entries(space: WeightSpace, state_dict: Mapping[str, Tensor]) -> Tensor:
     """All entries of a network, the tensors in the specification's order, `(entry, channel)`."""
     found, faults = [], []
-    for tensor in space:
-        value = state_dict.get(tensor.name)
+    for name, tensor in owners(space).items():
+        value = state_dict.get(name)
         if value is None:
-            faults.append(f"{tensor.name!r} is missing")
-        elif tuple(value.shape) in (tensor.shape, tensor.stored):
+            faults.append(f"{name!r} is missing")
+        elif tuple(value.shape) in (tensor.own_shape, tensor.stored):
             found.append(value.reshape(-1, 1))
-        elif tuple(value.shape[:-1]) == tensor.shape:
+        elif tuple(value.shape[:-1]) == tensor.own_shape:
             found.append(value.reshape(-1, value.shape[-1]))
         else:
-            faults.append(f"{tensor.name!r} has shape {tuple(value.shape)}, declared {tensor.shape}")
+            faults.append(f"{name!r} has shape {tuple(value.shape)}, declared {tensor.own_shape}")
     if faults:
         raise ValueError("the network does not fit the specification:\n  " + "\n  ".join(faults))
     return torch.cat(found)
@@ -265,8 +266,8 @@ def entry_order(space: WeightSpace, style: Style) -> Any:
 def tensors_of(space: WeightSpace, entries: Tensor) -> dict[str, Tensor]:
     """The tensors of a network from all its entries, `(entry, channel)`; the inverse of `flat_entries`."""
     parts = entries.split([torch.Size(tensor.shape).numel() for tensor in space])
-    channels = entries.shape[1]
-    return {
-        tensor.name: part.reshape(tensor.stored) if channels == 1 else part.reshape(*tensor.shape, channels)
-        for tensor, part in zip(space, parts, strict=True)
-    }
+    found: dict[str, Tensor] = {}
+    for tensor, part in zip(space, parts, strict=True):
+        shape = tensor.stored if entries.shape[1] == 1 else (*tensor.own_shape, entries.shape[1])
+        found |= dict(zip(tensor.members, part.reshape(-1, *shape), strict=True))
+    return found

@@ -13,6 +13,7 @@ from layergen.nn.probes import beside
 from layergen.nn.restrictions import UNRESTRICTED, Restrictions, leading
 from symmetry.kinds.index import Invariant
 from symmetry.language.axes import Atom, print_axes
+from symmetry.language.families import literal_name
 from symmetry.language.names import fresh_name
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.layout import Piece, Position
@@ -145,7 +146,7 @@ def axis_pools(space: WeightSpace) -> dict[str, tuple[Piece, tuple[int, ...]]]:
     for piece in filter(has_invariants, space.pieces):
         for place in moved(piece):
             places = tuple(other for other in range(len(piece.positions)) if place in chain(piece, other))
-            wish = f"{piece.tensor} over {piece.positions[place].index.name}"
+            wish = literal_name(f"{piece.tensor} over {piece.positions[place].index.name}")
             found[fresh_name(wish, {*space.names, *found})] = piece, places
     return found
 

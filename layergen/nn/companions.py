@@ -21,6 +21,7 @@ from symmetry.groups.groups import find_group
 from symmetry.kinds.index import Invariant
 from symmetry.kinds.representation import RepresentationIndex
 from symmetry.language.axes import Atom, Expression, Product, Sum, print_axes, substitute
+from symmetry.language.families import literal_name
 from symmetry.language.names import fresh_name
 from symmetry.space.weight_space import WeightSpace, resized
 
@@ -67,12 +68,17 @@ def with_companions(space: WeightSpace) -> tuple[WeightSpace, dict[str, str], di
         if not groups and not beyond:
             continue
         small = small and not beyond  # linear maps do not lead to them from what changes its sign or its scale
-        (regular if small else lengths)[tensor.name] = beside = f"{tensor.name} {'regular' if small else 'length'}"
+        (regular if small else lengths)[tensor.name] = beside = named_beside(tensor.name, small)
         stands = {group: regular_name(group, space) for group in groups if small}
         tensors[beside] = print_axes(replaced(neutral_axes(space, tensor.axes), acted, stands))
         declared = {name: {"group": group, "representation": "regular"} for group, name in stands.items()}
         sections[RepresentationIndex.section] |= declared
     return WeightSpace(tensors, **sections) if regular or lengths else space, regular, lengths
+
+
+def named_beside(name: str, regular: bool) -> str:
+    """A name for the companion of a tensor; that of a family has all of its axes written out."""
+    return literal_name(f"{name} {'regular' if regular else 'length'}")
 
 
 def neutral_axes(space: WeightSpace, axes: Sequence[Expression]) -> tuple[Expression, ...]:

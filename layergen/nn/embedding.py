@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from layergen.features import Features, joined, observed
 from layergen.nn.entries import SCALARS, Entries, Pieces, learned, tensor_entries
+from symmetry.language.axes import atoms
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import WeightSpace
 
@@ -103,7 +105,9 @@ class FourierFeatures(nn.Module):
 class PositionalEmbedding(nn.Module):
     """Add a learned vector for each value of each positional index to every entry over that value.
 
-    The vectors tell positions apart: a metanetwork with this module is not equivariant to permuting them. Tensors with
+    The vectors tell positions apart: a metanetwork with this module is not equivariant to permuting them. Of an index
+    that numbers the members of a family, such as layers, there may be more or fewer values than in `space`: their
+    vectors lie on the line from one learned vector to the next, the first and the last at its ends. Tensors with
     entries that the symmetry multiplies by a matrix or a sign are multiplied by one plus the vector. Takes and gives
     features, `{tensor: (batch, *axes, channels)}`.
 
@@ -117,7 +121,7 @@ class PositionalEmbedding(nn.Module):
     Raises
     ------
     ValueError
-        When called, if an index has more or fewer positions in the features than in `space`.
+        When called, if an index that numbers no family has more or fewer positions in the features than in `space`.
 
     Examples
     --------
@@ -125,6 +129,10 @@ class PositionalEmbedding(nn.Module):
     >>> out = PositionalEmbedding(space, 8)({"w": torch.zeros(5, 4, 3, 8), "b": torch.zeros(5, 4, 8)})
     >>> out["w"][0, 0].unique(dim=0).shape, out["b"].any().item()
     (torch.Size([3, 8]), False)
+    >>> deep = WeightSpace({"{layer}.bias": "h"}, sets={"h": 4}, positional={"layer": 2})
+    >>> vectors = PositionalEmbedding(deep, 8)({"{layer}.bias": torch.zeros(1, 3, 4, 8)})["{layer}.bias"][0, :, 0]
+    >>> torch.allclose(vectors[1], (vectors[0] + vectors[2]) / 2)
+    True
     """
 
     def __init__(self, space: WeightSpace, channels: int) -> None:
@@ -132,6 +140,7 @@ class PositionalEmbedding(nn.Module):
         self.space, self.entries = space, tensor_entries(space)
         self.indices = tuple(index for index in space.indices if index.embedded)
         self.over = {piece.tensor for piece in space.pieces for p in piece.positions if p.index in self.indices}
+        self.numbered = {atom.name for tensor in space for atom in atoms(*tensor.family.axes)}
         self.tables = nn.ParameterList(nn.Parameter(torch.randn(index.size, channels)) for index in self.indices)
 
     def forward(self, x: Features) -> Features:
@@ -139,20 +148,30 @@ class PositionalEmbedding(nn.Module):
             return x
         space = observed(self.space, x)
         for index in self.indices:
-            if (size := space.index(index.name).size) != index.size:
+            if (size := space.index(index.name).size) != index.size and index.name not in self.numbered:
                 raise ValueError(f"there are {size} positions {index.name!r}, embeddings for {index.size}")
-        return {name: self._embedded(space, name, value) if name in self.over else value for name, value in x.items()}
+        rows = zip(self.indices, self.tables, strict=True)
+        tables = {index.name: at_size(table, space.index(index.name).size) for index, table in rows}
 
-    def _embedded(self, space: WeightSpace, name: str, value: Tensor) -> Tensor:
-        """A tensor's values with the embeddings of their positions; `space` has the sizes of the features."""
-        vectors = joined(space[name].layout, map(self._piece_vectors, space[name].pieces))
-        return self.entries[name].apply(value, lambda x: x + vectors, lambda _: 1 + vectors)
+        def embedded(name: str, value: Tensor) -> Tensor:
+            """A tensor's values with the embeddings of their positions."""
+            layout, pieces = space[name].layout, space[name].pieces
+            vectors = joined(layout, (self._piece_vectors(piece, tables) for piece in pieces))
+            return self.entries[name].apply(value, lambda x: x + vectors, lambda _: 1 + vectors)
 
-    def _piece_vectors(self, piece: Piece) -> Tensor:
-        """The sum of the vectors of a piece's positions, axes `(1, *positions, channels)`."""
-        tables = dict(zip((index.name for index in self.indices), self.tables, strict=True))
+        return {name: embedded(name, value) if name in self.over else value for name, value in x.items()}
+
+    def _piece_vectors(self, piece: Piece, tables: Mapping[str, Tensor]) -> Tensor:
+        """The sum of the vectors of a piece's positions, axes `(1, *positions, channels)`, from those of each index."""
         total = torch.zeros_like(self.tables[0][0])
         for place, position in enumerate(piece.positions, start=1):
             if (table := tables.get(position.index.name)) is not None:
                 total = total + table.unflatten(0, (-1, *[1] * (len(piece.positions) - place)))
         return total.expand(1, *piece.shape, -1)
+
+
+def at_size(table: Tensor, size: int) -> Tensor:
+    """Vectors, `(value, channels)`, for another number of values: on the lines between those of the table."""
+    if size == len(table):
+        return table
+    return nn.functional.interpolate(table.T[None], size, mode="linear", align_corners=True)[0].T

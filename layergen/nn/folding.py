@@ -39,15 +39,15 @@ def folded(space: WeightSpace) -> WeightSpace:
     >>> folded(WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 9})).shapes
     {'w': (4, 1), 'b': (4,)}
     """
-    short = with_axes(space, {t.name: [without_free(space, axis) for axis in t.axes] for t in space})
+    short = with_axes(space, {t.name: [without_free(space, axis) for axis in t.own_axes] for t in space})
     return with_axes(
-        space, {t.name: (short[t.name] if len(short[t.name].pieces) == len(t.pieces) else t).axes for t in space}
+        space, {t.name: (short[t.name] if len(short[t.name].pieces) == len(t.pieces) else t).own_axes for t in space}
     )
 
 
 def with_axes(space: WeightSpace, axes: Mapping[str, Sequence[Expression]]) -> WeightSpace:
-    """The space with other axes of its tensors, over the indices that these use."""
-    used = {atom.name for expressions in axes.values() for atom in atoms(*expressions)}
+    """The space with other axes of its tensors, over the indices that these use; the axes of families stay."""
+    used = {atom.name for name, expressions in axes.items() for atom in atoms(*space[name].family.axes, *expressions)}
     _, sections = space.declarations({})
     kept = {section: {n: d for n, d in table.items() if n in used} for section, table in sections.items()}
     return WeightSpace({name: print_axes(expressions) for name, expressions in axes.items()}, **kept)

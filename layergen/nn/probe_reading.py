@@ -54,7 +54,7 @@ class ProbeReading(nn.Module):
             other = sorted({*map(str, space)} ^ {*map(str, probes.weights)}) or ["sizes or kinds of indices"]
             remedy = "make them with space=, or take probes.weights for the weight space"
             raise ValueError(f"the probes run networks of another weight space ({', '.join(other[:4])}): {remedy}")
-        recorded = {tensor.name: print_axes(tensor.axes) for tensor in probes.space}
+        recorded = {tensor.name: print_axes(tensor.own_axes) for tensor in probes.space}
         self.outputs = fresh_name("probe outputs", {*space.names, *recorded})
         self.probes, self.space = probes, beside(space, recorded | ({self.outputs: ""} if outputs else {}))
         alone = WeightSpace({self.outputs: ""})

@@ -12,17 +12,19 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from torch.utils.checkpoint import checkpoint
 
-from layergen.features import Features
+from layergen.features import Features, members_of
+from layergen.nn.probe_families import shown
 from layergen.nn.probe_inputs import ProbeInput, stacked, starts
 from layergen.preservation import broken_by
-from layergen.stacking import stack
+from layergen.stacking import owners, stack
 from layergen.tracing import trace
 from layergen.tracing.recording import Reduction
 from layergen.tracing.trace import in_general_position
 from layergen.tracing.watched import Watched, watched
-from symmetry.language.axes import print_axes
+from symmetry.language.axes import atoms, print_axes
 from symmetry.language.names import fresh_name
 from symmetry.space.elements import random_element
+from symmetry.space.families import without_families
 from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Probes", "beside"]
@@ -124,14 +126,20 @@ class Probes(nn.Module):
         arguments, options = tree_unflatten(leaves, structure)
         proved = space is None or not prove
         self.weights = trace(module, arguments, options, prove=prove, extend=False).space if space is None else space
-        seen = watched(module, arguments, options, self.weights)
+        apart = without_families(self.weights)
+        numbers = {atom.name for tensor in self.weights for atom in atoms(*tensor.family.axes)}
+        numbering = [name for name, copy in apart.copies.items() if copy.index in numbers]
+        seen = watched(module, arguments, options, apart.space, numbering)
         if not proved and (g := broken_by(in_general_position(module), self.weights, arguments, options)) is not None:
             raise ValueError(f"the space is not the module's: {g.deed} changes what the module computes")
         first = starts(start, [leaf for leaf in leaves if isinstance(leaf, Tensor)], seen.rows)
         self.inputs = nn.ModuleList(ProbeInput(one, learned=learned, code=code) for one in first)
         self.program = seen.only((record,) if isinstance(record, str) else tuple(record))
-        self.names = {one.name: fresh_name(f"probe.{one.name}", self.weights.names) for one in self.program.recorded}
-        tensors = {self.names[one.name]: one.axes.declared for one in self.program.recorded}
+        axes = {one.name: one.axes.declared for one in self.program.recorded}
+        self.shown = {
+            fresh_name(f"probe.{one.name}", self.weights.names): one for one in shown(axes, self.weights, apart)
+        }
+        tensors = {name: one.axes for name, one in self.shown.items()}
         self.space = beside(self.weights, tensors).only(tensors)
         self.count, self.reduce = int(count), reduce
         self.out_features = self.count * sum(output.numbers for output in seen.outputs)
@@ -192,16 +200,22 @@ class Probes(nn.Module):
         dtype = next(iter(x.values())).dtype
         inputs, fixed = [one().to(dtype) for one in self.inputs], self._fixed(dtype)
 
+        names = owners(self.weights)
+
         def run(*values: Tensor) -> tuple[Tensor, ...]:
             """The recorded values and the outputs of some networks, of their weights and of the probes."""
 
             def one(weights: Features) -> tuple[Features, Tensor]:
-                return program.run(weights, values[len(x) :], fixed, self.reduce)
+                found, outputs = program.run(weights, values[len(names) :], fixed, self.reduce)
+                shown = self.shown if program.recorded else {}
+                return {name: one.of(found) for name, one in shown.items()}, outputs
 
-            recorded, outputs = torch.vmap(one)(dict(zip(self.weights.names, values, strict=False)))
+            recorded, outputs = torch.vmap(one)(dict(zip(names, values, strict=False)))
             return *recorded.values(), outputs.flatten(1)
 
-        weights = [x[tensor.name].reshape(len(x[tensor.name]), *tensor.stored) for tensor in self.weights]
+        members = [members_of(name, value, lead=1) for name, value in x.items()]
+        own = {name: value for one in members for name, value in one.items()}
+        weights = [own[name].reshape(-1, *tensor.stored) for name, tensor in names.items()]
         chunks = list(zip(*(value.split(self.chunk_size) for value in weights), strict=True))
         if len(chunks) == 1:
             whole = iter(run(*chunks[0], *inputs))
@@ -220,8 +234,8 @@ class Probes(nn.Module):
     def _prove(self, module: nn.Module) -> None:
         """Raise `ValueError` unless the recorded values of a network move with its weights, and its outputs stay."""
         state = {name: value.double() for name, value in in_general_position(module).state_dict().items()}
-        x = stack([{name: state[name] for name in self.weights.names}], self.weights)
-        joint = beside(self.weights, {t.name: print_axes(t.axes) for t in self.space})
+        x = stack([{name: state[name] for name in owners(self.weights)}], self.weights)
+        joint = beside(self.weights, {t.name: print_axes(t.own_axes) for t in self.space})
         for seed in range(3):
             g = random_element(joint, seed)
             values, outputs = self(x)

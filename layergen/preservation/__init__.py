@@ -4,7 +4,14 @@
 `layergen.testing.assert_function_preserved`.
 """
 
+from layergen.preservation.maximal import larger_symmetries
 from layergen.preservation.preserved import assert_function_preserved, broken_by, unnoticed_moves
 from layergen.preservation.wider import assert_widening_preserved
 
-__all__ = ["assert_function_preserved", "assert_widening_preserved", "broken_by", "unnoticed_moves"]
+__all__ = [
+    "assert_function_preserved",
+    "assert_widening_preserved",
+    "broken_by",
+    "larger_symmetries",
+    "unnoticed_moves",
+]

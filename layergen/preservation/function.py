@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
 from layergen.preservation.outputs import change, doubled, outputs
-from layergen.stacking import declared_shape
+from layergen.stacking import gathered, owners, parted
 from symmetry import WeightSpace
 
 __all__ = ["Function", "tied_names"]
@@ -41,8 +41,8 @@ class Function:
         return cls(module, space, weights, arguments, keywords, outputs(module, weights, arguments, keywords))
 
     def declared(self, name: str) -> Tensor:
-        """A weight in the shape that the weight space declares."""
-        return declared_shape(self.weights[name], self.space[name])
+        """A declared tensor, `(*axes)`."""
+        return gathered(self.weights, self.space[name])
 
     def change(self, replaced: Mapping[str, Tensor]) -> float:
         """How far the output moves when some declared weights are replaced, and those tied to them alike.
@@ -51,7 +51,7 @@ class Function:
         """
         weights = dict(self.weights)
         for name, value in replaced.items():
-            weights[name] = value.reshape(weights[name].shape)
+            weights |= parted(value, self.space[name])
         for name, leader in self.leaders().items():
             weights[name] = weights[leader]
         return change(self.expected, outputs(self.module, weights, self.arguments, self.keywords))
@@ -59,8 +59,9 @@ class Function:
     def leaders(self) -> dict[str, str]:
         """For each undeclared weight that is tied to a declared one the name of the declared one."""
         ties = tied_names(self.module)
-        declared = {ties.get(name, name): name for name in reversed(self.space.names)}
-        undeclared = {name: tie for name, tie in ties.items() if name in self.weights and name not in self.space.names}
+        own = owners(self.space)
+        declared = {ties.get(name, name): name for name in reversed(own)}
+        undeclared = {name: tie for name, tie in ties.items() if name in self.weights and name not in own}
         return {name: declared[tie] for name, tie in undeclared.items() if tie in declared}
 
 
@@ -73,11 +74,11 @@ def tied_names(module: nn.Module) -> dict[str, str]:
 
 def check_fit(weights: Mapping[str, Tensor], space: WeightSpace) -> None:
     """Raise `ValueError` listing the declared tensors that the module lacks or has in another shape."""
-    faults = [f"{name!r} is not in the state_dict" for name in space.names if name not in weights]
+    faults = [f"{name!r} is not in the state_dict" for name in owners(space) if name not in weights]
     faults += [
-        f"{name!r} has shape {tuple(weights[name].shape)}, declared {space[name].shape}"
-        for name in space.names
-        if name in weights and declared_shape(weights[name], space[name]).shape != space[name].shape
+        f"{name!r} has shape {tuple(weights[name].shape)}, declared {tensor.own_shape}"
+        for name, tensor in owners(space).items()
+        if name in weights and tuple(weights[name].shape) not in (tensor.own_shape, tensor.stored)
     ]
     if faults:
         raise ValueError("the specification does not fit the module:\n  " + "\n  ".join(faults))

@@ -97,9 +97,13 @@ def broken_by(
     examples: int = 3,
     tolerance: float = TOLERANCE,
     seed: int = 0,
+    only: str | None = None,
 ) -> GroupElement | None:
-    """The first permutation under which a module computes something else; as `assert_function_preserved`."""
-    broken = first_broken(Function.of(module, space, inputs, options), examples, tolerance, seed)
+    """The first permutation under which a module computes something else; as `assert_function_preserved`.
+
+    With `only` the elements move the part of that name and no other.
+    """
+    broken = first_broken(Function.of(module, space, inputs, options), examples, tolerance, seed, only=only)
     return None if broken is None else broken[0]
 
 
@@ -119,7 +123,7 @@ def unnoticed_moves(
 
 
 def first_broken(
-    function: Function, examples: int, tolerance: float, seed: int, turns: bool = False
+    function: Function, examples: int, tolerance: float, seed: int, turns: bool = False, only: str | None = None
 ) -> tuple[GroupElement, float] | None:
     """The first element of the group that changes what a module computes, and by how much."""
     if function.change({}) > 0:
@@ -128,7 +132,8 @@ def first_broken(
     data = {name: action.of_data for name, action in actions(space).items()}
 
     def kept(g: GroupElement) -> GroupElement:
-        return g if turns else element(space, {name: g.parts[name] for name in g.moved if not data[name]})
+        names = [name for name in g.moved if (turns or not data[name]) and only in (None, name)]
+        return element(space, {name: g.parts[name] for name in names})
 
     simple = [g for g in map(kept, generators(space)) if g.moved]
     many = len(simple) > MANY

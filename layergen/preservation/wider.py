@@ -10,6 +10,7 @@ from torch import nn
 
 from layergen.preservation.function import Function
 from layergen.preservation.preserved import TOLERANCE
+from layergen.stacking import owners
 from layergen.widening import Summed, factors_of, places_summed, widen, widened
 from symmetry import WeightSpace
 
@@ -78,7 +79,7 @@ def assert_widening_preserved(
     """
     narrow = Function.of(module, space, inputs, options)
     wider = Function.of(wide, widened(space, factor), inputs, options)
-    undeclared = wider.weights.keys() - set(space.names)
+    undeclared = wider.weights.keys() - owners(space).keys()
     others = {name: value for name, value in narrow.weights.items() if name in undeclared}
     if faults := [name for name, value in others.items() if value.shape != wider.weights[name].shape]:
         raise ValueError(f"undeclared tensors have other shapes in the wider module: {', '.join(map(repr, faults))}")

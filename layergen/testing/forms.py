@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layergen.features import Features
+from layergen.features import Features, members_of
+from layergen.stacking import owners
 from symmetry import WeightSpace
 from symmetry.language.errors import SpecificationError
 
@@ -56,6 +57,25 @@ class Form:
 def same(value: Any, space: WeightSpace) -> Any:
     """A value that is in the right form already."""
     return value
+
+
+def pack_members(x: Features, space: WeightSpace) -> Any:
+    """One network's tensors by the names that its `state_dict` has."""
+    return {name: part for tensor in space for name, part in members_of(tensor.name, x[tensor.name]).items()}
+
+
+def unpack_members(found: Any, space: WeightSpace, lead: int = 0) -> Any:
+    """Declared tensors, `(…, *axes, …)`, from those of a `state_dict`; families whose members do not fit stay apart."""
+    if not isinstance(found, Mapping):
+        return found
+    whole = dict(found)
+    for tensor in (tensor for tensor in space if tensor.family.numbers):
+        members = [value for member in tensor.members if isinstance(value := found.get(member), Tensor)]
+        if len(members) == len(tensor.members) and all(value.shape == members[0].shape for value in members):
+            lengths = tensor.shape[: len(tensor.family.numbers)]
+            whole = {name: value for name, value in whole.items() if name not in tensor.members}
+            whole[tensor.name] = torch.stack(members, lead).unflatten(lead, lengths)
+    return whole
 
 
 def halves(space: WeightSpace) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -141,16 +161,18 @@ def unpack_graphs(found: Any, space: WeightSpace) -> Any:
     """Features from a `state_dict` for each network, with or without channels."""
     if not isinstance(found, list) or not all(isinstance(one, Mapping) for one in found):
         return found
-    shapes = {name: (*space[name].shape, -1) if name in space.names else (-1,) for name in found[0]}
-    return {name: torch.stack([one[name].reshape(shape) for one in found]) for name, shape in shapes.items()}
+    names = owners(space)
+    shapes = {name: (*names[name].own_shape, -1) if name in names else (-1,) for name in found[0]}
+    values = {name: torch.stack([one[name].reshape(shape) for one in found]) for name, shape in shapes.items()}
+    return unpack_members(values, space, lead=1)
 
 
 FORMS = {
     form.name: form
     for form in (
         Form("features", same, same),
-        Form("weights", same, same, single=True),
-        Form("state_dict", same, same, single=True),
+        Form("weights", pack_members, unpack_members, single=True),
+        Form("state_dict", pack_members, unpack_members, single=True),
         Form("pairs", pack_pairs, unpack_pairs),
         Form("nfn", pack_nfn, unpack_nfn),
         Form("flat", pack_flat, unpack_flat),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import keyword
+import math
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -13,13 +14,18 @@ from typing import Any
 from layergen.tracing.charges import Motion
 from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed
-from layergen.tracing.unknowns import Atom, Axis, atoms, known, size_of
+from layergen.tracing.unknowns import Atom, Axis, atoms, factors, known, size_of
 from symmetry import WeightSpace
 from symmetry.language import axes
-from symmetry.language.axes import Expression, concatenation, fold, is_size, multiplied, print_axes, product
+from symmetry.language.axes import Expression, Sum, concatenation, fold, is_size, multiplied, print_axes, product
+from symmetry.language.errors import SpecificationError
 from symmetry.language.names import fresh_name
 
-__all__ = ["Frozen", "declared", "names_of"]
+__all__ = ["LARGE", "Frozen", "declared", "names_of"]
+
+LARGE, MOST = 32, 256
+"""The most values that the frozen part of an axis, and of a whole tensor, has as free indices; the largest indices
+beyond that, and others of their size, are positions: a layer has no parameters for all pairs of their values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +48,29 @@ def declared(
     still: frozenset[str] = frozenset(),
     spell: bool = False,
     motions: Mapping[Atom, Motion] | None = None,
+    free: Mapping[str, Collection[int]] | None = None,
 ) -> tuple[WeightSpace, list[Frozen]]:
     """The weight space of a followed module, with the frozen axes.
 
-    Sets of units named in `loose` are shared by all heads, sets named in `still` are declared free. To `spell` is to
-    name the frozen indices too, so that it shows which are one. On the atoms of `motions` more acts than permutations.
+    Sets of units named in `loose` are shared by all heads, sets named in `still` are frozen. Frozen axes are free, but
+    positional where they are large and not among the axes of tensors in `free`. To `spell` is to name the frozen
+    indices too, all of them free, so that it shows which are one. On the atoms of `motions` more acts than
+    permutations.
     """
     motions = motions or {}
     parents = nesting(followed)
     names = names_of(followed, parents)
     parents = {atom: parent for atom, parent in parents.items() if names[atom] not in loose | still}
     used: dict[str, Atom] = {}
-    free = spelled_out(followed, names, still) if spell else {}
+    frozen_atoms = [atom for atom in all_atoms(followed) if atom.why or names[atom] in still]
+    if spell:
+        stays = {atom: f"frozen_{number}" for number, atom in enumerate(frozen_atoms)}
+    else:
+        stays = positions(followed, frozen_atoms, free or {}, set(names.values()))
     charges = {place: charge for motion in motions.values() for place, charge in motion.charges.items()}
     tensors = {
         name: print_axes(
-            written(axis, names, still, used, free, (charges.get((name, dim, leaf), 1) for leaf in count()))
+            written(axis, names, still, used, stays, (charges.get((name, dim, leaf), 1) for leaf in count()))
             for dim, axis in enumerate(value.axes)
         )
         for name, value in followed.tensors.items()
@@ -76,16 +89,49 @@ def declared(
         for place, axis in enumerate(value.axes)
         if (reason := first_reason(axis))
     ]
-    return WeightSpace(tensors, free={name: atom.size for atom, name in free.items()}, **sections), frozen
+    sections["free" if spell else "positional"] = {name: atom.size for atom, name in stays.items()}
+    return WeightSpace(tensors, **sections), frozen
 
 
-def spelled_out(followed: Followed, names: Mapping[Atom, str], still: frozenset[str]) -> dict[Atom, str]:
-    """A name for each frozen atom."""
-    found = [atom for value in followed.tensors.values() for axis in value.axes for atom in atoms(axis)]
-    return {
-        atom: f"frozen_{number}"
-        for number, atom in enumerate(dict.fromkeys(atom for atom in found if atom.why or names[atom] in still))
-    }
+def all_atoms(followed: Followed) -> dict[Atom, None]:
+    """The atoms of a module's tensors, in their order."""
+    return dict.fromkeys(atom for value in followed.tensors.values() for axis in value.axes for atom in atoms(axis))
+
+
+def positions(
+    followed: Followed, frozen: Sequence[Atom], free: Mapping[str, Collection[int]], taken: set[str]
+) -> dict[Atom, str]:
+    """A name for each frozen atom that is a position, none of them on the axes of tensors which are to be free."""
+    for name, axes_kept in free.items():
+        if name not in followed.tensors:
+            known_names = ", ".join(map(repr, followed.tensors))
+            raise SpecificationError(f"free= names {name!r}, which is no tensor", remedy=f"tensors: {known_names}")
+        axes_there = range(len(followed.tensors[name].axes))
+        if wrong := [axis for axis in axes_kept if axis not in axes_there]:
+            raise SpecificationError(f"free= names axis {wrong[0]} of {name!r}, which has {len(axes_there)} axes")
+    chosen = [followed.tensors[name].axes[place] for name, places in free.items() for place in places]
+    kept = {atom for axis in chosen for atom in atoms(axis)}
+    found: dict[Atom, str] = {}
+    still = set(frozen) - kept
+    for tensor, value in followed.tensors.items():
+        parts = [part for axis in value.axes for part in parts_of(axis)]
+        for most, together in [*((LARGE, part) for part in parts), (MOST, [one for part in parts for one in part])]:
+            left = [one for one in together if one in still and one not in found]
+            while math.prod(one.size for one in left) > most:
+                largest = max(one.size for one in left)
+                for atom in dict.fromkeys(one for one in left if one.size == largest):
+                    found[atom] = fresh_name(tensor_word(tensor), taken | {*found.values()})
+                left = [one for one in left if one.size < largest]
+    return found
+
+
+def parts_of(axis: Axis) -> list[list[Atom]]:
+    """The atoms of each term of an axis, those of sums inside its products by themselves."""
+    if isinstance(axis := known(axis), Sum):
+        return [part for term in axis.terms for part in parts_of(term)]
+    inner = [factor for factor in factors(axis) if isinstance(factor, Sum)]
+    own = [factor for factor in factors(axis) if isinstance(factor, Atom)]
+    return [own, *(part for factor in inner for part in parts_of(factor))]
 
 
 def first_reason(axis: Axis) -> str:
@@ -131,13 +177,18 @@ def concatenated(terms: Sequence[Expression]) -> Expression:
     return concatenation(merged)
 
 
+def tensor_word(tensor: str) -> str:
+    """A name for an index, after the module that a tensor belongs to."""
+    base = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", tensor.rpartition(".")[0] or tensor)).strip("_")
+    return f"h_{base}".rstrip("_") if not base.isidentifier() or keyword.iskeyword(base) else base
+
+
 def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str]:
     """A name for each atom, after the first tensor that it is in; units are named after their heads."""
     names: dict[Atom, str] = {}
     taken: set[str] = set()
     for tensor, value in followed.tensors.items():
-        base = re.sub(r"\W+", "_", unicodedata.normalize("NFKC", tensor.rpartition(".")[0] or tensor)).strip("_")
-        base = f"h_{base}".rstrip("_") if not base.isidentifier() or keyword.iskeyword(base) else base
+        base = tensor_word(tensor)
         for axis in value.axes:
             for atom in atoms(axis):
                 if atom not in names and not atom.why:

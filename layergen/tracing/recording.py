@@ -94,7 +94,9 @@ class Recorded:
         return found.clone() if self.written else found
 
 
-def matched(followed: Followed, space: WeightSpace, ties: Mapping[str, str]) -> dict[Atom, str]:
+def matched(
+    followed: Followed, space: WeightSpace, ties: Mapping[str, str], numbering: Collection[str] = ()
+) -> dict[Atom, str]:
     """The index of a weight space that each axis of a followed module is, where it is one.
 
     Parameters
@@ -105,6 +107,9 @@ def matched(followed: Followed, space: WeightSpace, ties: Mapping[str, str]) -> 
         A weight space of the module, or a part of one.
     ties
         For each name of a tensor the name that its value has in `followed`.
+    numbering
+        Names of indices that number blocks of the module, such as experts: that these may be permuted together with
+        axes that an operator is not known to let be permuted shows in no graph.
 
     Returns
     -------
@@ -126,7 +131,7 @@ def matched(followed: Followed, space: WeightSpace, ties: Mapping[str, str]) -> 
         for at, theirs, ours in pairs(tensor, value):
             unify(theirs, substitute(ours, lambda atom: leaf(atom, declared)), f"{tensor.name!r} declares another axis")
             for name in dict.fromkeys(atom.name for atom in axes.atoms(ours) if atom.name):
-                if fault := unlike(declared, name, space):
+                if fault := unlike(declared, name, space, numbering):
                     raise ValueError(f"{NOT_ITS}: tensor {tensor.name!r}, {at}: {fault}")
     found = {atom: name for name, one in reversed(declared.items()) if isinstance(atom := known(one), Atom)}
     for name, value in followed.tensors.items():
@@ -161,7 +166,7 @@ def moves(index: Index) -> bool:
     return index.action is not None and not index.embedded
 
 
-def unlike(declared: Mapping[str, Atom], name: str, space: WeightSpace) -> str:
+def unlike(declared: Mapping[str, Atom], name: str, space: WeightSpace, numbering: Collection[str]) -> str:
     """What keeps a declared index from being one of the module's; empty if nothing does."""
     if not moves(space.index(name)) or declared[name].size == 1:
         return ""
@@ -169,7 +174,7 @@ def unlike(declared: Mapping[str, Atom], name: str, space: WeightSpace) -> str:
     if not isinstance(own, Atom):
         sizes = " × ".join(str(size_of(factor)) for factor in factors(own))
         return f"the module treats the {declared[name].size} values of {name!r} as {sizes}"
-    if own.why:
+    if own.why and name not in numbering:
         return f"the module does not let {name!r} be permuted: {own.why}"
     other = next((other for other, atom in declared.items() if other != name and known(atom) is own), None)
     return f"{name!r} and {other!r} are one set in the module" if other else ""

@@ -22,6 +22,7 @@ from layergen.tracing.declaring import Frozen, declared, names_of
 from layergen.tracing.lengths import Example, varied
 from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed, exported, follow
+from layergen.tracing.repeating import repeated_blocks
 from layergen.tracing.unknowns import Atom
 from symmetry import GroupElement, SpecificationError, WeightSpace
 
@@ -92,6 +93,8 @@ def trace(
     prove: bool = True,
     extend: bool = True,
     symmetries: Literal["permutations", "all"] = "permutations",
+    families: bool = True,
+    free: Mapping[str, int | Sequence[int]] | None = None,
 ) -> Trace:
     """Derive the weight space of a module, in evaluation mode, from its graph on some inputs.
 
@@ -103,6 +106,12 @@ def trace(
     float64; what breaks it (nested units that are not, sets that an operator treats otherwise than its rule says) is
     taken back, and a warning says so. With `extend` as well, up to 300 ways to make it larger are tried, on networks
     of up to ten million weights.
+
+    Blocks that are repeated, of a transformer or of a stage of a ResNet, become families of tensors over a positional
+    index, `"blocks.{blocks}.up.weight"`: the group stays the same, and a layer on it has as many parameters at any
+    depth. Where blocks may change places, as experts may beside the rows of their gate, and the function is preserved,
+    the index is a set. Large frozen axes are positional too, such as words, pixels and rotary pairs: the largest frozen
+    indices of an axis of which more than 32 values are frozen, and of a tensor of which more than 256 are.
 
     Neurons may do more than change places: a tanh neuron may be multiplied by -1, a ReLU neuron by any positive number,
     the rank of a LoRA and the units of a query and its key by any invertible matrix. Operators say how such factors
@@ -131,6 +140,10 @@ def trace(
     symmetries
         `"permutations"`, or `"all"` for signs, positive scales, orthogonal and invertible matrices as well: sets that
         are `scaled` and indices in `[vectors]`, with charges.
+    families
+        Whether repeated blocks become families; else every tensor is declared by itself.
+    free
+        By tensor the number of an axis, or several, whose frozen indices stay free, however large they are.
 
     Returns
     -------
@@ -140,7 +153,8 @@ def trace(
     Raises
     ------
     SpecificationError
-        For a module that cannot be copied or exported, or that has no floating-point tensors; for other symmetries.
+        For a module that cannot be copied or exported, or that has no floating-point tensors; for other symmetries, and
+        for axes in `free` that there are not.
 
     Examples
     --------
@@ -157,6 +171,27 @@ def trace(
     (['0.weight[h_0 2]', '0.bias[h_0]', '2.weight[3 h_0]', '2.bias[3]'], True)
     >>> traced.space.index("h_0").acted_on_by
     'Z_2 ≀ S_5'
+
+    The words and the blocks of a language model are positions:
+
+    >>> from collections import OrderedDict
+    >>> class Block(nn.Sequential):
+    ...     def forward(self, x):
+    ...         return x + super().forward(x)
+    >>> blocks = [Block(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 4, bias=False)) for _ in range(3)]
+    >>> model = nn.Sequential(OrderedDict(words=nn.Embedding(50, 4), blocks=nn.Sequential(*blocks)))
+    >>> print(trace(model, [torch.arange(5)]).space)
+    [sets]
+    blocks_0 = { size = 8, within = "blocks" }
+    [positional]
+    words = 50
+    blocks = 3
+    [tensors]
+    "words.weight" = "words 4"
+    "blocks.{blocks}.0.weight" = "blocks_0 4"
+    "blocks.{blocks}.0.bias" = "blocks_0"
+    "blocks.{blocks}.2.weight" = "4 blocks_0"
+    <BLANKLINE>
     """
     if symmetries not in ("permutations", "all"):
         raise SpecificationError(f"symmetries are {symmetries!r}", remedy='write "permutations" or "all"')
@@ -172,17 +207,21 @@ def trace(
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
     moving = motions(followed)
     every = symmetries == "all"
-    space, frozen = declared(followed, motions=moving if every else {})
+    kept = {name: (chosen,) if isinstance(chosen, int) else tuple(chosen) for name, chosen in (free or {}).items()}
+    space, frozen = declared(followed, motions=moving if every else {}, free=kept)
     more = unsaid(followed, moving, every=every)
     spelled, _ = declared(followed, motions=moving if every else {}, spell=True)
     unproved = Trace(space, tuple(frozen), followed.warnings, None, (), 0, followed.assumed, more, spelled)
+    if families:
+        unproved = replace(unproved, space=repeated_blocks(space))
     if not prove:
         return unproved
     try:
         general = in_general_position(module)
-        found = proved(followed, general, examples, extend=extend, moving=moving if every else {})
+        found = proved(followed, general, examples, extend=extend, moving=moving if every else {}, free=kept)
         constant = (name for name in found.space.names if not_finite(module, name))
-        return replace(found, assumed=(*followed.assumed, *constant), more=more)
+        found = replace(found, assumed=(*followed.assumed, *constant), more=more)
+        return in_proved_families(found, general, examples) if families else found
     except Exception as error:  # what the module does in float64 is its own affair; the derivation stands by itself
         return replace(unproved, warnings=(*unproved.warnings, f"not proved: {type(error).__name__}: {error}"))
 
@@ -234,10 +273,11 @@ def proved(
     *,
     extend: bool,
     moving: Mapping[Atom, Motion],
+    free: Mapping[str, tuple[int, ...]],
 ) -> Trace:
     """The trace of a followed module, less what changes its function, and with what could be added."""
     loose, still, warnings = frozenset[str](), frozenset[str](), list(followed.warnings)
-    space, frozen = declared(followed)
+    space, frozen = declared(followed, free=free)
     while (g := breaking(general, space, examples)) is not None:
         if not g.moved:
             raise AssertionError("the module computes something else each time")
@@ -248,10 +288,9 @@ def proved(
         else:
             still = still | frozenset(g.moved)
             warnings.append(f"{culprits(g.moved)}: frozen, because permuting it changes what the module computes")
-        space, frozen = declared(followed, loose=loose, still=still)
+        space, frozen = declared(followed, loose=loose, still=still, free=free)
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
-    small = sum(math.prod(shape) for shape in space.shapes.values()) <= ENTRIES
-    candidates = list(islice(told(larger(spelled), followed), EXTENSIONS)) if extend and small else []
+    candidates = list(islice(told(larger(spelled), followed), EXTENSIONS)) if extend and is_small(space) else []
     found = candidates
     for example in examples:
         found = unnoticed_moves(general, found, spelled, *example)
@@ -261,7 +300,7 @@ def proved(
     names = names_of(followed, nesting(followed))
     moving = {atom: motion for atom, motion in moving.items() if names[atom] in {index.name for index in space.indices}}
     while moving:
-        space, frozen = declared(followed, loose=loose, still=still, motions=moving)
+        space, frozen = declared(followed, loose=loose, still=still, motions=moving, free=free)
         if (g := breaking(general, space, examples)) is None:
             break
         wrong = {atom: motion for atom, motion in moving.items() if names[atom] in g.moved}
@@ -270,9 +309,27 @@ def proved(
         deeds = ", ".join(f"{names[atom]!r} is not {motion.group.deed}" for atom, motion in wrong.items())
         warnings.append(f"{deeds}, because that changes what the module computes")
         moving = {atom: motion for atom, motion in moving.items() if atom not in wrong}
-        space, frozen = declared(followed, loose=loose, still=still)
+        space, frozen = declared(followed, loose=loose, still=still, free=free)
     spelled, _ = declared(followed, loose=loose, still=still, motions=moving, spell=True)
     return Trace(space, tuple(frozen), tuple(warnings), True, texts, len(candidates), spelled=spelled)
+
+
+def is_small(space: WeightSpace) -> bool:
+    """Whether extensions of a space are tried."""
+    return sum(math.prod(shape) for shape in space.shapes.values()) <= ENTRIES
+
+
+def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Example]) -> Trace:
+    """A trace with repeated blocks as families; blocks that may change places, proved by function preservation."""
+
+    def preserved(space: WeightSpace, name: str) -> bool:
+        return all(broken_by(general, space, *example, only=name) is None for example in examples)
+
+    space = repeated_blocks(found.space, preserved if is_small(found.space) else None)
+    if space != found.space and (g := breaking(general, space, examples)) is not None:
+        warning = f"no families: {g.deed} changes what the module computes, where it did not tensor by tensor"
+        return replace(found, warnings=(*found.warnings, warning))
+    return replace(found, space=space)
 
 
 def breaking(general: nn.Module, space: WeightSpace, examples: Iterable[Example]) -> GroupElement | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
@@ -107,7 +107,13 @@ class Watched:
         return found, torch.cat([one.rows(leaves[one.place]) for one in self.outputs], dim=1)
 
 
-def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, Any], space: WeightSpace) -> Watched:
+def watched(
+    module: nn.Module,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+    space: WeightSpace,
+    numbering: Collection[str] = (),
+) -> Watched:
     """A module in evaluation mode, ready to be run on the weights of a space and watched.
 
     Parameters
@@ -118,6 +124,8 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
         Its arguments, the tensors among them with one row for each probe along their first axis.
     space
         The weight space. Tensors that it does not have stay as they are in the module.
+    numbering
+        Names of its indices that number blocks of the module.
 
     Returns
     -------
@@ -136,7 +144,7 @@ def watched(module: nn.Module, arguments: Sequence[Any], options: Mapping[str, A
     exporting = exported(module, tuple(arguments), options)
     ties, graph = tied_names(module), [*exporting.graph.nodes]
     followed = follow([exporting], ties)
-    names = matched(followed, space, ties)
+    names = matched(followed, space, ties, numbering)
     weights, fixed, inputs = entering(exporting, space, ties)
     program = program_of(exporting.graph_module)
     rows = {node: None if node.meta["val"].is_floating_point() else tokens(program, node) for node in inputs}

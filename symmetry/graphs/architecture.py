@@ -20,10 +20,10 @@ def architecture_graph(space: WeightSpace) -> networkx.MultiDiGraph:
 
     A weight reads its later axes and writes its first, as in torch; where a tensor of the same module, a bias, is over
     the index of another axis and not over that of the first, the weight writes this one, as a transposed convolution
-    does. Sets come first: a free axis is an end of an edge
-    only where a tensor has fewer than two sets, and only if it is the first or the second axis by itself: gates and
-    kernel positions are none, nor is an anonymous second axis of length 1, as of a convolution with a group for each
-    channel. A nested set stands for the sets that it is nested in.
+    does. Sets come first: a free axis is an end of an edge only where a tensor has fewer than two sets, and only if it
+    is the first or the second axis by itself: gates and kernel positions are none, nor is an anonymous second axis of
+    length 1, as of a convolution with a group for each channel. A nested set stands for the sets that it is nested in.
+    The numbers in the names of families are no ends, unless they are those of a set.
 
     Parameters
     ----------
@@ -100,21 +100,32 @@ def module(piece: Piece) -> str:
 
 def tensor_ends(tensor: Tensor) -> Iterator[tuple[Piece, list[int]]]:
     """Each piece of a tensor, with the numbers of the positions that it joins, in order."""
-    for piece, axes in position_axes(tensor.layout, tuple(range(len(tensor.axes)))):
+    stacked = len(tensor.family.numbers)
+    for piece, axes in position_axes(tensor.layout, tuple(range(-stacked, len(tensor.own_axes)))):
         parents = {piece.positions[place].parent for place in piece.joined}
+        parents |= {place for place in piece.joined if in_family(axes[place]) and piece.positions[place].index.embedded}
         ends = [place for place in piece.joined if place not in parents]
         others = [place for place in piece.free if axes[place] in (0, 1)]
         others = [place for place in others if axes[place] == 0 or piece.positions[place].index != FreeIndex("", 1)]
         yield piece, sorted(ends + others[: max(0, 2 - len(ends))])
 
 
+def in_family(axis: int | None) -> bool:
+    """Whether an axis is one along which the members of a family are stacked."""
+    return axis is not None and axis < 0
+
+
 def position_axes(layout: Layout, axes: tuple[int | None, ...]) -> Iterator[tuple[Piece, tuple[int | None, ...]]]:
-    """Each piece with, for each of its positions, the axis that the position is by itself; None for a factor of one."""
+    """Each piece with, for each of its positions, the axis that the position is by itself; None for a factor of one.
+
+    The factors of an axis along which a family is stacked, whose number is negative, have that number.
+    """
     match layout:
         case Leaf():
             yield layout.piece, axes
         case Unflatten():
-            factors = (None,) * len(layout.factors)
+            axis = axes[layout.dim]
+            factors = (axis if in_family(axis) else None,) * len(layout.factors)
             yield from position_axes(layout.below, (*axes[: layout.dim], *factors, *axes[layout.dim + 1 :]))
         case Split():
             for branch in layout.branches:

@@ -33,6 +33,7 @@ class PositionalIndex(PermutedIndex):
     section: ClassVar[str] = "positional"
     noun: ClassVar[str] = "positional"
     embedded: ClassVar[bool] = True
+    parental: ClassVar[bool] = True
 
     @property
     def acted_on_by(self) -> str:

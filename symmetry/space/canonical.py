@@ -46,7 +46,10 @@ def canonical(space: WeightSpace) -> WeightSpace:
     def renamed(axis: Expression) -> Expression:
         return fold(axis, leaf=plain, product=lambda items: product(multiplied(items)), concatenation=concatenation)
 
-    tensors = {tensor.name: print_axes(map(renamed, tensor.axes)) for tensor in sorted(space, key=lambda one: one.name)}
+    tensors = {}
+    for tensor in sorted(space, key=lambda one: one.members):
+        axes, lead = [*map(renamed, tensor.axes)], len(tensor.family.numbers)
+        tensors[str(tensor.family.over(axes[:lead]))] = print_axes(axes[lead:])
     sections: dict[str, dict[str, Any]] = {}
     for index in sorted(space.indices, key=lambda one: names.get(one.name, "")):
         if index.name in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +11,14 @@ from symmetry.kinds.index import Index
 from symmetry.kinds.registry import KINDS
 from symmetry.language.axes import Atom, Expression, atoms, parse_axes, print_axes
 from symmetry.language.errors import SpecificationError
+from symmetry.language.families import FamilyName, parse_name, shifted
 from symmetry.language.names import check_name
 from symmetry.space.layout import Layout, Piece, expression_size, leaves, make_layout
 
-__all__ = ["Tensor", "check_tensors", "check_used", "declared_indices", "make_tensor"]
+__all__ = ["Tensor", "check_distinct", "check_tensors", "check_used", "declared_indices", "make_tensor"]
+
+MOST_MEMBERS = 100_000
+"""The largest number of tensors in a family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +28,9 @@ class Tensor:
     Parameters
     ----------
     name
-        The tensor's key in a `state_dict`.
+        The tensor's key in a `state_dict`; of a family, `"blocks.{layer}.weight"`.
     axes
-        An expression for each axis.
+        An expression for each axis; the axes along which a family is stacked come first.
     shape
         The length of each axis.
     layout
@@ -33,7 +38,10 @@ class Tensor:
     pieces
         The pieces: arrays with one dimension for each index position.
     stored
-        The shape in a network, where an axis over a pixel grid is two axes, rows and columns.
+        The shape in a network, where an axis over a pixel grid is two axes, rows and columns; the shape of each member
+        of a family.
+    family
+        The name, taken apart.
 
     Examples
     --------
@@ -50,9 +58,25 @@ class Tensor:
     layout: Layout = field(repr=False)
     pieces: tuple[Piece, ...] = field(repr=False)
     stored: tuple[int, ...] = field(repr=False, compare=False)
+    family: FamilyName = field(repr=False, compare=False)
 
     def __str__(self) -> str:
-        return f"{self.name}[{print_axes(self.axes)}]"
+        return f"{self.name}[{print_axes(self.own_axes)}]"
+
+    @property
+    def own_axes(self) -> tuple[Expression, ...]:
+        """The axes that each member of a family has by itself; of any other tensor, all axes."""
+        return self.axes[len(self.family.numbers) :]
+
+    @property
+    def own_shape(self) -> tuple[int, ...]:
+        """The length of each of the `own_axes`."""
+        return self.shape[len(self.family.numbers) :]
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The keys in a `state_dict` of the tensors that are stacked to this one, row-major: one for most tensors."""
+        return tuple(self.family.members(self.shape[: len(self.family.numbers)]))
 
 
 def declared_indices(sections: Mapping[str, Mapping[str, Any] | None]) -> dict[str, Index]:
@@ -100,7 +124,7 @@ def check_parents(declared: Mapping[str, Index]) -> None:
             if parent not in declared or not declared[parent].parental:
                 known = ", ".join(name for name, other in declared.items() if other.parental) or "none is declared"
                 raise SpecificationError(
-                    f"{chain[-1]!r} is nested within {parent!r}, which is not a set",
+                    f"{chain[-1]!r} is nested within {parent!r}, which is neither a set nor positional",
                     part=part,
                     remedy=f"sets: {known}",
                 )
@@ -127,9 +151,16 @@ def check_tensors(tensors: Any) -> Mapping[str, str]:
 
 
 def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tensor:
-    """The tensor that `name = axes_text` declares; an error in it shows the axis string."""
+    """The tensor that `name = axes_text` declares; an error in it shows the axis string, for a family its name too."""
+    text, start = axes_text, 0
     try:
+        text = name
+        family = parse_name(name)
+        text = axes_text
         axes = parse_axes(axes_text)
+        if family.numbers:
+            text, start = f'"{name}" = "{axes_text}"', len(name) + 6
+            axes = (*(shifted(axis, 1) for axis in family.axes), *(shifted(axis, start) for axis in axes))
         for atom in atoms(*axes):
             if atom.name and atom.name not in indices:
                 raise undeclared(atom, indices)
@@ -137,18 +168,38 @@ def make_tensor(name: str, axes_text: str, indices: Mapping[str, Index]) -> Tens
                 check_charge(atom, indices[atom.name])
         sizes = {atom.name: indices[atom.name].size for atom in atoms(*axes) if atom.name}
         shape = tuple(expression_size(axis, sizes) for axis in axes)
-        layout = make_layout(name, axes, indices)
+        check_members(math.prod(shape[: len(family.numbers)]))
+        layout = make_layout(str(family), axes, indices)
         pieces = tuple(leaves(layout))
     except SpecificationError as error:
-        text = error.text if error.end is None else axes_text
+        shown = error.text if error.end is None else text
         raise SpecificationError(
-            error.fault, part=f'tensor "{name}"', text=text, start=error.start, end=error.end, remedy=error.remedy
+            error.fault, part=f'tensor "{name}"', text=shown, start=error.start, end=error.end, remedy=error.remedy
         ) from None
-    whole = (indices.get(axis.name) if isinstance(axis, Atom) else None for axis in axes)
-    stored = tuple(
-        length for index, size in zip(whole, shape, strict=True) for length in (index.stored if index else (size,))
-    )
-    return Tensor(name, axes, shape, layout, pieces, stored)
+    whole = [indices.get(axis.name) if isinstance(axis, Atom) else None for axis in axes]
+    lengths = [index.stored if index else (size,) for index, size in zip(whole, shape, strict=True)]
+    stored = tuple(length for one in lengths[len(family.numbers) :] for length in one)
+    return Tensor(str(family), axes, shape, layout, pieces, stored, family)
+
+
+def check_members(count: int) -> None:
+    """Raise `SpecificationError` for a family of too many tensors."""
+    if count > MOST_MEMBERS:
+        raise SpecificationError(f"a family of {count:,} tensors", remedy=f"a family has at most {MOST_MEMBERS:,}")
+
+
+def check_distinct(tensors: Iterable[Tensor]) -> None:
+    """Raise `SpecificationError` for a tensor that is declared twice, by itself or as the member of a family."""
+    owners: dict[str, Tensor] = {}
+    for tensor in tensors:
+        for member in tensor.members:
+            if member in owners:
+                raise SpecificationError(
+                    f"{member!r} is declared twice, by {owners[member].name!r} too",
+                    part=f'tensor "{tensor.name}"',
+                    remedy="a tensor has one declaration; {layer+1} begins the numbers of a family at 1",
+                )
+            owners[member] = tensor
 
 
 def check_charge(atom: Atom, index: Index) -> None:

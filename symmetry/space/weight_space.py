@@ -11,7 +11,7 @@ from symmetry.kinds.index import Index
 from symmetry.kinds.registry import KINDS
 from symmetry.language.axes import print_axes
 from symmetry.language.errors import SpecificationError
-from symmetry.space.declarations import Tensor, check_tensors, check_used, declared_indices, make_tensor
+from symmetry.space.declarations import Tensor, check_distinct, check_tensors, check_used, declared_indices, make_tensor
 from symmetry.space.layout import Piece
 from symmetry.space.reading import check_observed, observed_sizes
 
@@ -28,7 +28,9 @@ class WeightSpace:
     Parameters
     ----------
     tensors
-        The axes of each tensor by its `state_dict` key, in the language of `symmetry.language.axes`.
+        The axes of each tensor by its `state_dict` key, in the language of `symmetry.language.axes`. A key with the
+        name of an index in it, `"blocks.{layer}.weight"`, stands for a family: one tensor for each value of the index,
+        stacked along a first axis (`symmetry.language.families`).
     sets
         Sizes of the indices that are permuted; of a nested set `{"size": 4, "within": "head"}`, of neurons that may
         be multiplied `{"size": 4, "scaled": "sign"}` or `"positive"`.
@@ -59,6 +61,12 @@ class WeightSpace:
     >>> from symmetry import parse
     >>> parse(str(space)) == space
     True
+    >>> deep = WeightSpace(
+    ...     {"blocks.{layer}.weight": "h d", "out.weight": "y d"},
+    ...     sets={"d": 8, "h": {"size": 32, "within": "layer"}}, positional={"layer": 12}, free={"y": 2},
+    ... )
+    >>> deep.shapes, deep["blocks.{layer}.weight"].members[:2]
+    ({'blocks.{layer}.weight': (12, 32, 8), 'out.weight': (2, 8)}, ('blocks.0.weight', 'blocks.1.weight'))
     """
 
     indices: tuple[Index, ...]
@@ -81,6 +89,7 @@ class WeightSpace:
         indices = declared_indices(sections)
         built = tuple(make_tensor(name, axes, indices) for name, axes in check_tensors(tensors).items())
         check_used(indices, built)
+        check_distinct(built)
         object.__setattr__(self, "indices", tuple(indices.values()))
         object.__setattr__(self, "tensors", built)
 
@@ -118,7 +127,7 @@ class WeightSpace:
                 lines.append(f"[{kind.section}]")
                 lines += [f"{toml_key(index.name)} = {index.declaration()}" for index in declared]
         lines.append("[tensors]")
-        lines += [f'{toml_string(tensor.name)} = "{print_axes(tensor.axes)}"' for tensor in self.tensors]
+        lines += [f'{toml_string(tensor.name)} = "{print_axes(tensor.own_axes)}"' for tensor in self.tensors]
         return "\n".join(lines) + "\n"
 
     @property
@@ -318,7 +327,7 @@ class WeightSpace:
         sections: dict[str, dict[str, Any]] = {section: {} for section in KINDS}
         for index in self.indices:
             sections[index.section][index.name] = index.of_size(sizes.get(index.name, index.size))
-        return {tensor.name: print_axes(tensor.axes) for tensor in self.tensors}, sections
+        return {tensor.name: print_axes(tensor.own_axes) for tensor in self.tensors}, sections
 
 
 @lru_cache(maxsize=256)

@@ -72,6 +72,13 @@ def test_spaces_keep_within_their_bounds(space):
     assert max(example_positions(space)) <= MOST_EXAMPLES
 
 
+def test_families_are_drawn_and_sets_nested_within_positions():
+    stacked = find(weight_spaces(), lambda space: any(tensor.family.numbers for tensor in space), settings=ENOUGH)
+    assert any("{" in name for name in stacked.names)
+    nested = find(weight_spaces(), lambda space: any(index.parent == "p" for index in space.indices), settings=ENOUGH)
+    assert nested.index("p").embedded
+
+
 @given(weight_spaces(max_entries=1))
 def test_tensors_that_cannot_be_made_small_enough_are_taken_out(space):
     """Those over an axis of 2 without a name, and those over a representation, have no smaller size."""

@@ -9,6 +9,7 @@ from benchmarks.spaces import transformer
 from layergen.drawing import architecture, placing
 from layergen.drawing.families import in_families
 from symmetry import WeightSpace, load
+from symmetry.graphs.architecture import architecture_graph
 from tests.generated.architectures import FOLDER
 
 
@@ -45,6 +46,32 @@ def test_nested_sets_are_framed():
     assert texts.count("head0 (2)") == 2
     plain = architecture(WeightSpace({"w": "h k"}, sets={"h": 3, "k": 2}))
     assert not [patch for patch in plain.axes[0].patches if isinstance(patch, FancyBboxPatch)]
+
+
+def test_a_family_is_drawn_as_one_block_so_many_times():
+    space = WeightSpace(
+        {"in": "d x", "{layer}.up.w": "h d", "{layer}.down.w": "d h", "{layer}.norm.w": "d"},
+        sets={"d": 4, "h": {"size": 8, "within": "layer"}},
+        positional={"layer": 12},
+        free={"x": 3},
+    )
+    graph = architecture_graph(space)
+    assert sorted(graph.edges(data="tensor")) == [
+        ("d", "h", "{layer}.up.w"),
+        ("h", "d", "{layer}.down.w"),
+        ("x", "d", "in"),
+    ]
+    assert graph.nodes["d"]["tensors"] == ["{layer}.norm.w"]
+    texts = [text.get_text() for text in architecture(space).axes[0].texts]
+    assert texts.count("layer × 12") == 2
+
+
+def test_experts_of_a_family_are_drawn():
+    space = WeightSpace({"gate": "expert x", "{expert}.b": "x"}, sets={"expert": 4}, free={"x": 3})
+    assert sorted(architecture_graph(space).edges(data="tensor")) == [
+        ("x", "expert", "gate"),
+        ("x", "expert", "{expert}.b"),
+    ]
 
 
 def test_nested_sets_stand_together():

@@ -16,6 +16,7 @@ import layergen
 from layergen.linear import EquivariantLinear
 from layergen.plan.names import RESERVED, Namer, identifier
 from symmetry import SCALAR, SpecificationError, WeightSpace
+from symmetry.language.families import literal_name
 from symmetry.space.reading import orders, readings
 from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features, mean_squares, standard_deviations
@@ -51,6 +52,7 @@ printable = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8).filter
 
 @given(st.lists(st.one_of(printable, st.sampled_from(HOSTILE)), min_size=1, max_size=4, unique=True))
 def test_hostile_tensor_names_stay_data(names):
+    names = list(map(literal_name, names))
     space = WeightSpace(dict.fromkeys(names, "h x"), sets={"h": 3}, free={"x": 2})
     source = layergen.generate(space)
     tree = ast.parse(source)

@@ -4,6 +4,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from symmetry.space.families import without_families
+
 __all__ = ["IMAGE", "NETWORKS", "Forward", "kinds", "made", "small"]
 
 
@@ -239,9 +241,9 @@ def made(name):
 
 
 def kinds(space):
-    """Sets by size, nested ones with the size of their parent."""
-    found = {}
-    for index in space.indices:
+    """Sets by size, nested ones with the size of their parent; those of every member of a family by themselves."""
+    space, found = without_families(space).space, {}
+    for index in (index for index in space.indices if not index.embedded):
         kind = index.size if index.parent is None else f"{index.size} in {space.index(index.parent).size}"
         found[kind] = found.get(kind, 0) + 1
     return found

@@ -31,12 +31,14 @@ NETWORKS = {
         ),
         IDS,
         {12: 1, 3: 2, "4 in 3": 4, 48: 2},
+        "h",
     ),
     "BERT": (
         "BertForSequenceClassification",
         transformers.BertConfig(**SMALL, num_attention_heads=3, max_position_embeddings=8),
         IDS,
         {12: 2, 3: 2, "4 in 3": 4, 10: 2},
+        "layer",
     ),
     "ViT": (
         "ViTForImageClassification",
@@ -50,18 +52,21 @@ NETWORKS = {
         ),
         IMAGE,
         {12: 1, 3: 2, "4 in 3": 4, 10: 2},
+        "layers",
     ),
     "ResNet, basic": (
         "ResNetForImageClassification",
-        transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4, 6], depths=[1, 2], layer_type="basic"),
+        transformers.ResNetConfig(embedding_size=4, hidden_sizes=[4, 6], depths=[1, 3], layer_type="basic"),
         IMAGE,
-        {4: 2, 6: 3},
+        {4: 2, 6: 4},
+        "layers",
     ),
     "ResNet, bottleneck": (
         "ResNetForImageClassification",
         transformers.ResNetConfig(embedding_size=4, hidden_sizes=[8, 12], depths=[1, 1], layer_type="bottleneck"),
         IMAGE,
         {4: 1, 8: 1, 2: 2, 12: 1, 3: 2},
+        "",
     ),
     "Llama": (
         "LlamaForCausalLM",
@@ -75,20 +80,26 @@ NETWORKS = {
         ),
         IDS,
         {12: 1, 2: 2, "2 in 2": 2, "6 in 2": 2, 10: 2},
+        "layers",
     ),
 }
-"""Class, configuration, input, and the sets that there are by size (nested ones with the size of their parent)."""
+"""Class, configuration, input, the sets that there are by size (nested ones with the size of their parent), and what
+numbers the two blocks that are alike."""
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.filterwarnings("ignore")  # what transformers warns of is its own
 def test_every_set_is_found_and_proved(name):
-    kind, configuration, inputs, sets = NETWORKS[name]
+    kind, configuration, inputs, sets, numbers = NETWORKS[name]
     torch.manual_seed(0)
     network = getattr(transformers, kind)(configuration).eval()
     found = layergen.trace(network, [inputs])
     assert found.preserved
     assert kinds(found.space) == sets
+    assert {index.name: index.size for index in found.space.indices if index.embedded} == (
+        {numbers: 2} if numbers else {}
+    )
+    assert kinds(layergen.trace(network, [inputs], prove=False, families=False).space) == sets
     assert all("axis" in text and "bias" in text for text in found.possible), "key biases, which softmax takes away"
     x = layergen.stack([network.state_dict()], found.space)
     layer = layergen.EquivariantLinear(found.space, 1, 1, terms="local")

@@ -171,7 +171,10 @@ DECLARATIONS = {
     'h = { group = "O" }': ("vectors", ["no size in the declaration of 'h'"]),
     'h = { size = 2, group = "O", scaled = "sign" }': ("vectors", ["unknown key 'scaled'"]),
     'h = { size = 0, group = "O" }': ("vectors", ["the size of 'h' is 0"]),
-    'h = { size = 2, group = "O", within = "x" }': ("vectors", ["'h' is nested within 'x', which is not a set"]),
+    'h = { size = 2, group = "O", within = "x" }': (
+        "vectors",
+        ["'h' is nested within 'x', which is neither a set"],
+    ),
 }
 
 

@@ -99,8 +99,14 @@ BAD = {
     "not TOML": (bad(GOOD, ("x = 2", "x = ")), ["is not TOML", "x =", "^"]),
     "axes not text": (bad(GOOD, ('"s" = ""', '"s" = 3')), ['tensor "s"', "which is not a string"]),
     "twice": (bad(GOOD, ("pixel = 5", "pixel = 5\nx = 3")), ["[positional]", "'x' is already declared in [free]"]),
-    "parent unknown": (bad(GOOD, ('"head" }', '"heads" }')), ["'dk' is nested within 'heads', which is not a set"]),
-    "parent free": (bad(GOOD, ('"head" }', '"x" }')), ["'dk' is nested within 'x', which is not a set"]),
+    "parent unknown": (
+        bad(GOOD, ('"head" }', '"heads" }')),
+        ["'dk' is nested within 'heads', which is neither a set"],
+    ),
+    "parent free": (
+        bad(GOOD, ('"head" }', '"x" }')),
+        ["'dk' is nested within 'x', which is neither a set"],
+    ),
     "parent not beside": (bad(GOOD, ("((head dk)", "((dk)")), ["'dk' is nested within 'head', which is not beside it"]),
     "cycle": (
         bad(GOOD, ("head = 2", 'head = { size = 2, within = "dk" }')),
