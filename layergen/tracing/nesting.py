@@ -2,28 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, islice
-from itertools import product as cartesian
+from collections.abc import Mapping
+from itertools import chain
 
+from layergen.tracing.pairing import paired, pieces
 from layergen.tracing.propagation import Followed
-from layergen.tracing.unknowns import Atom, Axis, atoms, factors, join
-from symmetry.language.axes import fold
+from layergen.tracing.unknowns import Atom, atoms, factors
 
 __all__ = ["nesting"]
-
-MOST = 64
-"""The most pieces of one value that are looked at; a set in a value of more is not nested."""
-
-
-def pieces(value: Sequence[Axis]) -> list[list[Atom]]:
-    """The atoms of each piece of a value, one term of every sum; of very many pieces the first ones."""
-    return fold(
-        join(value),
-        leaf=lambda atom: [[atom]],
-        product=lambda parts: [[*chain(*chosen)] for chosen in islice(cartesian(*parts), MOST + 1)],
-        concatenation=lambda parts: [*chain(*parts)],
-    )
 
 
 def nesting(followed: Followed) -> dict[Atom, Atom]:
@@ -31,12 +17,12 @@ def nesting(followed: Followed) -> dict[Atom, Atom]:
     company: dict[Atom, set[Atom]] = {}
     for value in followed.values:
         found = pieces(value.axes)
-        few = len(found) <= MOST
-        for piece in found if few else [[atom for axis in value.axes for atom in atoms(axis)]]:
-            present = set(piece)
+        if found is None:
+            company.update((atom, set()) for axis in value.axes for atom in atoms(axis))
+        for piece in found or ():
+            present = set(chain(*piece))
             for atom in present:
-                beside = {one for one in present if few and piece.count(one) >= piece.count(atom)}
-                company[atom] = company[atom] & beside if atom in company else beside
+                company[atom] = {one for one in company.get(atom, present) & present if paired(piece, atom, one)}
     parents = {}
     for atom, others in company.items():
         if atom.stem is None or atom.why:

@@ -22,6 +22,7 @@ from torch.fx import GraphModule, Node
 from layergen.tracing.lengths import moving_nodes
 from layergen.tracing.operators import RULES
 from layergen.tracing.operators.table import CONSTANT
+from layergen.tracing.pairing import scattered
 from layergen.tracing.reached import CUTS, freeze_unseen, unseen_entries
 from layergen.tracing.unknowns import Atom, Axis, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Step, Value, leaves_of
@@ -90,7 +91,7 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
     context, tensors = run(programs, ties, Context(moving=moving))
     if context.selected:
         context, tensors = run(programs, ties, Context(moving=moving, apart=frozenset(context.selected)))
-    values = [variant for value in context.values for variant in variants(value)]
+    values = settled(context.values)
     freeze_unseen(tensors.values(), context.steps, context.outputs)
     stored = tensors
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in stored.items()}
@@ -110,14 +111,23 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
     )
 
 
+def settled(values: Sequence[Value]) -> list[Value]:
+    """The variants of all values, once no family is left to collapse: two that become one may leave more to do."""
+    families = set[Atom]()
+    while True:
+        found = [variant for value in values for variant in variants(value)]
+        left = {atom for value in values for axis in value.axes for atom in atoms(axis) if atom.members}
+        if left == families:
+            return found
+        families = left
+
+
 def variants(value: Value) -> Iterator[Value]:
-    """A value with families: one for each index of what they are over. A family apart from that is collapsed."""
+    """A value with families: one for each index of what they are over. Scattered ones are collapsed."""
+    for family in scattered(value.axes):
+        collapse(family)
     families = [atom for axis in value.axes for atom in atoms(axis) if atom.members]
-    present = {atom for axis in value.axes for atom in atoms(axis)}
-    for family in families:
-        if family.over not in present:
-            collapse(family)
-    overs = dict.fromkeys(family.over for family in families if family.members and family.over is not None)
+    overs = dict.fromkeys(family.over for family in families if family.over is not None)
     if not overs:
         yield value
         return

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch.fx import Node
 
-from layergen.tracing.unknowns import ONE, Atom, Axis, atoms, collapse, freeze, size_of, unify
+from layergen.tracing.pairing import scattered
+from layergen.tracing.unknowns import ONE, Atom, Axis, collapse, freeze, size_of, unify
 from symmetry.language.errors import SpecificationError
 
 __all__ = ["Context", "Step", "Value", "leaves_of"]
@@ -77,12 +78,10 @@ class Context:
     warnings: list[str] = field(default_factory=list)
 
     def value(self, axes: Sequence[Axis]) -> Value:
-        """A value, put on record. A family without what it is over has members that met: they are one."""
+        """A value, put on record. The members of a family that met, or for which it is open which is which, are one."""
         made = Value(tuple(axes))
-        present = {atom for axis in made.axes for atom in atoms(axis)}
-        for atom in present:
-            if atom.over not in present:
-                collapse(atom)
+        for family in scattered(made.axes):
+            collapse(family)
         self.values.append(made)
         return made
 

@@ -13,7 +13,7 @@ from tests.layergen.tracing.programs import PROGRAMS, examples
 THOROUGH = settings().max_examples >= 1000
 
 
-@settings(max_examples=2000 if THOROUGH else settings().max_examples)  # 10,000 branches
+@settings(max_examples=10_000 if THOROUGH else settings().max_examples)  # of five branches each
 @given(PROGRAMS)
 def test_what_the_rules_find_is_preserved(network):
     inputs = examples()

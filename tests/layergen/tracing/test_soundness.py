@@ -307,6 +307,97 @@ def test_operators_over_heads(name):
         assert kinds(space) == {2: 1, "4 in 2": 1}
 
 
+def of_heads(net, x):
+    return net.a(x).unflatten(-1, (2, 3)).softmax(-1)
+
+
+def units_first(net, x):
+    """Units that have no order within a head, flattened with the units before the heads."""
+    return net.a(x).unflatten(-1, (3, 2)).softmax(-1).mT.flatten(-2)
+
+
+def pairs(net, x, letters):
+    """The products of any two units of any two heads, axes in some order."""
+    return torch.einsum(f"bthu,btkv->bt{letters}", of_heads(net, x), of_heads(net, x))
+
+
+def with_sums(net, x, letters):
+    """Units times the largest of each head, axes in some order."""
+    return torch.einsum(f"bthu,btk->bt{letters}", of_heads(net, x), of_heads(net, x).amax(-1))
+
+
+def members(net, x, letters):
+    """The products of any two units of any two layers, axes in some order."""
+    stacked = torch.stack([net.a(x), net.b(x)]).tanh()
+    return torch.einsum(f"sbtf,rbtg->{letters}", stacked, stacked)
+
+
+TWICE = {
+    "units before heads": (lambda net, x: units_first(net, x) + units_first(net, x) @ net.w, (6, 6)),
+    "units before heads, both sides": (
+        lambda net, x: torch.einsum("bti,ij,btj->bti", units_first(net, x), net.w, units_first(net, x)),
+        (6, 6),
+    ),
+    "heads beside heads": (lambda net, x: (pairs(net, x, "hkuv") * net.w).sum((3, 5)).flatten(-2), (2, 2, 3, 3)),
+    "heads exchanged": (lambda net, x: (pairs(net, x, "kuhv") * net.w).sum((2, 5)).mT.flatten(-2), (2, 3, 2, 3)),
+    "heads exchanged, flattened": (
+        lambda net, x: (pairs(net, x, "kuhv").flatten(2, 3).flatten(3) * net.w).sum(-1),
+        (6, 6),
+    ),
+    "both ways": (
+        lambda net, x: ((pairs(net, x, "hukv") + pairs(net, x, "kuhv")) * net.w).sum((4, 5)).flatten(-2),
+        (2, 3, 2, 3),
+    ),
+    "units beside other heads": (lambda net, x: (with_sums(net, x, "hku") * net.w).sum(3).flatten(-2), (2, 2, 3)),
+    "the heads of units summed": (lambda net, x: (pairs(net, x, "hukv").sum(4) * net.w).sum(-1).flatten(-2), (2, 3, 3)),
+    "members of two stacks": (lambda net, x: (members(net, x, "rbtsfg")[0] * net.w)[:, :, 1].sum(-1), (2, 6, 6)),
+    "members of two stacks, flattened": (
+        lambda net, x: (members(net, x, "btrsfg").sum(-1).flatten(3)[:, :, 0] * net.w).unflatten(-1, (2, 6)).sum(-2),
+        (12,),
+    ),
+}
+"""What has two axes of heads, or of a stack, so that units or members may be taken for those of the other one."""
+
+
+def twice(function, shape):
+    network = Forward(
+        lambda net, x: net.o(function(net, x).tanh()), a=nn.Linear(3, 6), b=nn.Linear(3, 6), o=nn.Linear(6, 2)
+    )
+    return weights(network, w=shape)
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_units_of_one_head_are_not_taken_for_those_of_another(name):
+    network = twice(*TWICE[name])
+    examples = floats(4)
+    space = layergen.trace(network, examples[0], vary=False, prove=False).space
+    assert any(index.size in (2, 3, 6) and not index.free for index in space.indices)
+    assert_preserved(network, space, examples, elements=8)
+
+
+APIECE = {
+    "a matrix of each head": ("bthu,huv->bthv", (2, 3, 3)),
+    "a matrix of each head, heads last": ("bthu,uvh->bthv", (3, 3, 2)),
+    "a tensor of each head": ("bthu,bthv,huvw->bthw", (2, 3, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", APIECE)
+def test_units_that_meet_within_a_head_have_a_permutation_for_each(name):
+    """Where there is one axis of heads it is certain whose units there are, along however many axes."""
+    equation, shape = APIECE[name]
+
+    def function(net, x):
+        mixed = torch.einsum(equation, *[of_heads(net, x)] * equation.count(","), net.w)
+        return (mixed + of_heads(net, x)).flatten(-2)
+
+    network = twice(function, shape)
+    examples = floats(4)
+    space = layergen.trace(network, examples[0], vary=False, prove=False).space
+    assert "3 in 2" in kinds(space)
+    assert_preserved(network, space, examples, elements=8)
+
+
 def test_states_that_are_written_in_place():
     network = Forward(
         run_in_place, a=nn.Linear(3, 5), b=nn.Linear(3, 5), c=nn.LSTM(3, 5, 2, batch_first=True), o=nn.Linear(5, 2)
