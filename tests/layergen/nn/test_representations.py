@@ -13,7 +13,7 @@ import layergen
 import symmetry
 from layergen.nn import Dropout, Gated, Metanet, NormPointwise, Pointwise
 from layergen.testing import assert_equivariant, assert_function_preserved, assert_invariant, random_features
-from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, element
+from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, element, random_element
 from symmetry.verification.irreducibles import multiplicities
 from tests.layergen.cli.commands import run
 
@@ -139,6 +139,22 @@ def test_dropout_drops_whole_channels_of_what_turns():
     assert (kept.all(1) | ~kept.any(1)).all()
     assert 0.3 < kept.float().mean() < 0.7
     assert not ((found["0.bias"] != 0).all(1) | ~(found["0.bias"] != 0).any(1)).all()
+
+
+def test_a_metanet_drops_whole_channels_of_what_turns():
+    """In training too it is equivariant to what turns entries without exchanging any, if the same ones are dropped."""
+    space = WeightSpace(
+        {"w": "k xyz"}, free={"k": 4}, representations={"xyz": {"group": "SO(3)", "representation": "standard"}}
+    )
+    network = Metanet(space, out_channels=1, hidden=4, layers=2, dropout=0.5).double()
+    x, g = random_features(space, dtype=torch.float64), random_element(space, 0)
+
+    def run(x):
+        torch.manual_seed(0)
+        return network(x)
+
+    torch.testing.assert_close(run(g.act(x, channels=True)), g.act(run(x), channels=True))
+    assert not torch.allclose(run(x)["w"], network.eval()(x)["w"])
 
 
 def test_turning_the_first_layer_turns_the_function():
