@@ -30,7 +30,7 @@ def scaled(chain: Chain, kind: str | None, *, inputs_first: bool = False) -> Wei
     Examples
     --------
     >>> print(scaled(Chain((2, 4, 1)), "sign")["1.weight"])
-    1.weight[y, h1^-1]
+    1.weight[y h1^-1]
     """
     tensors = {}
     for number, (before, after) in enumerate(pairwise(chain.layers)):
