@@ -29,7 +29,7 @@ unexport PYTHONPATH PYTHONHOME
 export PIP_USER := 0
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test lint generated bench mutants clean
+.PHONY: help demo test lint generated docs bench mutants clean
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
 
@@ -37,7 +37,7 @@ demo: $(READY) | $(SCRATCH)  ## train and test a metanetwork on a small zoo of n
 	@$(RUN) -m demo
 
 # One thread a process: the processes share the cores already, and fixed-order sums keep results the same.
-test: $(READY) | $(SCRATCH)  ## every test, and the examples in docstrings and README.md
+test: $(READY) | $(SCRATCH)  ## every test, and the code in docstrings and pages
 	@OMP_NUM_THREADS=1 $(RUN) -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(READY) | $(SCRATCH)  ## ruff and mypy
@@ -47,6 +47,11 @@ lint: $(READY) | $(SCRATCH)  ## ruff and mypy
 
 generated: $(READY) | $(SCRATCH)  ## write the checked-in layers again
 	@$(RUN) -m generated.regenerate
+
+docs: $(READY) | $(SCRATCH)  ## the documentation as a site, in .cache/docs
+	@$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c docs -d .cache/docs/trees . .cache/docs/site
+	@echo "wrote .cache/docs/site/index.html"
 
 bench: $(READY) | $(SCRATCH)  ## time and measure the layers, and the reading of zoos
 	@$(RUN) -m benchmarks
@@ -58,7 +63,7 @@ mutants: $(READY) | $(SCRATCH)  ## small changes to the code of FOLDER that no t
 	@$(RUN) -m tests.mutants $(FOLDER)
 
 clean:  ## remove what the other targets made, .venv included
-	rm -rf $(VENV) .cache .hypothesis build dist demo/out benchmarks/out
+	rm -rf $(VENV) .cache .hypothesis build dist demo/out benchmarks/out docs/gallery docs/reference
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SCRATCH):
