@@ -16,7 +16,7 @@ KINDS = ("free", "positional")
 
 
 def random_network(space, channels=()):
-    return {name: torch.randn((*shape, *channels)) for name, shape in space.shapes.items()}
+    return {name: torch.randn((*tensor.own_shape, *channels)) for tensor in space for name in tensor.members}
 
 
 @given(
