@@ -50,7 +50,7 @@ generated: $(READY) | $(SCRATCH)  ## write the checked-in layers again
 
 docs: $(READY) | $(SCRATCH)  ## the documentation as a site, in .cache/docs
 	@$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	@$(RUN) -m sphinx --quiet --fail-on-warning --keep-going -c docs -d .cache/docs/trees . .cache/docs/site
+	@$(RUN) -m sphinx --quiet --fresh-env --fail-on-warning --keep-going -c docs -d .cache/docs/trees . .cache/docs/site
 	@echo "wrote .cache/docs/site/index.html"
 
 bench: $(READY) | $(SCRATCH)  ## time and measure the layers, and the reading of zoos

@@ -25,7 +25,8 @@ include_patterns = [
     "benchmarks/**",
     "generated/README.md",
     "layergen/*/README.md",
-    "papers/**/README.md",
+    "papers/README.md",
+    "papers/*/README.md",
 ]
 exclude_patterns = [".cache", ".git", ".venv", "**/__pycache__", "symmetry", "tests", "demo/out", "benchmarks/out"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -69,8 +70,11 @@ def render(writer, node):
 def write_entrance(app, failure):
     """The site's first page lies in a folder: the entrance leads there."""
     if failure is None:
-        target = '<meta charset="utf-8"><title>layergen</title><meta http-equiv="refresh" content="0; url=docs/index.html">'
-        (Path(app.outdir) / "index.html").write_text(target + '<a href="docs/index.html">layergen</a>\n')
+        refresh = '<meta http-equiv="refresh" content="0; url=docs/index.html">'
+        page = f'<!doctype html><meta charset="utf-8"><title>layergen</title>{refresh}'
+        (Path(app.outdir) / "index.html").write_text(
+            page + '<a href="docs/index.html">layergen</a>\n', encoding="utf-8"
+        )
 
 
 def setup(app):

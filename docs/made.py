@@ -38,6 +38,7 @@ def write_gallery(docs: Path) -> None:
         if layer.target_space != layer.space:
             continue
         code = docs.parent / "generated" / f"{layer.name}.py"
+        lines = len(code.read_text(encoding="utf-8").splitlines())
         (folder / f"{layer.name}.png").write_bytes(drawn(EquivariantMaps(layer.space)))
         text = f"""# {layer.class_name}
 
@@ -49,7 +50,7 @@ def write_gallery(docs: Path) -> None:
 :language: toml
 ```
 
-The layer, {len(code.read_text(encoding="utf-8").splitlines()):,} lines: [{layer.name}.py](../../generated/{layer.name}.py)
+The layer, {lines:,} lines: [{layer.name}.py](../../generated/{layer.name}.py)
 """
         replace(folder / f"{layer.name}.md", text)
 
@@ -77,23 +78,30 @@ def dimension_table(space: WeightSpace) -> str:
 
 
 def write_reference(docs: Path) -> None:
-    """A page for each package with all of its public names."""
+    """A page for each package with all of its public names; what two packages share is on the first one's page."""
     folder = docs / "reference"
     folder.mkdir(exist_ok=True)
+    described: set[int] = set()
     for name in PACKAGES:
         module = import_module(name)
-        names = [public for public in module.__all__ if callable(getattr(module, public))]
-        entries = "\n".join(entry(module, public) for public in names)
-        listed = "\n".join(f"   {public}" for public in names)
-        text = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n\n.. autosummary::\n\n{listed}\n\n{entries}"
-        replace(folder / f"{name}.rst", text)
+        found = {key: getattr(module, key) for key in module.__all__}
+        public = {key: value for key, value in found.items() if not inspect.ismodule(value)}
+        documented = [key for key, value in public.items() if inspect.isclass(value) or inspect.isfunction(value)]
+        listed = "\n".join(f"   {key}" for key in documented)
+        entries = [entry(key, value) for key, value in public.items() if id(value) not in described]
+        described |= {id(value) for value in public.values()}
+        text = f"{name}\n{'=' * len(name)}\n\n.. automodule:: {name}\n\n.. autosummary::\n\n{listed}\n\n"
+        replace(folder / f"{name}.rst", text + "\n".join(entries))
 
 
-def entry(module: object, name: str) -> str:
-    """The directive that shows a function, or a class with its members."""
-    if inspect.isclass(getattr(module, name)):
+def entry(name: str, value: object) -> str:
+    """The directive that shows a function, a class with its members, or what a name stands for."""
+    if inspect.isclass(value):
         return f".. autoclass:: {name}\n   :members:\n"
-    return f".. autofunction:: {name}\n"
+    if inspect.isfunction(value):
+        return f".. autofunction:: {name}\n"
+    shown = str(value) if "\n" not in str(value) else f"a value of the class {type(value).__name__}"
+    return f".. py:data:: {name}\n\n   ``{shown}``\n"
 
 
 def replace(path: Path, text: str) -> None:

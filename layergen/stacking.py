@@ -52,7 +52,7 @@ def stack(
         If there are no networks, or if tensors are missing, undeclared, not dense, of the wrong shape, or of another
         dtype or on another device than in the first network. The message lists all such tensors of all networks.
     TypeError
-        If `state_dicts` is one `state_dict`, or holds anything else than `state_dict`s.
+        If `state_dicts` is one `state_dict`, or one of its items is anything else.
 
     Examples
     --------

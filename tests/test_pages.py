@@ -1,4 +1,4 @@
-"""The README and the pages of docs/: scripts and commands run as printed; transcripts are doctests, which pytest collects."""
+"""Scripts and commands of the README and of the pages of docs/ run as printed; transcripts are doctests."""
 
 import re
 import shlex

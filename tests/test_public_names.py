@@ -14,6 +14,7 @@ import pytest
 import layergen
 import symmetry
 from tests.test_imports import ROOT
+from tests.test_pages import PAGES, blocks
 
 PACKAGES = {"symmetry": symmetry, "layergen": layergen}
 MODULES = ("data", "drawing", "graph", "nn", "steerable", "testing", "tracing", "training")
@@ -79,7 +80,13 @@ PROGRAMS = {
     str(path.relative_to(ROOT)): path.read_text()
     for folder in ("demo", "examples")
     for path in sorted((ROOT / folder).glob("*.py"))
-} | {"README.md": "".join(e.source for e in doctest.DocTestParser().get_examples((ROOT / "README.md").read_text()))}
+} | {
+    page: "".join(
+        [example.source for example in doctest.DocTestParser().get_examples(path.read_text("utf-8"))]
+        + [text for kind, text in blocks(page) if kind == "python"]
+    )
+    for page, path in PAGES.items()
+}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

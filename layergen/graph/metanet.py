@@ -142,7 +142,7 @@ class GraphMetanet(nn.Module):
         Parameters
         ----------
         networks
-            Weight spaces, or traces, with their `state_dict`s; or graphs.
+            Weight spaces, or traces, each with a `state_dict`; or graphs.
 
         Returns
         -------

@@ -27,17 +27,15 @@ __all__ = ["Run", "write_table", "write_text"]
 class Run:
     """A training run in a folder.
 
-    | file | holds |
-    |---|---|
-    | `configuration.json` | what was asked for |
-    | `task.json` | what is learned, with the statistics of the labels |
-    | `specification.toml` | the weight space of the networks |
-    | `split.csv` | the networks that were trained on, and those that chose the best epoch |
-    | `metanet.safetensors` | the network of the best epoch, with the statistics of the inputs |
-    | `checkpoint.pt` | what is needed to go on: weights, optimiser, random numbers, epoch |
-    | `log.csv` | losses and scores by epoch |
-    | `metrics.json` | the scores of the best epoch |
-    | `predictions.csv`, `predictions.png` | predictions of the validation set beside its labels |
+    - `configuration.json`: what was asked for
+    - `task.json`: what is learned, with the statistics of the labels
+    - `specification.toml`: the weight space of the networks
+    - `split.csv`: the networks that were trained on, and those that chose the best epoch
+    - `metanet.safetensors`: the network of the best epoch, with the statistics of the inputs
+    - `checkpoint.pt`: what is needed to go on: weights, optimiser, random numbers, epoch
+    - `log.csv`: losses and scores by epoch
+    - `metrics.json`: the scores of the best epoch
+    - `predictions.csv`, `predictions.png`: predictions of the validation set beside its labels
 
     Parameters
     ----------
