@@ -14,6 +14,7 @@ from symmetry.maps.diagrams import Diagram, block_diagrams
 from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
+from symmetry.space.markup import maps_table
 from symmetry.space.reading import orders
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 
@@ -198,6 +199,16 @@ class EquivariantMaps:
         restriction = f", {self.restriction}" if self.restriction else ""
         sizes = f"{len(self.source)} tensors to {len(self.target)}, dimension {readable(self.dimension)}"
         return f"EquivariantMaps({sizes}{restriction})"
+
+    def _repr_html_(self) -> str:
+        """The dimensions of all blocks as a table, for notebooks; of more than 30 tensors the total alone."""
+        shown = len(self.source) <= 30 and len(self.target) <= 30
+        dimensions = [
+            [Block(target, source).dimension if self.includes(target, source) else None for source in self.source]
+            for target in (self.target if shown else ())
+        ]
+        targets = self.target.names if shown else ()
+        return maps_table(targets, self.source.names if shown else (), dimensions, repr(self))
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from symmetry.language.axes import print_axes
 from symmetry.language.errors import SpecificationError
 from symmetry.space.declarations import Tensor, check_distinct, check_tensors, check_used, declared_indices, make_tensor
 from symmetry.space.layout import Piece
+from symmetry.space.markup import space_table
 from symmetry.space.reading import check_observed, observed_sizes
 
 __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
@@ -111,6 +112,10 @@ class WeightSpace:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """The representation for IPython and hypothesis, which would print a dataclass field by field."""
         printer.text(repr(self))
+
+    def _repr_html_(self) -> str:
+        """The tensors as a table, for notebooks: indices on which a group acts are coloured."""
+        return space_table(self)
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self.tensors)
