@@ -67,12 +67,13 @@ class Summary(nn.Module):
         self.over_probes = None if weights is None or not probes else Distribution()
         counts = [pool.out_features for pool in (self.of_weights, self.of_values) if pool is not None]
         self.statistics = sum(counts) + (3 * Distribution.numbers if self.over_probes is not None else 0)
-        self.standardise = Standardise(WeightSpace({"statistics": ""}), max(self.statistics, 1))
+        alone = WeightSpace({"statistics": ""})
+        self.standardise = Standardise(alone, self.statistics) if self.statistics else None
         self.out_features = self.statistics + (2 * self.outputs + 1 if self.outputs else 0)
 
     def seen(self, weights: Features, values: Features, outputs: Outputs) -> list[tuple[Standardise, Features]]:
         """The module that is fitted, and the statistics of some networks that it takes."""
-        if not self.statistics:
+        if self.standardise is None:
             return []
         return [(self.standardise, {"statistics": self._statistics(weights, values, outputs)})]
 
@@ -93,7 +94,7 @@ class Summary(nn.Module):
             standard = outputs[1]
             length = (standard.square().mean(1, keepdim=True) + SMALLEST).sqrt() + FAINT
             rows += [standard, standard / length, length.log()]
-        if self.statistics:
+        if self.standardise is not None:
             rows.append(self.standardise({"statistics": self._statistics(weights, values, outputs)})["statistics"])
         return torch.cat(rows, dim=1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ __all__ = ["ALONE", "LostProcess", "Processes", "joined"]
 
 PATIENCE = timedelta(minutes=10)
 """How long a process waits for the others before it gives up."""
+SETTLED = 0.2
+"""Seconds after which gloo's threads have let go of what they gathered."""
 
 
 class LostProcess(RuntimeError):
@@ -130,6 +133,9 @@ def joined(device: torch.device | str | None = None) -> Iterator[Processes]:
         ) from error
     finally:
         if began:
+            # gloo's threads let go of what they gathered when they have the interpreter's lock, which the end of the
+            # group keeps while it waits for them: leave it to them before.
+            time.sleep(SETTLED)
             distributed.destroy_process_group()
 
 
