@@ -10,7 +10,7 @@ import tomllib
 
 import numpy as np
 
-from tests.campaign.orbits import ancestors, entries_of
+from tests.campaign.orbits import ancestors, axes_of, entries_of
 
 
 def random_matrices(text, rng, many):
@@ -24,7 +24,8 @@ def random_matrices(text, rng, many):
     sizes = {name: table["size"] for name, table in tables.items()} | declared.get("free", {})
     parents = {name: table["within"] for name, table in tables.items() if "within" in table}
     tensors = {}
-    for tensor, axes in declared["tensors"].items():
+    for tensor, written in declared["tensors"].items():
+        axes = axes_of(tensor, written)
         # An occurrence is named after its charge, so that each entry carries the charges of its places.
         words = set(re.findall(r"[A-Za-z_]\w*(?:\^-?\d+)?", axes))
         renamed = re.sub(r"([A-Za-z_]\w*)(?:\^(-?)(\d+))?", marked, axes)

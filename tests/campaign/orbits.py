@@ -9,6 +9,12 @@ import tomllib
 from itertools import product
 
 TOKEN = re.compile(r"[()+]|\w+")
+FAMILY = re.compile(r"\{([^{}]*)\}")
+
+
+def axes_of(name, axes):
+    """The axes of a tensor, first the one that is in the name of a family."""
+    return " ".join([*FAMILY.findall(name), axes]).strip()
 
 
 def orbit_counts(text):
@@ -17,9 +23,8 @@ def orbit_counts(text):
     sets = {**declared.get("sets", {}), **declared.get("positional", {})}
     sizes = {name: one["size"] if isinstance(one, dict) else one for name, one in sets.items()}
     parents = {name: one["within"] for name, one in sets.items() if isinstance(one, dict) and "within" in one}
-    tensors = {
-        name: entries_of(axes, {**sizes, **declared.get("free", {})}) for name, axes in declared["tensors"].items()
-    }
+    every = {**sizes, **declared.get("free", {})}
+    tensors = {name: entries_of(axes_of(name, axes), every) for name, axes in declared["tensors"].items()}
     whole = [(name, entry) for name, entries in tensors.items() for entry in entries]
     number = {entry: place for place, entry in enumerate(whole)}
     images = [
