@@ -7,7 +7,6 @@ learned images runs the networks and reads no weight; the metanetwork with probe
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +17,7 @@ from scipy.stats import kendalltau
 from sklearn.ensemble import HistGradientBoostingRegressor
 from torch import Tensor, nn
 
+from demo.baselines import FlatPerceptron, OutputsAlone, statistics
 from demo.network import DigitsCNN
 from demo.zoo import digits
 from layergen import Features
@@ -40,7 +40,6 @@ __all__ = [
 PROBES = 16
 TARGETS = 2
 """Accuracy and learning rate."""
-QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +87,16 @@ def take(x: Features, rows: Tensor | slice) -> Features:
     return {name: value[rows] for name, value in x.items()}
 
 
-def flatten(x: Features) -> Tensor:
-    """Every weight of each network in one row."""
-    return torch.cat([value.flatten(1) for value in x.values()], dim=1)
-
-
 @dataclass(slots=True)
-class Learner(ABC):
+class Learner:
     """A torch predictor and how it is trained; `history` gets the validation R² of each epoch."""
 
+    label: str
     network: nn.Module
     epochs: int
     learning_rate: float
     weight_decay: float
     history: list[float] = field(default_factory=list)
-    label: str = ""
 
     def fit(self, train: Features, targets: Tensor, validation: Features, held: Tensor, bar: Progress) -> None:
         """Train on squared error, one cycle of learning rates; keep the weights of the best validation epoch.
@@ -130,9 +124,10 @@ class Learner(ABC):
                 best, kept = self.history[-1], {k: v.clone() for k, v in self.network.state_dict().items()}
         self.network.load_state_dict(kept)
 
-    @abstractmethod
     def output(self, x: Features) -> Tensor:
-        """Predicted accuracies and rates, `(network, target)`."""
+        """Predicted accuracies, from 0 to 1, and rates, `(network, target)`."""
+        found = self.network(x)
+        return torch.cat([found[:, :1].sigmoid(), found[:, 1:]], 1)
 
     def predict(self, x: Features) -> NDArray[np.float64]:
         """Predicted accuracies and rates of some networks, `(network, target)`."""
@@ -142,35 +137,10 @@ class Learner(ABC):
         return torch.cat(parts).double().numpy()
 
 
-def of_range(output: Tensor) -> Tensor:
-    """Predictions `(network, target)`, the first of them, the accuracy, from 0 to 1."""
-    return torch.cat([output[:, :1].sigmoid(), output[:, 1:]], 1)
-
-
-@dataclass(slots=True)
-class MetanetPredictor(Learner):
-    """A network that takes features: derived equivariant layers with an invariant head, or outputs at probes."""
-
-    label: str = "metanetwork"
-
-    def output(self, x: Features) -> Tensor:
-        return of_range(self.network(x))
-
-
-@dataclass(slots=True)
-class PerceptronPredictor(Learner):
-    """A perceptron on the raw weights, one row a network."""
-
-    label: str = "flat perceptron"
-
-    def output(self, x: Features) -> Tensor:
-        return of_range(self.network(flatten(x)))
-
-
-def metanet_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
+def metanet_predictor(space: WeightSpace, train: Features) -> Learner:
     """A metanetwork for a weight space, its input standardised by the training set."""
-    network = Metanet(space, out_features=TARGETS, hidden=8, fourier=2)
-    return MetanetPredictor(network.fit(train), epochs=20, learning_rate=1e-2, weight_decay=0.1)
+    network = Metanet(space, out_features=TARGETS, hidden=8, fourier=2).fit(train)
+    return Learner("metanetwork", network, epochs=20, learning_rate=1e-2, weight_decay=0.1)
 
 
 def probes_of(space: WeightSpace) -> Probes:
@@ -178,62 +148,22 @@ def probes_of(space: WeightSpace) -> Probes:
     return Probes(DigitsCNN(), [digits().train_images[:PROBES, None]], count=PROBES, space=space)
 
 
-def probed_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
+def probed_predictor(space: WeightSpace, train: Features) -> Learner:
     """The metanetwork, which also runs each network on learned images."""
-    network = Metanet(space, out_features=TARGETS, hidden=16, probes=probes_of(space))
-    predictor = MetanetPredictor(network.fit(train), epochs=30, learning_rate=3e-3, weight_decay=0.1)
-    predictor.label = "metanetwork with probes"
-    return predictor
+    network = Metanet(space, out_features=TARGETS, hidden=16, probes=probes_of(space)).fit(train)
+    return Learner("metanetwork with probes", network, epochs=30, learning_rate=3e-3, weight_decay=0.1)
 
 
-class OutputsAlone(nn.Module):
-    """A perceptron on the outputs at learned images, standardised; it reads no weight."""
-
-    def __init__(self, probes: Probes, train: Features) -> None:
-        super().__init__()
-        self.probes = probes
-        with torch.no_grad():
-            outputs = probes.outputs(train)
-        sizes = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, TARGETS)]
-        self.layers = nn.Sequential(Standardised(outputs.mean(0), outputs.std(0).square().mean().sqrt()), *sizes)
-
-    def forward(self, x: Features) -> Tensor:
-        return self.layers(self.probes.outputs(x))  # type: ignore[no-any-return]
-
-
-def probes_predictor(space: WeightSpace, train: Features) -> MetanetPredictor:
+def probes_predictor(space: WeightSpace, train: Features) -> Learner:
     """A perceptron on what each network gives at learned images."""
-    network = OutputsAlone(probes_of(space), train)
-    predictor = MetanetPredictor(network, epochs=60, learning_rate=3e-3, weight_decay=0.1)
-    predictor.label = "outputs at learned images alone"
-    return predictor
+    network = OutputsAlone(probes_of(space), train, TARGETS)
+    return Learner("outputs at learned images alone", network, epochs=60, learning_rate=3e-3, weight_decay=0.1)
 
 
-def perceptron_predictor(train: Features) -> PerceptronPredictor:
-    """A perceptron with two hidden layers; dropout because there are more weights than networks."""
-    rows = flatten(train)
-    network = nn.Sequential(
-        Standardised(rows.mean(0), rows.std(0)),
-        nn.Linear(rows.shape[1], 256),
-        nn.GELU(),
-        nn.Dropout(0.3),
-        nn.Linear(256, 64),
-        nn.GELU(),
-        nn.Linear(64, TARGETS),
-    )
-    return PerceptronPredictor(network, epochs=60, learning_rate=1e-3, weight_decay=0.1)
-
-
-class Standardised(nn.Module):
-    """Each weight less its mean over the training set, divided by its deviation."""
-
-    def __init__(self, mean: Tensor, deviation: Tensor) -> None:
-        super().__init__()
-        self.register_buffer("mean", mean)
-        self.register_buffer("deviation", deviation.clamp_min(1e-6))
-
-    def forward(self, rows: Tensor) -> Tensor:
-        return (rows - self.mean) / self.deviation  # type: ignore[operator]
+def perceptron_predictor(train: Features) -> Learner:
+    """A perceptron on the raw weights, one row a network."""
+    network = FlatPerceptron(train, TARGETS, hidden=256)
+    return Learner("flat perceptron", network, epochs=60, learning_rate=1e-3, weight_decay=0.1)
 
 
 class BoostingPredictor:
@@ -253,13 +183,3 @@ class BoostingPredictor:
     def predict(self, x: Features) -> NDArray[np.float64]:
         """Predicted accuracies and rates of some networks, `(network, target)`."""
         return np.stack([trees.predict(statistics(x)) for trees in self.trees], 1)
-
-
-def statistics(x: Features) -> NDArray[np.float32]:
-    """For each tensor of each network its mean, deviation and quantiles."""
-    parts = []
-    for value in x.values():
-        rows = value.flatten(1)
-        parts += [rows.mean(1, keepdim=True), rows.std(1, correction=0, keepdim=True)]
-        parts.append(rows.quantile(torch.tensor(QUANTILES), dim=1).T)
-    return torch.cat(parts, dim=1).numpy()

@@ -11,24 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import layergen
+from demo.baselines import OutputsAlone
 from demo.network import DigitsCNN
 from demo.predictors import BoostingPredictor, Score, score
 from demo.zoo import ZooConfig, digits, load_or_train, train
 from layergen import Features
 from layergen.nn import Metanet, Probes
-
-
-class OutputsAlone(nn.Module):
-    """A perceptron on the outputs at learned images: it runs the networks, and reads no weight."""
-
-    def __init__(self, probes: Probes) -> None:
-        super().__init__()
-        self.probes, norm = probes, nn.BatchNorm1d(probes.out_features, affine=False)
-        layers = [nn.Linear(probes.out_features, 64), nn.GELU(), nn.Linear(64, 64), nn.GELU(), nn.Linear(64, 1)]
-        self.layers = nn.Sequential(norm, *layers)
-
-    def forward(self, x: Features) -> Tensor:
-        return self.layers(self.probes.outputs(x))
 
 
 def learn(network: nn.Module, x: Features, accuracy: Tensor, epochs: int, rate: float) -> None:
@@ -60,7 +48,7 @@ def main(quick: bool = False) -> dict[str, Score]:
     answers = {"statistics + boosting": boosting.predict(unseen)[:, 0]}
     for label, network, longer, rate in [
         ("ours, weights alone", Metanet(space, **options).fit(seen), 1, 1e-2),
-        ("outputs at 16 images alone", OutputsAlone(probes[0]), 3, 3e-3),
+        ("outputs at 16 images alone", OutputsAlone(probes[0], seen, 1), 3, 3e-3),
         ("ours with 16 images", Metanet(space, probes=probes[1], **options).fit(seen), 1, 1e-2),
     ]:
         learn(network, seen, accuracy[held:], longer * epochs, rate)

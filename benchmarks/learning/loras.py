@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from benchmarks.learning.kept import kept
 from benchmarks.learning.methods import Method, trained
 from benchmarks.learning.tasks import R2, Part, Task
-from demo.predictors import Standardised
+from demo.baselines import Standardised
 from layergen import Features
 from layergen.nn.heads import perceptron
 from symmetry import WeightSpace

@@ -10,9 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.others import DwsNet, FlatPerceptron, NfnNet, OutputsAlone, boosted
+from benchmarks.learning.others import DwsNet, NfnNet, boosted
 from benchmarks.learning.tasks import Part, Task
 from benchmarks.learning.training import Outcome, Recipe, fit
+from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
 from layergen.nn import Metanet, Probes
 from symmetry import WeightSpace
@@ -124,7 +125,7 @@ def outputs_alone(
     task: Task, seconds: float, *, count: int, first: float = 0.5, decay: float = 0.01, dropout: float = 0.0
 ) -> Outcome:
     """A perceptron on outputs at learned inputs, at first on inputs that stay."""
-    network = OutputsAlone(task, probes_of(task, count), dropout)
+    network = OutputsAlone(probes_of(task, count), task.train.features, task.outputs, dropout)
     return in_two(network, task, seconds, first, Recipe(3e-3, decay), Recipe(1e-3, decay))
 
 
@@ -154,6 +155,11 @@ def hnp(task: Task, **options: Any) -> NfnNet:
 def nps(task: Task, **options: Any) -> NfnNet:
     """A network of `NPLinear`."""
     return NfnNet(task, "NP", **options)
+
+
+def flat(task: Task, **options: Any) -> FlatPerceptron:
+    """A perceptron on the raw weights."""
+    return FlatPerceptron(task.train.features, task.outputs, **options)
 
 
 def has_signs(task: Task) -> bool:
@@ -201,9 +207,7 @@ METHODS: dict[str, Method] = {
     "dws": Method(
         "DWSNets", trained(DwsNet), ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "rate": 1e-3}), has_signs
     ),
-    "flat": Method(
-        "flat perceptron", trained(FlatPerceptron), ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})
-    ),
+    "flat": Method("flat perceptron", trained(flat), ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})),
     "boosting": Method("statistics + boosting", boosting, LEAVES),
     "summary": Method("statistics of weights and of probes + boosting", boosting, LEAVES_OF_BOTH),
     "outputs": Method("outputs at probes alone", outputs_alone, OUTPUTS),

@@ -13,19 +13,15 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from torch import Tensor, nn
 
 from benchmarks.learning.tasks import Task
-from demo.predictors import Standardised, flatten
 from layergen import EquivariantLinear, Features, InvariantLinear
-from layergen.nn import Probes, Standardise
-from layergen.nn.heads import perceptron
-from layergen.nn.summary import Summary
-from symmetry import WeightSpace
+from layergen.nn import Standardise
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from nfn import layers as nfn  # type: ignore[import-untyped]
     from nfn.common import WeightSpaceFeatures, network_spec_from_wsfeat  # type: ignore[import-untyped]
 
-__all__ = ["DwsNet", "FlatPerceptron", "NfnNet", "OutputsAlone", "boosted"]
+__all__ = ["DwsNet", "NfnNet", "boosted"]
 
 
 class NfnNet(nn.Module):
@@ -89,53 +85,6 @@ class DwsNet(nn.Module):
             rows = zip(layer(x).items(), norms.values(), strict=True)  # type: ignore[operator]
             x = {name: norm(value.flatten(0, -2)).reshape(value.shape).relu() for (name, value), norm in rows}
         return self.read_out(self.invariant(x).relu())  # type: ignore[no-any-return]
-
-
-class FlatPerceptron(nn.Module):
-    """A perceptron on all weights in one row."""
-
-    def __init__(self, task: Task, hidden: int, dropout: float = 0.3) -> None:
-        super().__init__()
-        rows = flatten(task.train.features)
-        self.layers = nn.Sequential(
-            Standardised(rows.mean(0), rows.std(0)),
-            nn.Linear(rows.shape[1], hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, 64),
-            nn.GELU(),
-            nn.Linear(64, task.outputs),
-        )
-
-    def forward(self, x: Features) -> Tensor:
-        return self.layers(flatten(x))  # type: ignore[no-any-return]
-
-
-class OutputsAlone(nn.Module):
-    """A perceptron on a network's outputs at learned inputs; it reads no weight.
-
-    The outputs are standardised and go with their direction and length, as in a `Metanet` with probes.
-    """
-
-    def __init__(self, task: Task, probes: Probes, dropout: float = 0.0) -> None:
-        super().__init__()
-        self.probes, self.space = probes, WeightSpace({"outputs": ""})
-        self.standardise = Standardise(self.space, probes.out_features, together=True)
-        self.standardise.fit({"outputs": probes.outputs(task.train.features)})
-        self.read = Summary(None, 1, None, probes=probes.count, outputs=probes.out_features // probes.count)
-        self.read_out = perceptron(self.read.out_features, 128, task.outputs, dropout=dropout)
-
-    def summary(self, x: Features) -> Tensor:
-        """What the perceptron reads, a row for each network."""
-        outputs = self.probes.outputs(x)
-        return self.read({}, {}, (outputs, self.standardise({"outputs": outputs})["outputs"]))
-
-    def from_summary(self, rows: Tensor) -> Tensor:
-        """What the perceptron answers on rows."""
-        return self.read_out(rows)  # type: ignore[no-any-return]
-
-    def forward(self, x: Features) -> Tensor:
-        return self.from_summary(self.summary(x))
 
 
 def read_out(inputs: int, outputs: int) -> nn.Sequential:

@@ -14,8 +14,6 @@ from symmetry.space.weight_space import WeightSpace
 
 __all__ = ["Summary"]
 
-Outputs = tuple[Tensor, Tensor] | None
-"""Outputs at probes `(batch, probes * outputs)` as networks give them, and standardised."""
 FAINT = 1e-2
 """Added to the length of the outputs, so that outputs near nought have no direction."""
 
@@ -46,7 +44,7 @@ class Summary(nn.Module):
     >>> space = WeightSpace({"b": "h"}, sets={"h": 3})
     >>> summary = Summary(space, 1, None, probes=4, outputs=2)
     >>> outputs = torch.randn(5, 8)
-    >>> summary({"b": torch.randn(5, 3, 1)}, {}, (outputs, outputs)).shape, summary.out_features
+    >>> summary({"b": torch.randn(5, 3, 1)}, {}, outputs, outputs).shape, summary.out_features
     (torch.Size([5, 53]), 53)
     """
 
@@ -71,34 +69,33 @@ class Summary(nn.Module):
         self.standardise = Standardise(alone, self.statistics) if self.statistics else None
         self.out_features = self.statistics + (2 * self.outputs + 1 if self.outputs else 0)
 
-    def seen(self, weights: Features, values: Features, outputs: Outputs) -> list[tuple[Standardise, Features]]:
+    def seen(self, weights: Features, values: Features, outputs: Tensor | None) -> list[tuple[Standardise, Features]]:
         """The module that is fitted, and the statistics of some networks that it takes."""
         if self.standardise is None:
             return []
         return [(self.standardise, {"statistics": self._statistics(weights, values, outputs)})]
 
-    def forward(self, weights: Features, values: Features, outputs: Outputs) -> Tensor:
+    def forward(self, weights: Features, values: Features, outputs: Tensor | None, standard: Tensor | None) -> Tensor:
         """A row of numbers for each network, `(batch, out_features)`.
 
         Parameters
         ----------
         weights
-            Standardised weights, `{tensor: (batch, *axes, channels)}`.
+            The weights, `{tensor: (batch, *axes, channels)}`.
         values
-            Standardised values that probes record, `{tensor: (batch, *axes, probes)}`.
-        outputs
+            What probes record, `{tensor: (batch, *axes, probes)}`.
+        outputs, standard
             Outputs at the probes, `(batch, probes * outputs)`, and the same standardised; None without probes.
         """
         rows: list[Tensor] = []
-        if self.outputs and outputs is not None:
-            standard = outputs[1]
+        if self.outputs and standard is not None:
             length = (standard.square().mean(1, keepdim=True) + SMALLEST).sqrt() + FAINT
             rows += [standard, standard / length, length.log()]
         if self.standardise is not None:
             rows.append(self.standardise({"statistics": self._statistics(weights, values, outputs)})["statistics"])
         return torch.cat(rows, dim=1)
 
-    def _statistics(self, weights: Features, values: Features, outputs: Outputs) -> Tensor:
+    def _statistics(self, weights: Features, values: Features, outputs: Tensor | None) -> Tensor:
         """The distributions, `(batch, statistics)`."""
         rows = []
         if self.of_weights is not None:
@@ -106,7 +103,7 @@ class Summary(nn.Module):
         if self.of_values is not None:
             rows.append(self.of_values(values))
         if self.over_probes is not None and outputs is not None:
-            rows.append(self.over_probes(shown_by(outputs[0].unflatten(1, (self.probes, -1)))).flatten(1))
+            rows.append(self.over_probes(shown_by(outputs.unflatten(1, (self.probes, -1)))).flatten(1))
         return torch.cat(rows, dim=1)
 
 

@@ -14,7 +14,7 @@ from layergen.nn.normalisation import Standardise
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
 from layergen.nn.settled import Settled, SettledReading
-from layergen.nn.summary import Outputs, Summary
+from layergen.nn.summary import Summary
 from layergen.widening import Summed, by_fan_in, places_summed
 from symmetry.space.weight_space import WeightSpace
 
@@ -122,31 +122,33 @@ class WeightReading(nn.Module):
 
     def seen(self, x: Features) -> list[tuple[Standardise, Features]]:
         """The modules that are fitted, and the features that each of them takes of some networks."""
-        scaled = by_fan_in(x, self.weights, self.summed)
-        found = [(self.standardise, scaled), *([] if self.canonical is None else self.canonical.seen(x))]
-        if self.probed is None:
-            return found + self.summary.seen(scaled, {}, None)
-        values, outputs = self.probed.probes(x)
-        return [*found, *self.probed.seen(values, outputs), *self.summary.seen(scaled, values, (outputs, outputs))]
+        weights, values, outputs = self._read(x)
+        found = [(self.standardise, weights), *self.summary.seen(weights, values, outputs)]
+        if self.probed is not None and outputs is not None:
+            found += self.probed.seen(values, outputs)
+        return found if self.canonical is None else [*found, *self.canonical.seen(x)]
 
     def summarised(self, x: Features) -> Tensor:
         """A row of numbers for each network (`Summary`), `(batch, summary.out_features)`; nothing is learned in it."""
-        return self.summary(*self._read(x))
+        weights, values, outputs = self._read(x)
+        return self.summary(weights, values, outputs, self._standard(values, outputs)[1])
 
     def forward(self, x: Features) -> tuple[Features, Tensor | None]:
         weights, values, outputs = self._read(x)
+        shown, standard = self._standard(values, outputs)
         features = self.lift(self.fourier(self.standardise(weights)))
-        if self.probed is not None and outputs is not None:
-            features |= self.probed(*self.probed.standard(values, outputs[0]))
+        if self.probed is not None and standard is not None:
+            features |= self.probed(shown, standard)
         wide: Features = self.companions(self.positions(features))
         if self.canonical is not None:
             wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
-        return wide, self.summary(weights, values, outputs) if self.summary.out_features else None
+        return wide, self.summary(weights, values, outputs, standard) if self.summary.out_features else None
 
-    def _read(self, x: Features) -> tuple[Features, Features, Outputs]:
-        """Weights by their fan-in, what probes record, and outputs at them as they are and standardised."""
-        weights = by_fan_in(x, self.weights, self.summed)
-        if self.probed is None:
-            return weights, {}, None
-        values, outputs = self.probed.probes(x)
-        return weights, values, (outputs, self.probed.standard(values, outputs)[1])
+    def _read(self, x: Features) -> tuple[Features, Features, Tensor | None]:
+        """Weights by their fan-in, what probes record, and outputs at them."""
+        values, outputs = ({}, None) if self.probed is None else self.probed.probes(x)
+        return by_fan_in(x, self.weights, self.summed), values, outputs
+
+    def _standard(self, values: Features, outputs: Tensor | None) -> tuple[Features, Tensor | None]:
+        """What probes record, and outputs at them, standardised."""
+        return ({}, None) if self.probed is None or outputs is None else self.probed.standard(values, outputs)

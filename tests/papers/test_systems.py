@@ -39,17 +39,17 @@ def tables(chosen):
 
 @pytest.mark.parametrize(("name", "table"), list(tables(False)))
 def test_what_is_printed_is_on_the_page(name, table):
-    compare(name, table, Setting())
+    assert_on_page(name, table, Setting())
 
 
 @pytest.mark.parametrize(("name", "table"), list(tables(True)))
 def test_what_is_found_in_public_code_is_on_the_page(name, table):
     if (reason := CODE.reason(table.repository)) is not None:
         pytest.skip(f"{VARIABLE} does not name the public code: {reason}")
-    compare(name, table, Setting(published=CODE))
+    assert_on_page(name, table, Setting(published=CODE))
 
 
-def compare(name, table, setting):
+def assert_on_page(name, table, setting):
     said = set(map(settled, page(name)))
     printed = list(lines(System("", (table,)), setting))
     assert len(printed) > 4, "a table without rows"

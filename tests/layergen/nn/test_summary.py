@@ -83,7 +83,7 @@ def test_single_outputs_show_their_value():
 def test_outputs_have_direction_and_length_apart(probes):
     summary = Summary(None, 1, None, probes=4, outputs=3)
     outputs = torch.randn(2, 12)
-    one, other = summary({}, {}, (outputs, outputs)), summary({}, {}, (outputs, 10 * outputs))
+    one, other = summary({}, {}, outputs, outputs), summary({}, {}, outputs, 10 * outputs)
     torch.testing.assert_close(one[:, 12:24], other[:, 12:24], atol=0.05, rtol=0.05)
     torch.testing.assert_close(other[:, 24] - one[:, 24], torch.full((2,), math.log(10)), atol=0.05, rtol=0)
 
