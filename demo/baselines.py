@@ -9,18 +9,23 @@ from torch import Tensor, nn
 
 from layergen import Features
 from layergen.nn import Probes, Standardise
-from layergen.nn.heads import perceptron
-from layergen.nn.pools import Distribution
-from layergen.nn.summary import Summary
 from symmetry import WeightSpace
 
 __all__ = ["FlatPerceptron", "OutputsAlone", "Standardised", "flatten", "statistics"]
 
+QUANTILES = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+FAINT = 1e-2
+"""Added to the length of outputs, so that outputs near nought have no direction."""
+
 
 def statistics(x: Features) -> NDArray[np.float32]:
     """For each tensor of each network its mean, deviation and quantiles."""
-    distribution = Distribution()
-    return torch.cat([distribution(value).flatten(1) for value in x.values()], dim=1).numpy()
+    rows = []
+    for value in x.values():
+        flat = value.flatten(1)
+        quantiles = flat.quantile(flat.new_tensor(QUANTILES), dim=1).mT
+        rows += [flat.mean(1, keepdim=True), flat.std(1, correction=0, keepdim=True), quantiles]
+    return torch.cat(rows, dim=1).numpy()
 
 
 def flatten(x: Features) -> Tensor:
@@ -66,7 +71,7 @@ class FlatPerceptron(nn.Module):
 class OutputsAlone(nn.Module):
     """A perceptron on a network's outputs at learned inputs; it reads no weight.
 
-    It reads the outputs as the summary of a `Metanet` with probes does: standardised, their direction, their length.
+    It reads the outputs standardised, divided by their length, and the logarithm of that length.
     """
 
     def __init__(self, probes: Probes, train: Features, outputs: int, dropout: float = 0.0) -> None:
@@ -74,17 +79,20 @@ class OutputsAlone(nn.Module):
         self.probes = probes
         self.standardise = Standardise(WeightSpace({"outputs": ""}), probes.out_features, together=True)
         self.standardise.fit({"outputs": probes.outputs(train)})
-        self.read = Summary(None, 1, None, probes=probes.count, outputs=probes.out_features // probes.count)
-        self.read_out = perceptron(self.read.out_features, 128, outputs, dropout=dropout)
+        layers: list[nn.Module] = []
+        for width in (2 * probes.out_features + 1, 128, 128):
+            layers += [nn.Linear(width, 128), nn.GELU(), nn.Dropout(dropout)]
+        self.layers = nn.Sequential(*layers, nn.Linear(128, outputs))
 
     def summary(self, x: Features) -> Tensor:
         """What the perceptron reads, a row for each network; the same at every step as long as the inputs stay."""
-        outputs = self.probes.outputs(x)
-        return self.read({}, {}, outputs, self.standardise({"outputs": outputs})["outputs"])
+        rows = self.standardise({"outputs": self.probes.outputs(x)})["outputs"]
+        length = (rows.square().mean(1, keepdim=True) + 1e-12).sqrt() + FAINT
+        return torch.cat([rows, rows / length, length.log()], dim=1)
 
     def from_summary(self, rows: Tensor) -> Tensor:
         """What the perceptron answers on rows."""
-        return self.read_out(rows)  # type: ignore[no-any-return]
+        return self.layers(rows)  # type: ignore[no-any-return]
 
     def forward(self, x: Features) -> Tensor:
         return self.from_summary(self.summary(x))
