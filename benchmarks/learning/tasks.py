@@ -140,20 +140,33 @@ def fashion_inrs(networks: int = 5_000, steps: int = 350) -> Task:
 def inr_task(title: str, whole: Part, widths: tuple[int, ...], score: Score, examples: Tensor) -> Task:
     """A task on INRs; an eighth of the networks each for validation and test, in the order given."""
     held = len(whole) // 8
-    classes = not whole.targets.is_floating_point()
+    train, validation, test = (whole.take(slice(*ends)) for ends in ((2 * held, None), (held,), (held, 2 * held)))
+    return task_of_inrs(title, train, validation, test, widths, score, examples)
+
+
+def task_of_inrs(
+    title: str, train: Part, validation: Part, test: Part, widths: tuple[int, ...], score: Score, examples: Tensor
+) -> Task:
+    """A task on INRs in three parts; targets are classes where they are whole numbers."""
+    classes = not train.targets.is_floating_point()
     return Task(
         title,
-        whole.take(slice(2 * held, None)),
-        whole.take(slice(held)),
-        whole.take(slice(held, 2 * held)),
+        train,
+        validation,
+        test,
         score,
         nn.functional.cross_entropy if classes else nn.functional.mse_loss,
-        10 if classes else whole.targets.shape[1],
+        10 if classes else train.targets.shape[1],
         siren_space(widths, signs=False),
         siren_space(widths, signs=True),
         Siren(widths),
         examples,
     )
+
+
+def task_of_clothes(title: str, train: Part, validation: Part, test: Part) -> Task:
+    """A task on INRs of Fashion-MNIST: which of the ten pieces of clothing a network shows."""
+    return task_of_inrs(title, train, validation, test, (2, 32, 32, 1), ACCURACY, grid(28))
 
 
 def zoo_task(title: str, score: Score, targets: Callable[[object], Tensor]) -> Task:

@@ -15,6 +15,7 @@ from layergen.nn.metanet import Metanet
 from layergen.nn.normalisation import ChannelNorm, Standardise, TensorNorm
 from layergen.nn.pointwise import Dropout, Gated, NormPointwise, Pointwise, Residual
 from layergen.nn.probes import Probes
+from layergen.nn.propagation import Propagation
 from layergen.nn.set_pools import FixedValues, SetAttention, SetMax, SetStatistics
 from layergen.nn.settled import Settled
 
@@ -40,6 +41,7 @@ __all__ = [
     "Pointwise",
     "PositionalEmbedding",
     "Probes",
+    "Propagation",
     "Residual",
     "SetAttention",
     "SetMax",

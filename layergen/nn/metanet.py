@@ -21,6 +21,7 @@ from layergen.nn.normalisation import ChannelNorm, fit_all
 from layergen.nn.options import check_arguments, check_choices, updated_channels
 from layergen.nn.pools import POOLS
 from layergen.nn.probes import Probes
+from layergen.nn.propagation import Propagation
 from layergen.nn.residual_blocks import ResidualBlocks
 from layergen.nn.restrictions import Restrictions, leading
 from layergen.nn.saving import constructor_arguments, read_metanet, write_metanet
@@ -55,6 +56,11 @@ class Metanet(nn.Module):
 
     With `probes`, the networks are also run: what they compute along the way is standardised, goes through a linear map
     for each tensor, and becomes tensors beside the weights, and so do their outputs, as a tensor without axes.
+
+    With `propagation`, vectors of neurons are carried along by products with the weights (`Propagation`), and become
+    tensors beside the weights; what they are at the outputs becomes a tensor without axes. Derived layers, which are
+    linear, do not multiply one weight by another: where the answer is in what the networks compute, and they cannot be
+    run on probes, propagation is worth more than all other options.
 
     With `summed`, weights are multiplied by their fan-in (`layergen.by_fan_in`), and features of weights that the
     network gives are divided by it. A network of which every neuron is repeated and the weights out of it divided
@@ -103,9 +109,11 @@ class Metanet(nn.Module):
         (`Aggregation`): "max", the maxima; "attention", means by attention of learned queries; or None.
     probes
         Inputs on which the networks are run. Their weight space must be `space`, and `in_channels` 1.
+    propagation
+        Vectors of neurons that the weights carry along; their weight space must be `space`.
     fuse
-        Whether a perceptron of the outputs at the probes is added to the invariants; without effect where
-        `out_channels` or no probes are given.
+        Whether a perceptron of the outputs at the probes is added to the invariants, and one of the outputs of the
+        propagation; without effect where `out_channels` is given, or neither of them.
     statistics
         Whether a perceptron of statistics is added to the invariants: mean, deviation and quantiles of each tensor's
         weights, and with probes of what they record, and of how sure the outputs are from probe to probe. It reads the
@@ -192,6 +200,7 @@ class Metanet(nn.Module):
         maximum: bool = True,
         aggregation: str | None = None,
         probes: Probes | None = None,
+        propagation: Propagation | None = None,
         fuse: bool = True,
         statistics: bool = False,
         update: bool | Sequence[int] = False,
@@ -222,6 +231,7 @@ class Metanet(nn.Module):
             fourier_scale=fourier_scale,
             fold=probes is not None if fold is None else fold,
             probes=probes,
+            propagation=propagation,
             outputs=out_channels is None or terms != "local",  # outputs at probes share no set with any weight
             summed=summed,
             fuse=fuse and out_features is not None,
@@ -252,6 +262,9 @@ class Metanet(nn.Module):
         self.fused: nn.Module | None = None
         if out_features is not None and (numbers := self.reading.summary.out_features):
             self.fused = perceptron(numbers, FUSED, out_features, dropout=dropout)
+        self.carried: nn.Module | None = None
+        if out_features is not None and fuse and propagation is not None and propagation.out_features:
+            self.carried = perceptron(propagation.out_features, FUSED, out_features, dropout=dropout)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
         warn_of_large(self)
@@ -359,7 +372,7 @@ class Metanet(nn.Module):
         expected = dict.fromkeys(self.space.names, self.in_channels)
         if (given := {name: value.shape[-1] for name, value in x.items()}) != expected:
             raise ValueError(f"features of tensors and channels {given} given, expected {expected}")
-        features, row = self.reading(x)
+        features, row, carried = self.reading(x)
         for block in self.blocks:  # one by one, so that features are released as soon as the next are there
             features = block(features)
         output = self.head(self.norm({name: features[name] for name in self.read}))
@@ -367,6 +380,8 @@ class Metanet(nn.Module):
             output = by_fan_in(output, self.space, self.reading.summed, power=-1)
         if self.fused is not None:
             output = output + self.fused(row)
+        if self.carried is not None:
+            output = output + self.carried(carried)
         if self.gamma is None:
             return output
         gammas = zip(self.space.names, self.gamma, strict=True)

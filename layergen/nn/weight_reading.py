@@ -13,6 +13,7 @@ from layergen.nn.folding import FreeLinear
 from layergen.nn.normalisation import Standardise
 from layergen.nn.probe_reading import ProbeReading
 from layergen.nn.probes import Probes
+from layergen.nn.propagation import Propagation, PropagationReading
 from layergen.nn.settled import Settled, SettledReading
 from layergen.nn.summary import Summary
 from layergen.widening import Summed, by_fan_in, places_summed
@@ -24,10 +25,11 @@ __all__ = ["WeightReading"]
 class WeightReading(nn.Module):
     """Standardise weights, expand them in waves, mix their channels, and put beside them what stands with them.
 
-    Beside the weights stand what probes show (`ProbeReading`) and companions (`Companions`). Takes features
-    `{tensor: (batch, *axes, in_channels)}` of a space; gives features `{tensor: (batch, *axes, channels)}` of the
-    module's attribute `space`, and a row of numbers for each network (`Summary`), `(batch, summary.out_features)`, or
-    None where there is nothing to summarise.
+    Beside the weights stand what probes show (`ProbeReading`), the vectors of a propagation (`PropagationReading`) and
+    companions (`Companions`). Takes features `{tensor: (batch, *axes, in_channels)}` of a space; gives features
+    `{tensor: (batch, *axes, channels)}` of the module's attribute `space`; a row of numbers for each network
+    (`Summary`), `(batch, summary.out_features)`, or None where there is nothing to summarise; and the outputs of the
+    propagation, or None.
 
     Parameters
     ----------
@@ -43,8 +45,10 @@ class WeightReading(nn.Module):
         Whether free axes become channels (`FreeLinear`).
     probes
         Inputs on which the networks are run.
+    propagation
+        Vectors of neurons that weights carry along.
     outputs
-        Whether the outputs at the probes are a tensor of the features given.
+        Whether outputs, at the probes and of the propagation, are tensors of the features given.
     summed
         By tensor what its entries are summed over, as for `layergen.by_fan_in`.
     fuse
@@ -64,9 +68,9 @@ class WeightReading(nn.Module):
     >>> import torch
     >>> space = WeightSpace({"w": "h x", "b": "h"}, sets={"h": 4}, free={"x": 9})
     >>> x = {"w": torch.randn(5, 4, 9, 1), "b": torch.randn(5, 4, 1)}
-    >>> features, row = WeightReading(space, 1, 8, fold=True)(x)
-    >>> features["w"].shape, row
-    (torch.Size([5, 4, 1, 8]), None)
+    >>> features, row, outputs = WeightReading(space, 1, 8, fold=True)(x)
+    >>> features["w"].shape, row, outputs
+    (torch.Size([5, 4, 1, 8]), None, None)
     """
 
     def __init__(
@@ -79,6 +83,7 @@ class WeightReading(nn.Module):
         fourier_scale: float = 0.1,
         fold: bool = False,
         probes: Probes | None = None,
+        propagation: Propagation | None = None,
         outputs: bool = True,
         summed: Summed | None = None,
         fuse: bool = False,
@@ -94,7 +99,11 @@ class WeightReading(nn.Module):
         self.lift = (FreeLinear if fold else PerTensorLinear)(space, self.fourier.out_channels, channels)
         own = self.lift.space
         self.probed = None if probes is None else ProbeReading(probes, own, channels, outputs=outputs)
-        self.own = own if self.probed is None else self.probed.space
+        own = own if self.probed is None else self.probed.space
+        self.carried: PropagationReading | None = None
+        if propagation is not None:
+            self.carried = PropagationReading(propagation, space, own, channels, outputs=outputs)
+        self.own = own if self.carried is None else self.carried.space
         self.positions = PositionalEmbedding(self.own, channels)
         self.companions = Companions(self.own)
         self.canonical: SettledReading | None = None
@@ -133,16 +142,21 @@ class WeightReading(nn.Module):
         weights, values, outputs = self._read(x)
         return self.summary(weights, values, outputs, self._standard(values, outputs)[1])
 
-    def forward(self, x: Features) -> tuple[Features, Tensor | None]:
+    def forward(self, x: Features) -> tuple[Features, Tensor | None, Tensor | None]:
         weights, values, outputs = self._read(x)
         shown, standard = self._standard(values, outputs)
-        features = self.lift(self.fourier(self.standardise(weights)))
+        standardised, carried = self.standardise(weights), None
+        features = self.lift(self.fourier(standardised))
         if self.probed is not None and standard is not None:
             features |= self.probed(shown, standard)
+        if self.carried is not None:
+            more, carried = self.carried(weights, standardised)
+            features |= more
         wide: Features = self.companions(self.positions(features))
         if self.canonical is not None:
             wide |= {name: wide[name] + value for name, value in self.canonical(x).items()}
-        return wide, self.summary(weights, values, outputs, standard) if self.summary.out_features else None
+        row = self.summary(weights, values, outputs, standard) if self.summary.out_features else None
+        return wide, row, carried
 
     def _read(self, x: Features) -> tuple[Features, Features, Tensor | None]:
         """Weights by their fan-in, what probes record, and outputs at them."""

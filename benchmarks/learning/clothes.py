@@ -1,0 +1,64 @@
+"""All of Fashion-MNIST as INRs: a network for each of its 70,000 pictures, in the parts that the data set comes in."""
+
+from __future__ import annotations
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from benchmarks.learning.inrs import fit_inrs, grid
+from benchmarks.learning.kept import kept
+from benchmarks.learning.tasks import Part, Task, idx, task_of_clothes
+
+__all__ = ["clothes"]
+
+WIDTHS, STEPS, POINTS = (2, 32, 32, 1), 200, 196
+"""The layers of a network, the steps it was fitted by, and the pixels that a step took."""
+PIECE, HELD = 5_000, 5_000
+"""How many networks a file of the cache holds; how many pictures to train on are held back for validation."""
+PARTS = {"train": 60_000, "t10k": 10_000}
+"""How many pictures the data set has to train on and to test on."""
+
+
+def clothes(networks: int) -> Task:
+    """Find the piece of clothing of INRs, by some networks to train on; the test is on all 10,000 pictures for it.
+
+    Parameters
+    ----------
+    networks
+        How many of the 60,000 pictures to train on are used. Of all, the last 5,000 are for validation alone, of
+        fewer, the 5,000 after them.
+
+    Returns
+    -------
+    Task
+        The task; what the cache does not hold is fitted, 40 networks a second on a core.
+    """
+    whole, test = part("train", min(networks + HELD, PARTS["train"])), part("t10k", PARTS["t10k"])
+    train, validation = whole.take(slice(-HELD)), whole.take(slice(-HELD, None))
+    return task_of_clothes(f"clothes of INRs, {len(train):,} to train on", train, validation, test)
+
+
+def part(name: str, networks: int) -> Part:
+    """The first networks of a part of the data set, in the order of its files."""
+    labels = idx(f"{name}-labels-idx1-ubyte.gz")[:networks].long()
+    pieces = [fitted(name, start) for start in track(range(0, networks, PIECE), f"INRs of {name}", transient=True)]
+    names = [f"layers.{layer}.{kind}" for layer in range(len(WIDTHS) - 1) for kind in ("weight", "bias")]
+    return Part({key: torch.cat([piece[key] for piece in pieces])[:networks] for key in names}, labels)
+
+
+def fitted(name: str, start: int) -> dict[str, Tensor]:
+    """The networks of 5,000 pictures from one on; each piece has a seed of its own."""
+
+    def fit() -> dict[str, Tensor]:
+        signals = idx(f"{name}-images-idx3-ubyte.gz")[start : start + PIECE].float().flatten(1)[..., None] / 255
+        seed = start // PIECE + (1_000 if name == "t10k" else 0)
+        features, decibels = fit_inrs(grid(28), signals, WIDTHS, steps=STEPS, seed=seed, points=POINTS)
+        return features | {"decibels": torch.tensor([decibels])}
+
+    pieces = kept(f"clothes-{name}-{start}-{STEPS}", fit)
+    return {key: value for key, value in pieces.items() if key != "decibels"}
+
+
+if __name__ == "__main__":
+    clothes(PARTS["train"])
