@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from benchmarks.learning import editing, kept, loras, recurrent, sines, tasks
+import layergen
+from benchmarks.learning import clothes, editing, kept, loras, recurrent, sines, tasks, transformers
 from benchmarks.learning.every import METHODS, TASKS
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.inrs import fit_inrs, grid
@@ -71,6 +72,47 @@ def test_what_is_asked_of_updates_does_not_change_under_their_group():
     assert (asked[:, 1] >= 0.99).all()
     assert (asked[:, 1] <= loras.RANK + 0.01).all()
     assert torch.allclose(asked[:, 2], product[:, 0].square().sum(1) / product.square().sum((1, 2)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("bases", [False, True])
+@pytest.mark.parametrize("families", [False, True])
+def test_small_transformers_have_their_space(families, bases):
+    module = transformers.Reader().double()
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    x, after = transformers.strings(transformers.text(), 3, torch.Generator().manual_seed(0))
+    assert torch.equal(x[:, 1:].argmax(-1), after[:, :-1])
+    assert_function_preserved(module, transformers.reader_space(families=families, bases=bases), [x.double()])
+
+
+def test_small_transformers_are_those_of_the_module_and_some_learn():
+    features, accuracy = transformers.fit_readers(12, 40)
+    letters = transformers.text()
+    x, after = transformers.strings(letters[len(letters) * 4 // 5 :], 256, torch.Generator().manual_seed(1))
+    for number in (0, 7):
+        row = {name: value[number : number + 1] for name, value in features.items()}
+        (state,) = layergen.unstack(row, transformers.reader_space())
+        found = torch.func.functional_call(transformers.Reader(), state, (x,)).argmax(-1)
+        assert (found == after).double().mean() == pytest.approx(float(accuracy[number]), abs=1e-3)
+    assert accuracy.max() > 0.15 > 0.1 > accuracy.min()
+
+
+def test_all_clothes_keep_the_parts_of_their_data_set(monkeypatch):
+    pictures, labels = torch.rand(12, 28, 28).mul(255).byte(), torch.arange(12) % 10
+    monkeypatch.setattr(clothes, "idx", lambda name: pictures if "images" in name else labels)
+    monkeypatch.setattr(clothes, "PARTS", {"train": 12, "t10k": 6})
+    for name, number in {"PIECE": 3, "HELD": 3, "STEPS": 5}.items():
+        monkeypatch.setattr(clothes, name, number)
+    few, all_of_them = clothes.clothes(6), clothes.clothes(12)
+    assert [len(part) for task in (few, all_of_them) for part in (task.train, task.validation, task.test)] == [
+        *(6, 3, 6),
+        *(9, 3, 6),
+    ]
+    assert all_of_them.validation.targets.tolist() == labels[9:].tolist()
+    assert few.validation.targets.tolist() == labels[6:9].tolist()
+    weight = "layers.1.weight"
+    assert torch.equal(few.train.features[weight], all_of_them.train.features[weight][:6])
+    assert not torch.equal(few.train.features[weight][:3], few.test.features[weight][:3])
 
 
 def test_what_was_fitted_is_kept():

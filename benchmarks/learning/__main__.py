@@ -24,7 +24,7 @@ Run = dict[str, Any]
 
 @application.command()
 def main(
-    tasks: Annotated[str, typer.Option(help=f"Some of the tasks, with commas: {', '.join(TASKS)}.")] = "",
+    tasks: Annotated[str, typer.Option(help=f"Some of the tasks, with commas: {', '.join(TASKS)}.")] = "A,B,C,D,E",
     methods: Annotated[str, typer.Option(help=f"Some of the methods: {', '.join(METHODS)}.")] = "",
     seconds: Annotated[float, typer.Option(help="Processor time to train one network.")] = 20.0,
     seeds: Annotated[int, typer.Option(min=1, help="All configurations are tried with the first.")] = 3,

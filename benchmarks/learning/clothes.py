@@ -36,7 +36,9 @@ def clothes(networks: int) -> Task:
     """
     whole, test = part("train", min(networks + HELD, PARTS["train"])), part("t10k", PARTS["t10k"])
     train, validation = whole.take(slice(-HELD)), whole.take(slice(-HELD, None))
-    return task_of_clothes(f"clothes of INRs, {len(train):,} to train on", train, validation, test)
+    return task_of_clothes(
+        f"{'M' if networks > 50_000 else 'L'}: clothes of INRs, {len(train):,} to train on", train, validation, test
+    )
 
 
 def part(name: str, networks: int) -> Part:

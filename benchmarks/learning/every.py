@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks.learning import methods, tasks
+from benchmarks.learning.clothes import clothes
 from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.loras import PRODUCTS, lora_updates
@@ -14,6 +15,7 @@ from benchmarks.learning.methods import Method
 from benchmarks.learning.recurrent import recurrent
 from benchmarks.learning.sines import VIEWERS, embedded, is_embedding, moved_sines
 from benchmarks.learning.tasks import Task
+from benchmarks.learning.transformers import readers
 
 __all__ = ["METHODS", "TASKS"]
 
@@ -25,8 +27,11 @@ TASKS: dict[str, Callable[[], Task]] = {
     "I": partial(editing, "I: contrast of pictures", contrast),
     "J": moved_sines,
     "K": embedded,
+    "L": partial(clothes, 10_000),
+    "M": partial(clothes, 60_000),
+    "N": readers,
 }
-"""By letter, what makes each task; what has to be fitted is fitted once and kept in the cache."""
+"""By letter, what makes each task; what has to be fitted is fitted once and kept in the cache. L and M take an hour."""
 
 
 def is_chain(task: Task) -> bool:

@@ -15,7 +15,7 @@ from benchmarks.learning.tasks import Part, Task
 from benchmarks.learning.training import Outcome, Recipe, fit
 from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
-from layergen.nn import Metanet, Probes
+from layergen.nn import Metanet, Probes, Propagation
 from symmetry import WeightSpace
 
 __all__ = ["METHODS", "Method"]
@@ -49,6 +49,13 @@ def metanet(task: Task, space: WeightSpace | None = None, **options: Any) -> Met
     """A metanetwork that reads weights."""
     network = Metanet(space or task.space, out_features=task.outputs, **options)
     return network.fit(task.train.features)
+
+
+def carrying(task: Task, space: WeightSpace | None = None, *, count: int, rounds: int = 1, **options: Any) -> Metanet:
+    """A metanetwork that carries vectors along the weights, by the function of the networks that are read."""
+    where = space or task.space
+    propagation = Propagation(where, count, rounds=rounds, activation=task.activation, gain=task.gain)
+    return metanet(task, where, propagation=propagation, fold=True, maximum=False, **options)
 
 
 def probes_of(task: Task, count: int, space: WeightSpace | None = None) -> Probes:
@@ -172,6 +179,20 @@ WEIGHTS: tuple[Options, Options, Options] = (
     {"hidden": 16, "rate": 1e-3, "decay": 0.3, "first": 0.4, "statistics": True, "dropout": 0.4},
     {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "fold": True, "norm": True},
 )
+CARRYING: tuple[Options, Options, Options] = (
+    {"hidden": 16, "count": 64, "layers": 0, "rate": 1e-3},
+    {"hidden": 16, "count": 32, "layers": 1, "rate": 3e-3},
+    {
+        "hidden": 16,
+        "count": 32,
+        "layers": 1,
+        "rounds": 2,
+        "rate": 1e-3,
+        "decay": 0.3,
+        "statistics": True,
+        "dropout": 0.4,
+    },
+)
 PROBED: tuple[Options, Options, Options] = (
     {"hidden": 16, "count": 16, "rate": 3e-3, "first": 0.4},
     {"hidden": 16, "count": 48, "rate": 1e-3, "decay": 0.3, "dropout": 0.4, "statistics": True, "fuse": False},
@@ -202,6 +223,8 @@ NFN: tuple[Options, Options, Options] = (
 METHODS: dict[str, Method] = {
     "ours": Method("`Metanet`, weights only", weights_only, WEIGHTS),
     "signs": Method("… and signs", signed(weights_only), WEIGHTS, has_signs),
+    "carried": Method("… and propagation", trained(carrying), CARRYING),
+    "carried-signs": Method("… propagation and signs", signed(trained(carrying)), CARRYING, has_signs),
     "hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN),
     "np": Method("nfn, `NPLinear`", trained(nps), NFN),
     "dws": Method(

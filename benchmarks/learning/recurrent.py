@@ -165,6 +165,8 @@ def recurrent(networks: int = 1_600, steps: int = 300) -> Task:
         elman_space(signs=True),
         Elman(),
         strings(64, torch.Generator().manual_seed(2))[0],
+        torch.tanh,
+        1.0,
     )
 
 

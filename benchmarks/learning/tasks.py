@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 import layergen
 import symmetry
-from benchmarks.learning.inrs import Siren, fit_inrs, grid, siren_space
+from benchmarks.learning.inrs import FREQUENCY, Siren, fit_inrs, grid, siren_space
 from demo.network import DigitsCNN
 from demo.zoo import HYPERPARAMETERS, digits, load_or_train
 from layergen import Features
@@ -60,7 +60,8 @@ class Task:
     """Networks in three parts, what is asked of them, and the architecture.
 
     `space` has permutations alone, `signed` the signs of neurons too where the activation is odd. The networks are
-    those of `module`, run on inputs like `examples`. Targets are numbers, standardised, or classes.
+    those of `module`, run on inputs like `examples`; they apply `activation` to sums that they multiply by `gain`, None
+    where that says nothing. Targets are numbers, standardised, or classes.
     """
 
     title: str
@@ -74,6 +75,8 @@ class Task:
     signed: WeightSpace | None
     module: nn.Module
     examples: Tensor
+    activation: Callable[[Tensor], Tensor] = torch.relu
+    gain: float | None = None
 
 
 def mean_squared_error(found: Tensor, true: Tensor) -> float:
@@ -161,6 +164,8 @@ def task_of_inrs(
         siren_space(widths, signs=True),
         Siren(widths),
         examples,
+        torch.sin,
+        FREQUENCY,
     )
 
 

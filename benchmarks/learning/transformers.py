@@ -206,6 +206,7 @@ def readers(networks: int = 600, steps: int = 400) -> Task:
         reader_space(bases=True),
         Reader(),
         strings(text(), 64, torch.Generator().manual_seed(2))[0],
+        nn.functional.gelu,
     )
 
 
