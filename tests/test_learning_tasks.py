@@ -115,6 +115,13 @@ def test_all_clothes_keep_the_parts_of_their_data_set(monkeypatch):
     assert not torch.equal(few.train.features[weight][:3], few.test.features[weight][:3])
 
 
+def test_sines_are_found_by_least_squares():
+    line = torch.linspace(-1, 1, 64)
+    truth = torch.tensor([[2.0, 3.0], [7.0, 0.5], [0.4, 9.5]])
+    values = truth[:, :1] * (truth[:, 1:] * torch.pi * line).sin()
+    torch.testing.assert_close(sines.fitted_sine(values, line), truth, atol=0.02, rtol=0.01)
+
+
 def test_what_was_fitted_is_kept():
     first = kept.kept("some", lambda: {"a": torch.ones(2)})
     assert torch.equal(kept.kept("some", lambda: {"a": torch.zeros(2)})["a"], first["a"])

@@ -13,7 +13,7 @@ from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.loras import PRODUCTS, lora_updates
 from benchmarks.learning.methods import Method
 from benchmarks.learning.recurrent import recurrent
-from benchmarks.learning.sines import VIEWERS, embedded, is_embedding, moved_sines
+from benchmarks.learning.sines import LINES, VIEWERS, embedded, is_embedding, moved_sines
 from benchmarks.learning.tasks import Task
 from benchmarks.learning.transformers import readers
 
@@ -55,5 +55,6 @@ METHODS: dict[str, Method] = {
     **{name: answering(name, method) for name, method in (methods.METHODS | GRAPHS | PRODUCTS).items()},
     **EDITORS,
     **VIEWERS,
+    **LINES,
 }
 """By name, each in three configurations, of which validation chooses one."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from layergen import Features
 from symmetry import WeightSpace
 
-__all__ = ["FREQUENCY", "Siren", "fit_inrs", "grid", "siren_space"]
+__all__ = ["FREQUENCY", "Siren", "evaluated", "fit_inrs", "grid", "siren_space"]
 
 FREQUENCY, RATE = 30.0, 3e-3
 """What each layer's output is multiplied by before the sine; the rate of learning at first."""

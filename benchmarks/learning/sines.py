@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from math import pi
 from typing import Any
@@ -10,14 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.learning.graphs import CONFIGURATIONS, GraphInvariants, Kind, also
-from benchmarks.learning.inrs import fit_inrs, siren_space
+from benchmarks.learning.inrs import evaluated, fit_inrs, siren_space
 from benchmarks.learning.kept import kept
 from benchmarks.learning.methods import Method, metanet, probes_of, trained
 from benchmarks.learning.others import NfnNet
 from benchmarks.learning.tasks import Part, Score, Task, sines
+from benchmarks.learning.training import Outcome
 from layergen import Features
 
-__all__ = ["VIEWERS", "Views", "contrastive", "embedded", "is_embedding", "linear_r2", "moved_sines"]
+__all__ = ["LINES", "VIEWERS", "Views", "contrastive", "embedded", "fitted_sine", "is_embedding", "moved_sines"]
 
 WIDTHS, SPREAD, TEMPERATURE, NOISE, EMBEDDING = (1, 32, 32, 1), 1.5, 0.1, 0.1, 16
 """The INRs; the initial weights of those that begin elsewhere; and of embeddings the temperature of the loss, the noise
@@ -37,6 +39,37 @@ def moved_sines(networks: int = 2_000, steps: int = 500, held: int = 250) -> Tas
     features = {name: found[name] for name in siren_space(WIDTHS, signs=False).names}
     test = Part(features, (others - drawn.mean(0)) / drawn.std(0))
     return replace(task, title="J: a and b of INRs that begin elsewhere", test=test)
+
+
+def fitted_sine(values: Tensor, line: Tensor) -> Tensor:
+    """By least squares a and b, `(network, 2)`, of signals `(network, point)` that are nearly `a sin(b π line)`.
+
+    Of each b on a fine grid from 0 to 10 the best a is known; the best pair is taken.
+    """
+    grid = torch.linspace(0.005, 10, 2_000, dtype=torch.float64)
+    waves = (grid[:, None] * pi * line.double()).sin()
+    products, squares = values.double() @ waves.mT, waves.square().sum(1)
+    best = (products.square() / squares).argmax(1)
+    return torch.stack([products.gather(1, best[:, None])[:, 0] / squares[best], grid[best]], 1).float()
+
+
+def fit_of_sines(task: Task, _: float, **options: Any) -> Outcome:
+    """What can be told of the outputs by who knows their form: the fit, and a line from it to the targets."""
+    start = time.process_time()
+    line, found = task.examples[:, 0], []
+    for part in (task.train, task.validation, task.test):
+        state = {name: value[..., 0] for name, value in part.features.items()}
+        values = evaluated([state[name] for name in task.space.names], task.examples)[..., 0]
+        found.append(torch.cat([fitted_sine(values, line), torch.ones(len(part), 1)], 1))
+    coefficients = torch.linalg.lstsq(found[0], task.train.targets).solution
+    parts = zip(found[1:], (task.validation, task.test), strict=True)
+    scores = [task.score.of(rows @ coefficients, part.targets) for rows, part in parts]
+    return Outcome(scores[0], scores[1], 1, time.process_time() - start)
+
+
+def of_a_line(task: Task) -> bool:
+    """Whether networks show signals over a line, and a and b are asked."""
+    return task.examples.shape[-1] == 1 and task.train.targets.is_floating_point() and not is_embedding(task)
 
 
 def embedded(networks: int = 2_000, steps: int = 500) -> Task:
@@ -122,3 +155,8 @@ VIEWERS: dict[str, Method] = {
     "view-gmn": Method("`GraphMetanet`, gmn", trained(graph), also(CONFIGURATIONS, kind="gmn"), is_embedding),
 }
 """By name, each in three configurations."""
+
+LINES: dict[str, Method] = {
+    "sine": Method("a fit of `a sin(b x)` to the outputs", fit_of_sines, ({}, {}, {}), of_a_line)
+}
+"""What is possible where the form of the answer is known."""
