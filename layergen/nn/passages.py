@@ -120,7 +120,8 @@ def passages(space: WeightSpace) -> Iterator[Passage]:
             for target in ends(piece, rest):
                 if all(moved(piece.positions[place]) for place in rest if place not in target):
                     source = lineage(piece, last)
-                    onward = not target or target[-1] < last
+                    ahead = target[-1:] or piece.free  # an output's values stand before what they are summed over
+                    onward = bool(ahead) and ahead[-1] < last
                     made = line(piece, target)
                     yield Passage(
                         number, line(piece, source, against=last), made, source, target, piece.free, onward=onward

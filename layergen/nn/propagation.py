@@ -69,7 +69,7 @@ class Propagation(nn.Module):
     >>> propagation = Propagation(space, channels=16)
     >>> vectors, outputs = propagation({name: torch.randn(5, *shape, 1) for name, shape in space.shapes.items()})
     >>> {name: tuple(value.shape) for name, value in vectors.items()}, outputs.shape
-    ({'run h': (5, 8, 16)}, torch.Size([5, 99]))
+    ({'run h': (5, 8, 16)}, torch.Size([5, 51]))
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Propagation(nn.Module):
         self.entries = [piece_entries(self.space[name].pieces[0]) for name in self.lines.values()]
         known = [one for one in found if one.source is None or one.source in self.lines]
         self.into = [[one for one in known if one.target == line] for line in self.lines]
-        self.out = [one for one in known if not one.target]
+        self.out = [one for one in known if not one.target and one.onward]
         self.matrices = nn.ModuleList(
             nn.ParameterList(nn.Parameter(initial(one, space, channels)) for into in self.into for one in into)
             for _ in range(rounds)
