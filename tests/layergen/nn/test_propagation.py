@@ -8,7 +8,7 @@ import layergen
 from benchmarks.learning.inrs import Siren, siren_space
 from layergen.nn import Metanet, Propagation
 from layergen.nn.passages import passages
-from layergen.testing import assert_equivariant, assert_invariant
+from layergen.testing import assert_equivariant, assert_invariant, assert_no_more_symmetric
 from symmetry import SpecificationError, WeightSpace
 
 WIDTHS = (2, 7, 5, 3)
@@ -101,6 +101,19 @@ def test_metanetworks_with_propagation(name, features):
     metanet = perturbed(Metanet(space, hidden=4, layers=1, propagation=propagation, dtype=torch.float64, **given))
     metanet.eval()
     (assert_invariant if features else assert_equivariant)(metanet, space, channels=1, dtype=torch.float64)
+
+
+def test_with_it_a_metanetwork_over_signs_is_no_more_symmetric_than_they_are():
+    space = siren_space((2, 4, 3, 1), signs=True)
+
+    def network(**options):
+        torch.manual_seed(0)
+        return perturbed(Metanet(space, out_features=2, hidden=8, dtype=torch.float64, **options))
+
+    with pytest.raises(AssertionError, match="flipping the sign of an element of 'h1' in 'layers.1.weight'"):
+        assert_no_more_symmetric(network(), space, invariant=True, dtype=torch.float64)
+    propagation = Propagation(space, 4, activation=torch.tanh)
+    assert_no_more_symmetric(network(propagation=propagation), space, invariant=True, dtype=torch.float64)
 
 
 def test_widths_may_differ():
