@@ -8,14 +8,16 @@ from torch import Tensor
 
 from benchmarks.learning.inrs import fit_inrs, grid
 from benchmarks.learning.kept import kept
+from benchmarks.learning.methods import Method, outputs_alone, probed
 from benchmarks.learning.tasks import Part, Task, idx, task_of_clothes
 
-__all__ = ["clothes"]
+__all__ = ["PICTURED", "clothes"]
 
 WIDTHS, STEPS, POINTS = (2, 32, 32, 1), 200, 196
 """The layers of a network, the steps it was fitted by, and the pixels that a step took."""
 PIECE, HELD = 5_000, 5_000
 """How many networks a file of the cache holds; how many pictures to train on are held back for validation."""
+PIXELS = 28 * 28
 PARTS = {"train": 60_000, "t10k": 10_000}
 """How many pictures the data set has to train on and to test on."""
 
@@ -60,6 +62,32 @@ def fitted(name: str, start: int) -> dict[str, Tensor]:
 
     pieces = kept(f"clothes-{name}-{start}-{STEPS}", fit)
     return {key: value for key, value in pieces.items() if key != "decibels"}
+
+
+def of_large_pictures(task: Task) -> bool:
+    """Whether networks show pictures of 28 × 28 pixels, and there is time for all of them."""
+    return len(task.examples) == PIXELS and len(task.test) > HELD
+
+
+PICTURED: dict[str, Method] = {
+    "pixels": Method(
+        "outputs at up to all pixels alone",
+        outputs_alone,
+        ({"count": 196, "first": 0.6}, {"count": 392, "first": 0.8}, {"count": PIXELS, "first": 0.9}),
+        of_large_pictures,
+    ),
+    "pixels-probed": Method(
+        "`Metanet` with as many probes",
+        probed,
+        (
+            {"hidden": 8, "layers": 1, "count": 196, "rate": 1e-3, "first": 0.6},
+            {"hidden": 8, "layers": 1, "count": 392, "rate": 1e-3, "first": 0.8},
+            {"hidden": 8, "layers": 1, "count": PIXELS, "rate": 1e-3, "first": 0.9},
+        ),
+        of_large_pictures,
+    ),
+}
+"""Methods with so many probes that they show whole pictures."""
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks.learning import methods, tasks
-from benchmarks.learning.clothes import clothes
+from benchmarks.learning.clothes import PICTURED, clothes
 from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.loras import PRODUCTS, lora_updates
@@ -56,5 +56,6 @@ METHODS: dict[str, Method] = {
     **EDITORS,
     **VIEWERS,
     **LINES,
+    **{name: answering(name, method) for name, method in PICTURED.items()},
 }
 """By name, each in three configurations, of which validation chooses one."""

@@ -110,7 +110,7 @@ def test_with_it_a_metanetwork_over_signs_is_no_more_symmetric_than_they_are():
         torch.manual_seed(0)
         return perturbed(Metanet(space, out_features=2, hidden=8, dtype=torch.float64, **options))
 
-    with pytest.raises(AssertionError, match="flipping the sign of an element of 'h1' in 'layers.1.weight'"):
+    with pytest.raises(AssertionError, match="flipping the sign of an element of 'h1'"):
         assert_no_more_symmetric(network(), space, invariant=True, dtype=torch.float64)
     propagation = Propagation(space, 4, activation=torch.tanh)
     assert_no_more_symmetric(network(propagation=propagation), space, invariant=True, dtype=torch.float64)
