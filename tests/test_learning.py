@@ -121,10 +121,10 @@ def test_results_are_kept_and_the_best_configuration_is_run_again(task, tmp_path
         return Outcome(validation=quality, test=10 * quality + len(ran) / 100, epochs=1, seconds=seconds)
 
     monkeypatch.setitem(command.METHODS, "made up", Method("", run, ({"quality": 2}, {"quality": 1}, {"quality": 3})))
-    found = list(command.runs(task, "Z", "made up", 1, 3, tmp_path))
+    found = list(command.runs(task, "Z", "made up", 1, 3, 3, tmp_path))
     assert ran == [2, 1, 3, 1, 1]
     assert [one["test"] for one in found] == [10.02, 10.04, 10.05]
-    again = list(command.runs(task, "Z", "made up", 1, 3, tmp_path))
+    again = list(command.runs(task, "Z", "made up", 1, 3, 3, tmp_path))
     assert again == found
     assert len(ran) == 5
     assert json.loads((tmp_path / "Z-made up-1-0-1s.json").read_text())["options"] == {"quality": 1}

@@ -28,6 +28,7 @@ def main(
     methods: Annotated[str, typer.Option(help=f"Some of the methods: {', '.join(METHODS)}.")] = "",
     seconds: Annotated[float, typer.Option(help="Processor time to train one network.")] = 20.0,
     seeds: Annotated[int, typer.Option(min=1, help="All configurations are tried with the first.")] = 3,
+    tried: Annotated[int, typer.Option(min=1, max=3, help="How many configurations of a method are tried.")] = 3,
     out: Annotated[Path, typer.Option(help="The folder for results; what is found there is not run again.")] = OUT,
 ) -> None:
     """Tasks by methods: the score on test networks, mean and deviation over seeds."""
@@ -45,16 +46,15 @@ def main(
             if not METHODS[name].applies(task):
                 continue
             with console.status(f"{task.title}: {METHODS[name].title}"):
-                found = list(runs(task, letter, name, seconds, seeds, out))
+                found = list(runs(task, letter, name, seconds, seeds, tried, out))
             table.setdefault(name, {})[letter] = [run["test"] for run in found]
             console.print(f"{letter} {name}: {cell(table[name][letter])} {found[0]['options']}", highlight=False)
     print(markdown(table, scores))
 
 
-def runs(task: Task, letter: str, name: str, seconds: float, seeds: int, out: Path) -> Iterator[Run]:
+def runs(task: Task, letter: str, name: str, seconds: float, seeds: int, tried: int, out: Path) -> Iterator[Run]:
     """What the best configuration gives, seed by seed; the best is that of the first seed on validation."""
-    method = METHODS[name]
-    first = [run(task, letter, name, place, 0, seconds, out) for place in range(len(method.configurations))]
+    first = [run(task, letter, name, place, 0, seconds, out) for place in range(tried)]
     sign = 1 if task.score.rises else -1
     best = max(range(len(first)), key=lambda place: sign * first[place]["validation"])
     yield first[best]
