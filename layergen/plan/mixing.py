@@ -55,8 +55,11 @@ def product(draft: Draft, weight: Weights, pools: ops.Value | None) -> ops.Varia
     for name in weight.factors:
         # With few rows, those of the scalar core, there is nothing to gain over `@`.
         value = ops.Product(value, name, swift=bool(mix.core.sets))
+    fused = isinstance(value, ops.Product) and mix.columns == draft.plan.bias_dimension and weight.bias is not None
+    if isinstance(value, ops.Product) and fused:
+        value = ops.Affine(value.value, value.parameter)
     mixed = draft.let("_".join(("mixed", weight.label)).strip("_"), value)
-    if weight.bias is not None:
+    if weight.bias is not None and not fused:
         stop, taken = weight.bias + mix.columns, ""
         if mix.columns < draft.plan.bias_dimension:
             columns = ops.Slice(times(weight.bias, draft.outgoing), times(stop, draft.outgoing))
