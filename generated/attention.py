@@ -71,18 +71,12 @@ def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
 
 
-# The most entries whose mean is one operation where gradients are wanted.
-_AVERAGED = 2**14
-
-
 def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
     """The mean over dimensions with `size` entries together.
 
-    The gradient of a mean is divided at full size, that of a sum is a view: for large `x` the sum is what is divided.
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
     """
-    if x.requires_grad and not torch.compiler.is_compiling() and x.numel() > _AVERAGED:
-        return x.sum(dims) / size
-    return x.mean(dims)
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
