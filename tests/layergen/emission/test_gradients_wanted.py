@@ -39,6 +39,7 @@ def test_the_bias_is_added_once_to_every_network(space):
     plain = EquivariantLinear(space, 2, 3, bias=False, dtype=torch.float64)
     plain.load_state_dict({name: value for name, value in layer.state_dict().items() if name != "bias"})
     shift = layer({name: torch.zeros_like(value) for name, value in x.items()})
+    assert any(value.any() for value in shift.values()) == ("bias" in layer.state_dict())
     with_bias, without = layer(x), plain(x)
     for name, value in with_bias.items():
         torch.testing.assert_close(value, without[name] + shift[name], rtol=1e-10, atol=1e-10)
