@@ -55,19 +55,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -89,8 +98,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -184,10 +194,10 @@ class AttentionLayer(nn.Module):
         o_weight = x["o.weight"].unflatten(2, (head, vo))
 
         # Pools of each core, from the largest core to the smallest.
-        pools_head_vo_2 = v_weight.sum(3) / d  # head vo <- v.weight[head vo d]: (batch, head, vo, in)
-        pools_head_vo = o_weight.sum(1) / d  # head vo <- o.weight[d head vo]: (batch, head, vo, in)
-        pools_head_qk_2 = q_weight.sum(3) / d  # head qk <- q.weight[head qk d]: (batch, head, qk, in)
-        pools_head_qk = k_weight.sum(3) / d  # head qk <- k.weight[head qk d]: (batch, head, qk, in)
+        pools_head_vo_2 = _mean(v_weight, 3, d)  # head vo <- v.weight[head vo d]: (batch, head, vo, in)
+        pools_head_vo = _mean(o_weight, 1, d)  # head vo <- o.weight[d head vo]: (batch, head, vo, in)
+        pools_head_qk_2 = _mean(q_weight, 3, d)  # head qk <- q.weight[head qk d]: (batch, head, qk, in)
+        pools_head_qk = _mean(k_weight, 3, d)  # head qk <- k.weight[head qk d]: (batch, head, qk, in)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
@@ -210,22 +220,22 @@ class AttentionLayer(nn.Module):
         # core (head qk^-1 d): 1 pool, 1 spread, 1 diagram
         # k.weight[head qk d] <- head qk d: (batch, head, qk, d, out)
         mixed_head_qk_d = _product(k_weight, self.mix_head_qk_d)
-        mixed_head_qk_d = _add(mixed_head_qk_d, mixed_head_qk[:, :, :, None])
+        mixed_head_qk_d = _add(mixed_head_qk_d, mixed_head_qk.unsqueeze(3))
 
         # core (head qk d): 1 pool, 1 spread, 1 diagram
         # q.weight[head qk d] <- head qk d: (batch, head, qk, d, out)
         mixed_head_qk_d_2 = _product(q_weight, self.mix_head_qk_d_2)
-        mixed_head_qk_d_2 = _add(mixed_head_qk_d_2, mixed_head_qk_2[:, :, :, None])
+        mixed_head_qk_d_2 = _add(mixed_head_qk_d_2, mixed_head_qk_2.unsqueeze(3))
 
         # core (d head vo^-1): 1 pool, 1 spread, 1 diagram
         # o.weight[d head vo] <- d head vo: (batch, d, head, vo, out)
         mixed_d_head_vo = _product(o_weight, self.mix_d_head_vo)
-        mixed_d_head_vo = _add(mixed_d_head_vo, mixed_head_vo[:, None])
+        mixed_d_head_vo = _add(mixed_d_head_vo, mixed_head_vo.unsqueeze(1))
 
         # core (head vo d): 1 pool, 1 spread, 1 diagram
         # v.weight[head vo d] <- head vo d: (batch, head, vo, d, out)
         mixed_head_vo_d = _product(v_weight, self.mix_head_vo_d)
-        mixed_head_vo_d = _add(mixed_head_vo_d, mixed_head_vo_2[:, :, :, None])
+        mixed_head_vo_d = _add(mixed_head_vo_d, mixed_head_vo_2.unsqueeze(3))
         return {
             "q.weight": mixed_head_qk_d_2.flatten(1, 2),
             "k.weight": mixed_head_qk_d.flatten(1, 2),

@@ -67,19 +67,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -101,8 +110,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -264,7 +274,7 @@ class CNNLayer(nn.Module):
         # c3 <- conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
         # bn3.running_var[c3], fc.weight[y c3]: (batch, c3, 23·in)
         pools_c3 = torch.cat([
-            conv3_weight.sum(2) / c2,
+            _mean(conv3_weight, 2, c2),
             bn3_weight,
             bn3_bias,
             bn3_running_mean,
@@ -274,8 +284,8 @@ class CNNLayer(nn.Module):
         # c2 <- conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
         # bn2.running_mean[c2], bn2.running_var[c2]: (batch, c2, 22·in)
         pools_c2 = torch.cat([
-            conv2_weight.sum(2) / c1,
-            conv3_weight.sum(1) / c3,
+            _mean(conv2_weight, 2, c1),
+            _mean(conv3_weight, 1, c3),
             bn2_weight,
             bn2_bias,
             bn2_running_mean,
@@ -286,7 +296,7 @@ class CNNLayer(nn.Module):
         # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1]: (batch, c1, 40·in)
         pools_c1 = torch.cat([
-            conv2_weight.sum(1) / c2,
+            _mean(conv2_weight, 1, c2),
             conv1_weight,
             bn1_weight,
             bn1_bias,
@@ -299,10 +309,10 @@ class CNNLayer(nn.Module):
         # bn2.running_var[c2], conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
         # bn3.running_var[c3], fc.weight[y c3], fc.bias[y]: (batch, 77·in)
         pools = torch.cat([
-            pools_c1[..., from_conv1_weight_to_bn1_running_var].sum(1) / c1,
-            pools_c2[..., from_conv2_weight_c2].sum(1) / c2,
-            pools_c2[..., from_bn2_weight_to_bn2_running_var].sum(1) / c2,
-            pools_c3.sum(1) / c3,
+            _mean(pools_c1[..., from_conv1_weight_to_bn1_running_var], 1, c1),
+            _mean(pools_c2[..., from_conv2_weight_c2], 1, c2),
+            _mean(pools_c2[..., from_bn2_weight_to_bn2_running_var], 1, c2),
+            _mean(pools_c3, 1, c3),
             fc_bias,
         ], dim=-1)
 
@@ -313,23 +323,21 @@ class CNNLayer(nn.Module):
         # bn1.running_var[c1], conv2.weight[c2 c1 3 3], bn2.weight[c2], bn2.bias[c2], bn2.running_mean[c2],
         # bn2.running_var[c2], conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3],
         # bn3.running_var[c3], fc.weight[y c3], fc.bias[y] <- 1: (batch, 77·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         (
             to_c1,
             to_conv2_weight_all,
             to_bn2_weight_to_bn2_running_var,
             to_c3,
             to_fc_bias_all,
-        ) = mixed.split([31 * c, 9 * c, 4 * c, 23 * c, 10 * c], dim=-1)
+        ) = mixed.split_with_sizes([31 * c, 9 * c, 4 * c, 23 * c, 10 * c], dim=-1)
 
         # core (c1): 6 pools, 6 spreads, 1600 diagrams
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 colour 3 3], bn1.weight[c1], bn1.bias[c1],
         # bn1.running_mean[c1], bn1.running_var[c1] <- c1: (batch, c1, 40·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
         into_conv1_weight_to_bn1_running_var = slice(9 * c, 40 * c)
-        mixed_c1 = _add(mixed_c1, to_c1[:, None], into_conv1_weight_to_bn1_running_var)
+        mixed_c1 = _add(mixed_c1, to_c1.unsqueeze(1), into_conv1_weight_to_bn1_running_var)
         (
             c1_to_c2_c1,
             to_conv1_weight_c1,
@@ -337,18 +345,18 @@ class CNNLayer(nn.Module):
             to_bn1_bias_c1,
             to_bn1_running_mean_c1,
             to_bn1_running_var_c1,
-        ) = mixed_c1.split([9 * c, 27 * c, c, c, c, c], dim=-1)
+        ) = mixed_c1.split_with_sizes([9 * c, 27 * c, c, c, c, c], dim=-1)
 
         # core (c2): 6 pools, 6 spreads, 484 diagrams
         # conv2.weight[c2 c1 3 3], conv3.weight[c3 c2 3 3], bn2.weight[c2], bn2.bias[c2],
         # bn2.running_mean[c2], bn2.running_var[c2] <- c2: (batch, c2, 22·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
         into_conv2_weight_c2 = slice(0, 9 * c)
-        mixed_c2 = _add(mixed_c2, to_conv2_weight_all[:, None], into_conv2_weight_c2)
+        mixed_c2 = _add(mixed_c2, to_conv2_weight_all.unsqueeze(1), into_conv2_weight_c2)
         into_bn2_weight_to_bn2_running_var = slice(18 * c, 22 * c)
         mixed_c2 = _add(
             mixed_c2,
-            to_bn2_weight_to_bn2_running_var[:, None],
+            to_bn2_weight_to_bn2_running_var.unsqueeze(1),
             into_bn2_weight_to_bn2_running_var,
         )
         (
@@ -358,13 +366,13 @@ class CNNLayer(nn.Module):
             to_bn2_bias_c2,
             to_bn2_running_mean_c2,
             to_bn2_running_var_c2,
-        ) = mixed_c2.split([9 * c, 9 * c, c, c, c, c], dim=-1)
+        ) = mixed_c2.split_with_sizes([9 * c, 9 * c, c, c, c, c], dim=-1)
 
         # core (c3): 6 pools, 6 spreads, 529 diagrams
         # conv3.weight[c3 c2 3 3], bn3.weight[c3], bn3.bias[c3], bn3.running_mean[c3], bn3.running_var[c3],
         # fc.weight[y c3] <- c3: (batch, c3, 23·out)
         mixed_c3 = _product(pools_c3, self.mix_c3)
-        mixed_c3 = _add(mixed_c3, to_c3[:, None])
+        mixed_c3 = _add(mixed_c3, to_c3.unsqueeze(1))
         (
             c3_to_c3_c2,
             to_bn3_weight_c3,
@@ -372,19 +380,19 @@ class CNNLayer(nn.Module):
             to_bn3_running_mean_c3,
             to_bn3_running_var_c3,
             to_fc_weight_c3,
-        ) = mixed_c3.split([9 * c, c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_c3.split_with_sizes([9 * c, c, c, c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
         # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1[:, :, None])
-        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1[:, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1.unsqueeze(2))
+        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1.unsqueeze(1))
 
         # core (c3 c2): 1 pool, 1 spread, 81 diagrams
         # conv3.weight[c3 c2 3 3] <- c3 c2: (batch, c3, c2, 9·out)
         mixed_c3_c2 = _product(conv3_weight, self.mix_c3_c2)
-        mixed_c3_c2 = _add(mixed_c3_c2, c3_to_c3_c2[:, :, None])
-        mixed_c3_c2 = _add(mixed_c3_c2, c2_to_c3_c2[:, None])
+        mixed_c3_c2 = _add(mixed_c3_c2, c3_to_c3_c2.unsqueeze(2))
+        mixed_c3_c2 = _add(mixed_c3_c2, c2_to_c3_c2.unsqueeze(1))
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (3, 3, 3, c)),
             "bn1.weight": to_bn1_weight_c1,

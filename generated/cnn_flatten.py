@@ -59,19 +59,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -93,8 +102,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -221,21 +231,21 @@ class CNNFlattenLayer(nn.Module):
 
         # Pools of each core, from the largest core to the smallest.
         # h <- fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h]: (batch, h, 60·in)
-        pools_h = torch.cat([fc1_weight.sum(2) / c2, fc1_bias, fc2_weight], dim=-1)
+        pools_h = torch.cat([_mean(fc1_weight, 2, c2), fc1_bias, fc2_weight], dim=-1)
         # c2 <- conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2]: (batch, c2, 59·in)
-        pools_c2 = torch.cat([conv2_weight.sum(2) / c1, fc1_weight.sum(1) / h, conv2_bias], dim=-1)
+        pools_c2 = torch.cat([_mean(conv2_weight, 2, c1), _mean(fc1_weight, 1, h), conv2_bias], dim=-1)
         from_conv2_weight_c2 = slice(0, 9 * n)
         from_conv2_bias_c2 = slice(58 * n, 59 * n)
         # c1 <- conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1]: (batch, c1, 19·in)
-        pools_c1 = torch.cat([conv2_weight.sum(1) / c2, conv1_weight, conv1_bias], dim=-1)
+        pools_c1 = torch.cat([_mean(conv2_weight, 1, c2), conv1_weight, conv1_bias], dim=-1)
         from_conv1_weight_to_conv1_bias = slice(9 * n, 19 * n)
         # 1 <- conv1.weight[c1 1 3 3], conv1.bias[c1], conv2.weight[c2 c1 3 3], conv2.bias[c2],
         # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h], fc2.bias[y]: (batch, 90·in)
         pools = torch.cat([
-            pools_c1[..., from_conv1_weight_to_conv1_bias].sum(1) / c1,
-            pools_c2[..., from_conv2_weight_c2].sum(1) / c2,
-            pools_c2[..., from_conv2_bias_c2].sum(1) / c2,
-            pools_h.sum(1) / h,
+            _mean(pools_c1[..., from_conv1_weight_to_conv1_bias], 1, c1),
+            _mean(pools_c2[..., from_conv2_weight_c2], 1, c2),
+            _mean(pools_c2[..., from_conv2_bias_c2], 1, c2),
+            _mean(pools_h, 1, h),
             fc2_bias,
         ], dim=-1)
 
@@ -244,50 +254,52 @@ class CNNFlattenLayer(nn.Module):
         # core (): 8 pools, 8 spreads, 8100 diagrams
         # conv1.weight[c1 1 3 3], conv1.bias[c1], conv2.weight[c2 c1 3 3], conv2.bias[c2],
         # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h], fc2.bias[y] <- 1: (batch, 90·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         (
             to_c1,
             to_conv2_weight_all,
             to_conv2_bias_all,
             to_h,
             to_fc2_bias_all,
-        ) = mixed.split([10 * c, 9 * c, c, 60 * c, 10 * c], dim=-1)
+        ) = mixed.split_with_sizes([10 * c, 9 * c, c, 60 * c, 10 * c], dim=-1)
 
         # core (c1): 3 pools, 3 spreads, 361 diagrams
         # conv2.weight[c2 c1 3 3], conv1.weight[c1 1 3 3], conv1.bias[c1] <- c1: (batch, c1, 19·out)
         mixed_c1 = _product(pools_c1, self.mix_c1)
         into_conv1_weight_to_conv1_bias = slice(9 * c, 19 * c)
-        mixed_c1 = _add(mixed_c1, to_c1[:, None], into_conv1_weight_to_conv1_bias)
-        c1_to_c2_c1, to_conv1_weight_c1, to_conv1_bias_c1 = mixed_c1.split([9 * c, 9 * c, c], dim=-1)
+        mixed_c1 = _add(mixed_c1, to_c1.unsqueeze(1), into_conv1_weight_to_conv1_bias)
+        (
+            c1_to_c2_c1,
+            to_conv1_weight_c1,
+            to_conv1_bias_c1,
+        ) = mixed_c1.split_with_sizes([9 * c, 9 * c, c], dim=-1)
 
         # core (c2): 3 pools, 3 spreads, 3481 diagrams
         # conv2.weight[c2 c1 3 3], fc1.weight[h c2 row column], conv2.bias[c2] <- c2: (batch, c2, 59·out)
         mixed_c2 = _product(pools_c2, self.mix_c2)
         into_conv2_weight_c2 = slice(0, 9 * c)
-        mixed_c2 = _add(mixed_c2, to_conv2_weight_all[:, None], into_conv2_weight_c2)
+        mixed_c2 = _add(mixed_c2, to_conv2_weight_all.unsqueeze(1), into_conv2_weight_c2)
         into_conv2_bias_c2 = slice(58 * c, 59 * c)
-        mixed_c2 = _add(mixed_c2, to_conv2_bias_all[:, None], into_conv2_bias_c2)
-        c2_to_c2_c1, c2_to_h_c2, to_conv2_bias_c2 = mixed_c2.split([9 * c, 49 * c, c], dim=-1)
+        mixed_c2 = _add(mixed_c2, to_conv2_bias_all.unsqueeze(1), into_conv2_bias_c2)
+        c2_to_c2_c1, c2_to_h_c2, to_conv2_bias_c2 = mixed_c2.split_with_sizes([9 * c, 49 * c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 3600 diagrams
         # fc1.weight[h c2 row column], fc1.bias[h], fc2.weight[y h] <- h: (batch, h, 60·out)
         mixed_h = _product(pools_h, self.mix_h)
-        mixed_h = _add(mixed_h, to_h[:, None])
-        h_to_h_c2, to_fc1_bias_h, to_fc2_weight_h = mixed_h.split([49 * c, c, 10 * c], dim=-1)
+        mixed_h = _add(mixed_h, to_h.unsqueeze(1))
+        h_to_h_c2, to_fc1_bias_h, to_fc2_weight_h = mixed_h.split_with_sizes([49 * c, c, 10 * c], dim=-1)
 
         # core (c2 c1): 1 pool, 1 spread, 81 diagrams
         # conv2.weight[c2 c1 3 3] <- c2 c1: (batch, c2, c1, 9·out)
         mixed_c2_c1 = _product(conv2_weight, self.mix_c2_c1)
-        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1[:, :, None])
-        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1[:, None])
+        mixed_c2_c1 = _add(mixed_c2_c1, c2_to_c2_c1.unsqueeze(2))
+        mixed_c2_c1 = _add(mixed_c2_c1, c1_to_c2_c1.unsqueeze(1))
 
         # core (h c2): 1 pool, 1 spread, 2401 diagrams
         # fc1.weight[h c2 row column] <- h c2: (batch, h, c2, 49·out)
         mixed_h_c2 = _product(fc1_weight, self.mix_h_c2)
-        mixed_h_c2 = _add(mixed_h_c2, h_to_h_c2[:, :, None])
-        mixed_h_c2 = _add(mixed_h_c2, c2_to_h_c2[:, None])
+        mixed_h_c2 = _add(mixed_h_c2, h_to_h_c2.unsqueeze(2))
+        mixed_h_c2 = _add(mixed_h_c2, c2_to_h_c2.unsqueeze(1))
         return {
             "conv1.weight": to_conv1_weight_c1.unflatten(-1, (1, 3, 3, c)),
             "conv1.bias": to_conv1_bias_c1,

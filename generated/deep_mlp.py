@@ -75,19 +75,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -109,8 +118,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -302,48 +312,49 @@ class DeepMLPLayer(nn.Module):
         bias_16 = x["16.bias"].flatten(1)  # 1 <- 16.bias[y]: (batch, 10·in)
 
         # Pools of each core, from the largest core to the smallest.
-        pools_pixel = weight_0.sum(1) / h1  # pixel <- 0.weight[h1 pixel]: (batch, pixel, in)
+        pools_pixel = _mean(weight_0, 1, h1)  # pixel <- 0.weight[h1 pixel]: (batch, pixel, in)
         # h8 <- 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8]: (batch, h8, 12·in)
-        pools_h8 = torch.cat([weight_14.sum(2) / h7, bias_14, weight_16], dim=-1)
+        pools_h8 = torch.cat([_mean(weight_14, 2, h7), bias_14, weight_16], dim=-1)
         # h7 <- 12.weight[h7 h6], 14.weight[h8 h7], 12.bias[h7]: (batch, h7, 3·in)
-        pools_h7 = torch.cat([weight_12.sum(2) / h6, weight_14.sum(1) / h8, bias_12], dim=-1)
+        pools_h7 = torch.cat([_mean(weight_12, 2, h6), _mean(weight_14, 1, h8), bias_12], dim=-1)
         from_weight_12_h7 = slice(0, n)
         from_bias_12_h7 = slice(2 * n, 3 * n)
         # h6 <- 10.weight[h6 h5], 12.weight[h7 h6], 10.bias[h6]: (batch, h6, 3·in)
-        pools_h6 = torch.cat([weight_10.sum(2) / h5, weight_12.sum(1) / h7, bias_10], dim=-1)
+        pools_h6 = torch.cat([_mean(weight_10, 2, h5), _mean(weight_12, 1, h7), bias_10], dim=-1)
         from_weight_10_h6 = slice(0, n)
         from_bias_10_h6 = slice(2 * n, 3 * n)
         # h5 <- 8.weight[h5 h4], 10.weight[h6 h5], 8.bias[h5]: (batch, h5, 3·in)
-        pools_h5 = torch.cat([weight_8.sum(2) / h4, weight_10.sum(1) / h6, bias_8], dim=-1)
+        pools_h5 = torch.cat([_mean(weight_8, 2, h4), _mean(weight_10, 1, h6), bias_8], dim=-1)
         from_weight_8_h5 = slice(0, n)
         from_bias_8_h5 = slice(2 * n, 3 * n)
         # h4 <- 6.weight[h4 h3], 8.weight[h5 h4], 6.bias[h4]: (batch, h4, 3·in)
-        pools_h4 = torch.cat([weight_6.sum(2) / h3, weight_8.sum(1) / h5, bias_6], dim=-1)
+        pools_h4 = torch.cat([_mean(weight_6, 2, h3), _mean(weight_8, 1, h5), bias_6], dim=-1)
         from_weight_6_h4 = slice(0, n)
         from_bias_6_h4 = slice(2 * n, 3 * n)
         # h3 <- 4.weight[h3 h2], 6.weight[h4 h3], 4.bias[h3]: (batch, h3, 3·in)
-        pools_h3 = torch.cat([weight_4.sum(2) / h2, weight_6.sum(1) / h4, bias_4], dim=-1)
+        pools_h3 = torch.cat([_mean(weight_4, 2, h2), _mean(weight_6, 1, h4), bias_4], dim=-1)
         from_weight_4_h3 = slice(0, n)
         from_bias_4_h3 = slice(2 * n, 3 * n)
         # h2 <- 2.weight[h2 h1], 4.weight[h3 h2], 2.bias[h2]: (batch, h2, 3·in)
-        pools_h2 = torch.cat([weight_2.sum(2) / h1, weight_4.sum(1) / h3, bias_2], dim=-1)
+        pools_h2 = torch.cat([_mean(weight_2, 2, h1), _mean(weight_4, 1, h3), bias_2], dim=-1)
         from_weight_2_h2 = slice(0, n)
         from_bias_2_h2 = slice(2 * n, 3 * n)
         # h1 <- 2.weight[h2 h1], 0.weight[h1 pixel], 0.bias[h1]: (batch, h1, 3·in)
-        pools_h1 = torch.cat([weight_2.sum(1) / h2, weight_0.sum(2) / pixel, bias_0], dim=-1)
+        pools_h1 = torch.cat([_mean(weight_2, 1, h2), _mean(weight_0, 2, pixel), bias_0], dim=-1)
         from_weight_0_to_bias_0 = slice(n, 3 * n)
         # 1 <- 0.weight[h1 pixel], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[h3 h2], 4.bias[h3],
         # 6.weight[h4 h3], 6.bias[h4], 8.weight[h5 h4], 8.bias[h5], 10.weight[h6 h5], 10.bias[h6],
         # 12.weight[h7 h6], 12.bias[h7], 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8], 16.bias[y]:
         # (batch, 36·in)
         pools = torch.cat([
-            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1, pools_h2[..., from_weight_2_h2].sum(1) / h2,
-            pools_h2[..., from_bias_2_h2].sum(1) / h2, pools_h3[..., from_weight_4_h3].sum(1) / h3,
-            pools_h3[..., from_bias_4_h3].sum(1) / h3, pools_h4[..., from_weight_6_h4].sum(1) / h4,
-            pools_h4[..., from_bias_6_h4].sum(1) / h4, pools_h5[..., from_weight_8_h5].sum(1) / h5,
-            pools_h5[..., from_bias_8_h5].sum(1) / h5, pools_h6[..., from_weight_10_h6].sum(1) / h6,
-            pools_h6[..., from_bias_10_h6].sum(1) / h6, pools_h7[..., from_weight_12_h7].sum(1) / h7,
-            pools_h7[..., from_bias_12_h7].sum(1) / h7, pools_h8.sum(1) / h8, bias_16,
+            _mean(pools_h1[..., from_weight_0_to_bias_0], 1, h1),
+            _mean(pools_h2[..., from_weight_2_h2], 1, h2), _mean(pools_h2[..., from_bias_2_h2], 1, h2),
+            _mean(pools_h3[..., from_weight_4_h3], 1, h3), _mean(pools_h3[..., from_bias_4_h3], 1, h3),
+            _mean(pools_h4[..., from_weight_6_h4], 1, h4), _mean(pools_h4[..., from_bias_6_h4], 1, h4),
+            _mean(pools_h5[..., from_weight_8_h5], 1, h5), _mean(pools_h5[..., from_bias_8_h5], 1, h5),
+            _mean(pools_h6[..., from_weight_10_h6], 1, h6), _mean(pools_h6[..., from_bias_10_h6], 1, h6),
+            _mean(pools_h7[..., from_weight_12_h7], 1, h7), _mean(pools_h7[..., from_bias_12_h7], 1, h7),
+            _mean(pools_h8, 1, h8), bias_16,
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
@@ -353,81 +364,79 @@ class DeepMLPLayer(nn.Module):
         # 6.weight[h4 h3], 6.bias[h4], 8.weight[h5 h4], 8.bias[h5], 10.weight[h6 h5], 10.bias[h6],
         # 12.weight[h7 h6], 12.bias[h7], 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8], 16.bias[y] <- 1:
         # (batch, 36·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         (
             to_h1, to_weight_2_all, to_bias_2_all, to_weight_4_all, to_bias_4_all, to_weight_6_all,
             to_bias_6_all, to_weight_8_all, to_bias_8_all, to_weight_10_all, to_bias_10_all, to_weight_12_all,
             to_bias_12_all, to_h8, to_bias_16_all,
-        ) = mixed.split([2 * c, c, c, c, c, c, c, c, c, c, c, c, c, 12 * c, 10 * c], dim=-1)
+        ) = mixed.split_with_sizes([2 * c, c, c, c, c, c, c, c, c, c, c, c, c, 12 * c, 10 * c], dim=-1)
 
         # core (h1): 3 pools, 3 spreads, 9 diagrams
         # 2.weight[h2 h1], 0.weight[h1 pixel], 0.bias[h1] <- h1: (batch, h1, 3·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
         into_weight_0_to_bias_0 = slice(c, 3 * c)
-        mixed_h1 = _add(mixed_h1, to_h1[:, None], into_weight_0_to_bias_0)
-        h1_to_h2_h1, h1_to_h1_pixel, to_bias_0_h1 = mixed_h1.split(c, dim=-1)
+        mixed_h1 = _add(mixed_h1, to_h1.unsqueeze(1), into_weight_0_to_bias_0)
+        h1_to_h2_h1, h1_to_h1_pixel, to_bias_0_h1 = mixed_h1.split_with_sizes([c, c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
         # 2.weight[h2 h1], 4.weight[h3 h2], 2.bias[h2] <- h2: (batch, h2, 3·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
         into_weight_2_h2 = slice(0, c)
-        mixed_h2 = _add(mixed_h2, to_weight_2_all[:, None], into_weight_2_h2)
+        mixed_h2 = _add(mixed_h2, to_weight_2_all.unsqueeze(1), into_weight_2_h2)
         into_bias_2_h2 = slice(2 * c, 3 * c)
-        mixed_h2 = _add(mixed_h2, to_bias_2_all[:, None], into_bias_2_h2)
-        h2_to_h2_h1, h2_to_h3_h2, to_bias_2_h2 = mixed_h2.split(c, dim=-1)
+        mixed_h2 = _add(mixed_h2, to_bias_2_all.unsqueeze(1), into_bias_2_h2)
+        h2_to_h2_h1, h2_to_h3_h2, to_bias_2_h2 = mixed_h2.split_with_sizes([c, c, c], dim=-1)
 
         # core (h3): 3 pools, 3 spreads, 9 diagrams
         # 4.weight[h3 h2], 6.weight[h4 h3], 4.bias[h3] <- h3: (batch, h3, 3·out)
         mixed_h3 = _product(pools_h3, self.mix_h3)
         into_weight_4_h3 = slice(0, c)
-        mixed_h3 = _add(mixed_h3, to_weight_4_all[:, None], into_weight_4_h3)
+        mixed_h3 = _add(mixed_h3, to_weight_4_all.unsqueeze(1), into_weight_4_h3)
         into_bias_4_h3 = slice(2 * c, 3 * c)
-        mixed_h3 = _add(mixed_h3, to_bias_4_all[:, None], into_bias_4_h3)
-        h3_to_h3_h2, h3_to_h4_h3, to_bias_4_h3 = mixed_h3.split(c, dim=-1)
+        mixed_h3 = _add(mixed_h3, to_bias_4_all.unsqueeze(1), into_bias_4_h3)
+        h3_to_h3_h2, h3_to_h4_h3, to_bias_4_h3 = mixed_h3.split_with_sizes([c, c, c], dim=-1)
 
         # core (h4): 3 pools, 3 spreads, 9 diagrams
         # 6.weight[h4 h3], 8.weight[h5 h4], 6.bias[h4] <- h4: (batch, h4, 3·out)
         mixed_h4 = _product(pools_h4, self.mix_h4)
         into_weight_6_h4 = slice(0, c)
-        mixed_h4 = _add(mixed_h4, to_weight_6_all[:, None], into_weight_6_h4)
+        mixed_h4 = _add(mixed_h4, to_weight_6_all.unsqueeze(1), into_weight_6_h4)
         into_bias_6_h4 = slice(2 * c, 3 * c)
-        mixed_h4 = _add(mixed_h4, to_bias_6_all[:, None], into_bias_6_h4)
-        h4_to_h4_h3, h4_to_h5_h4, to_bias_6_h4 = mixed_h4.split(c, dim=-1)
+        mixed_h4 = _add(mixed_h4, to_bias_6_all.unsqueeze(1), into_bias_6_h4)
+        h4_to_h4_h3, h4_to_h5_h4, to_bias_6_h4 = mixed_h4.split_with_sizes([c, c, c], dim=-1)
 
         # core (h5): 3 pools, 3 spreads, 9 diagrams
         # 8.weight[h5 h4], 10.weight[h6 h5], 8.bias[h5] <- h5: (batch, h5, 3·out)
         mixed_h5 = _product(pools_h5, self.mix_h5)
         into_weight_8_h5 = slice(0, c)
-        mixed_h5 = _add(mixed_h5, to_weight_8_all[:, None], into_weight_8_h5)
+        mixed_h5 = _add(mixed_h5, to_weight_8_all.unsqueeze(1), into_weight_8_h5)
         into_bias_8_h5 = slice(2 * c, 3 * c)
-        mixed_h5 = _add(mixed_h5, to_bias_8_all[:, None], into_bias_8_h5)
-        h5_to_h5_h4, h5_to_h6_h5, to_bias_8_h5 = mixed_h5.split(c, dim=-1)
+        mixed_h5 = _add(mixed_h5, to_bias_8_all.unsqueeze(1), into_bias_8_h5)
+        h5_to_h5_h4, h5_to_h6_h5, to_bias_8_h5 = mixed_h5.split_with_sizes([c, c, c], dim=-1)
 
         # core (h6): 3 pools, 3 spreads, 9 diagrams
         # 10.weight[h6 h5], 12.weight[h7 h6], 10.bias[h6] <- h6: (batch, h6, 3·out)
         mixed_h6 = _product(pools_h6, self.mix_h6)
         into_weight_10_h6 = slice(0, c)
-        mixed_h6 = _add(mixed_h6, to_weight_10_all[:, None], into_weight_10_h6)
+        mixed_h6 = _add(mixed_h6, to_weight_10_all.unsqueeze(1), into_weight_10_h6)
         into_bias_10_h6 = slice(2 * c, 3 * c)
-        mixed_h6 = _add(mixed_h6, to_bias_10_all[:, None], into_bias_10_h6)
-        h6_to_h6_h5, h6_to_h7_h6, to_bias_10_h6 = mixed_h6.split(c, dim=-1)
+        mixed_h6 = _add(mixed_h6, to_bias_10_all.unsqueeze(1), into_bias_10_h6)
+        h6_to_h6_h5, h6_to_h7_h6, to_bias_10_h6 = mixed_h6.split_with_sizes([c, c, c], dim=-1)
 
         # core (h7): 3 pools, 3 spreads, 9 diagrams
         # 12.weight[h7 h6], 14.weight[h8 h7], 12.bias[h7] <- h7: (batch, h7, 3·out)
         mixed_h7 = _product(pools_h7, self.mix_h7)
         into_weight_12_h7 = slice(0, c)
-        mixed_h7 = _add(mixed_h7, to_weight_12_all[:, None], into_weight_12_h7)
+        mixed_h7 = _add(mixed_h7, to_weight_12_all.unsqueeze(1), into_weight_12_h7)
         into_bias_12_h7 = slice(2 * c, 3 * c)
-        mixed_h7 = _add(mixed_h7, to_bias_12_all[:, None], into_bias_12_h7)
-        h7_to_h7_h6, h7_to_h8_h7, to_bias_12_h7 = mixed_h7.split(c, dim=-1)
+        mixed_h7 = _add(mixed_h7, to_bias_12_all.unsqueeze(1), into_bias_12_h7)
+        h7_to_h7_h6, h7_to_h8_h7, to_bias_12_h7 = mixed_h7.split_with_sizes([c, c, c], dim=-1)
 
         # core (h8): 3 pools, 3 spreads, 144 diagrams
         # 14.weight[h8 h7], 14.bias[h8], 16.weight[y h8] <- h8: (batch, h8, 12·out)
         mixed_h8 = _product(pools_h8, self.mix_h8)
-        mixed_h8 = _add(mixed_h8, to_h8[:, None])
-        h8_to_h8_h7, to_bias_14_h8, to_weight_16_h8 = mixed_h8.split([c, c, 10 * c], dim=-1)
+        mixed_h8 = _add(mixed_h8, to_h8.unsqueeze(1))
+        h8_to_h8_h7, to_bias_14_h8, to_weight_16_h8 = mixed_h8.split_with_sizes([c, c, 10 * c], dim=-1)
 
         # core (pixel): 1 pool, 1 spread, 1 diagram
         # 0.weight[h1 pixel] <- pixel: (batch, pixel, out)
@@ -436,50 +445,50 @@ class DeepMLPLayer(nn.Module):
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
         # 2.weight[h2 h1] <- h2 h1: (batch, h2, h1, out)
         mixed_h2_h1 = _product(weight_2, self.mix_h2_h1)
-        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
-        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1.unsqueeze(2))
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1.unsqueeze(1))
 
         # core (h1 pixel): 1 pool, 1 spread, 1 diagram
         # 0.weight[h1 pixel] <- h1 pixel: (batch, h1, pixel, out)
         mixed_h1_pixel = _product(weight_0, self.mix_h1_pixel)
-        mixed_h1_pixel = _add(mixed_h1_pixel, mixed_pixel[:, None])
-        mixed_h1_pixel = _add(mixed_h1_pixel, h1_to_h1_pixel[:, :, None])
+        mixed_h1_pixel = _add(mixed_h1_pixel, mixed_pixel.unsqueeze(1))
+        mixed_h1_pixel = _add(mixed_h1_pixel, h1_to_h1_pixel.unsqueeze(2))
 
         # core (h3 h2): 1 pool, 1 spread, 1 diagram
         # 4.weight[h3 h2] <- h3 h2: (batch, h3, h2, out)
         mixed_h3_h2 = _product(weight_4, self.mix_h3_h2)
-        mixed_h3_h2 = _add(mixed_h3_h2, h3_to_h3_h2[:, :, None])
-        mixed_h3_h2 = _add(mixed_h3_h2, h2_to_h3_h2[:, None])
+        mixed_h3_h2 = _add(mixed_h3_h2, h3_to_h3_h2.unsqueeze(2))
+        mixed_h3_h2 = _add(mixed_h3_h2, h2_to_h3_h2.unsqueeze(1))
 
         # core (h4 h3): 1 pool, 1 spread, 1 diagram
         # 6.weight[h4 h3] <- h4 h3: (batch, h4, h3, out)
         mixed_h4_h3 = _product(weight_6, self.mix_h4_h3)
-        mixed_h4_h3 = _add(mixed_h4_h3, h4_to_h4_h3[:, :, None])
-        mixed_h4_h3 = _add(mixed_h4_h3, h3_to_h4_h3[:, None])
+        mixed_h4_h3 = _add(mixed_h4_h3, h4_to_h4_h3.unsqueeze(2))
+        mixed_h4_h3 = _add(mixed_h4_h3, h3_to_h4_h3.unsqueeze(1))
 
         # core (h5 h4): 1 pool, 1 spread, 1 diagram
         # 8.weight[h5 h4] <- h5 h4: (batch, h5, h4, out)
         mixed_h5_h4 = _product(weight_8, self.mix_h5_h4)
-        mixed_h5_h4 = _add(mixed_h5_h4, h5_to_h5_h4[:, :, None])
-        mixed_h5_h4 = _add(mixed_h5_h4, h4_to_h5_h4[:, None])
+        mixed_h5_h4 = _add(mixed_h5_h4, h5_to_h5_h4.unsqueeze(2))
+        mixed_h5_h4 = _add(mixed_h5_h4, h4_to_h5_h4.unsqueeze(1))
 
         # core (h6 h5): 1 pool, 1 spread, 1 diagram
         # 10.weight[h6 h5] <- h6 h5: (batch, h6, h5, out)
         mixed_h6_h5 = _product(weight_10, self.mix_h6_h5)
-        mixed_h6_h5 = _add(mixed_h6_h5, h6_to_h6_h5[:, :, None])
-        mixed_h6_h5 = _add(mixed_h6_h5, h5_to_h6_h5[:, None])
+        mixed_h6_h5 = _add(mixed_h6_h5, h6_to_h6_h5.unsqueeze(2))
+        mixed_h6_h5 = _add(mixed_h6_h5, h5_to_h6_h5.unsqueeze(1))
 
         # core (h7 h6): 1 pool, 1 spread, 1 diagram
         # 12.weight[h7 h6] <- h7 h6: (batch, h7, h6, out)
         mixed_h7_h6 = _product(weight_12, self.mix_h7_h6)
-        mixed_h7_h6 = _add(mixed_h7_h6, h7_to_h7_h6[:, :, None])
-        mixed_h7_h6 = _add(mixed_h7_h6, h6_to_h7_h6[:, None])
+        mixed_h7_h6 = _add(mixed_h7_h6, h7_to_h7_h6.unsqueeze(2))
+        mixed_h7_h6 = _add(mixed_h7_h6, h6_to_h7_h6.unsqueeze(1))
 
         # core (h8 h7): 1 pool, 1 spread, 1 diagram
         # 14.weight[h8 h7] <- h8 h7: (batch, h8, h7, out)
         mixed_h8_h7 = _product(weight_14, self.mix_h8_h7)
-        mixed_h8_h7 = _add(mixed_h8_h7, h8_to_h8_h7[:, :, None])
-        mixed_h8_h7 = _add(mixed_h8_h7, h7_to_h8_h7[:, None])
+        mixed_h8_h7 = _add(mixed_h8_h7, h8_to_h8_h7.unsqueeze(2))
+        mixed_h8_h7 = _add(mixed_h8_h7, h7_to_h8_h7.unsqueeze(1))
         return {
             "0.weight": mixed_h1_pixel,
             "0.bias": to_bias_0_h1,

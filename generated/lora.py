@@ -52,19 +52,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -86,8 +95,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -151,8 +161,8 @@ class LoRALayer(nn.Module):
         lora_B = x["lora_B"]  # o r <- lora_B[o r]: (batch, o, r, in)
 
         # Pools of each core, from the largest core to the smallest.
-        pools_r_2 = lora_A.sum(2) / i  # r <- lora_A[r i]: (batch, r, in)
-        pools_r = lora_B.sum(1) / o  # r <- lora_B[o r]: (batch, r, in)
+        pools_r_2 = _mean(lora_A, 2, i)  # r <- lora_A[r i]: (batch, r, in)
+        pools_r = _mean(lora_B, 1, o)  # r <- lora_B[o r]: (batch, r, in)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
 
@@ -167,12 +177,12 @@ class LoRALayer(nn.Module):
         # core (r i): 1 pool, 1 spread, 1 diagram
         # lora_A[r i] <- r i: (batch, r, i, out)
         mixed_r_i = _product(lora_A, self.mix_r_i)
-        mixed_r_i = _add(mixed_r_i, mixed_r_2[:, :, None])
+        mixed_r_i = _add(mixed_r_i, mixed_r_2.unsqueeze(2))
 
         # core (o r^-1): 1 pool, 1 spread, 1 diagram
         # lora_B[o r] <- o r: (batch, o, r, out)
         mixed_o_r = _product(lora_B, self.mix_o_r)
-        mixed_o_r = _add(mixed_o_r, mixed_r[:, None])
+        mixed_o_r = _add(mixed_o_r, mixed_r.unsqueeze(1))
         return {
             "lora_A": mixed_r_i,
             "lora_B": mixed_o_r,

@@ -69,19 +69,28 @@ def _diagonal(x: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     return x
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
@@ -113,8 +122,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -317,18 +327,18 @@ class LSTMLayer(nn.Module):
         # token <- embedding.weight[token e], readout.weight[token h2], readout.bias[token]:
         # (batch, token, 3·in)
         pools_token = torch.cat([
-            embedding_weight.sum(2) / e,
-            readout_weight.sum(2) / h2,
+            _mean(embedding_weight, 2, e),
+            _mean(readout_weight, 2, h2),
             readout_bias,
         ], dim=-1)
         # h2 <- lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2], lstm.weight_hh_l1[gate h2 h2'],
         # readout.weight[token h2], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
         # lstm.bias_hh_l1[gate h2]: (batch, h2, 25·in)
         pools_h2 = torch.cat([
-            lstm_weight_ih_l1.sum(2) / h1,
-            pools_h2_h2[..., from_lstm_weight_hh_l1_h2_h2_prime].sum(1) / h2,
-            pools_h2_h2[..., from_lstm_weight_hh_l1_h2_h2_prime].sum(2) / h2,
-            readout_weight.sum(1) / token,
+            _mean(lstm_weight_ih_l1, 2, h1),
+            _mean(pools_h2_h2[..., from_lstm_weight_hh_l1_h2_h2_prime], 1, h2),
+            _mean(pools_h2_h2[..., from_lstm_weight_hh_l1_h2_h2_prime], 2, h2),
+            _mean(readout_weight, 1, token),
             lstm_weight_hh_l1_diagonal_h2,
             lstm_bias_ih_l1,
             lstm_bias_hh_l1,
@@ -340,10 +350,10 @@ class LSTMLayer(nn.Module):
         # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l0[gate h1 h1], lstm.bias_ih_l0[gate h1],
         # lstm.bias_hh_l0[gate h1]: (batch, h1, 28·in)
         pools_h1 = torch.cat([
-            lstm_weight_ih_l0.sum(2) / e,
-            pools_h1_h1[..., from_lstm_weight_hh_l0_h1_h1_prime].sum(1) / h1,
-            pools_h1_h1[..., from_lstm_weight_hh_l0_h1_h1_prime].sum(2) / h1,
-            lstm_weight_ih_l1.sum(1) / h2,
+            _mean(lstm_weight_ih_l0, 2, e),
+            _mean(pools_h1_h1[..., from_lstm_weight_hh_l0_h1_h1_prime], 1, h1),
+            _mean(pools_h1_h1[..., from_lstm_weight_hh_l0_h1_h1_prime], 2, h1),
+            _mean(lstm_weight_ih_l1, 1, h2),
             lstm_weight_hh_l0_diagonal_h1,
             lstm_bias_ih_l0,
             lstm_bias_hh_l0,
@@ -352,20 +362,20 @@ class LSTMLayer(nn.Module):
         from_lstm_weight_hh_l0_h1 = slice(8 * n, 12 * n)
         from_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * n, 28 * n)
         # e <- lstm.weight_ih_l0[gate h1 e], embedding.weight[token e]: (batch, e, 5·in)
-        pools_e = torch.cat([lstm_weight_ih_l0.sum(1) / h1, embedding_weight.sum(1) / token], dim=-1)
+        pools_e = torch.cat([_mean(lstm_weight_ih_l0, 1, h1), _mean(embedding_weight, 1, token)], dim=-1)
         # 1 <- lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1 h1'], lstm.weight_hh_l0[gate h1 h1],
         # lstm.bias_ih_l0[gate h1], lstm.bias_hh_l0[gate h1], lstm.weight_ih_l1[gate h2 h1],
         # lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
         # lstm.bias_hh_l1[gate h2], embedding.weight[token e], readout.weight[token h2], readout.bias[token]:
         # (batch, 43·in)
         pools = torch.cat([
-            pools_h1[..., from_lstm_weight_ih_l0_h1].sum(1) / h1,
-            pools_h1[..., from_lstm_weight_hh_l0_h1].sum(1) / h1,
-            pools_h1[..., from_lstm_weight_hh_l0_to_lstm_bias_hh_l0].sum(1) / h1,
-            pools_h2[..., from_lstm_weight_ih_l1_h2].sum(1) / h2,
-            pools_h2[..., from_lstm_weight_hh_l1_h2].sum(1) / h2,
-            pools_h2[..., from_lstm_weight_hh_l1_to_lstm_bias_hh_l1].sum(1) / h2,
-            pools_token.sum(1) / token,
+            _mean(pools_h1[..., from_lstm_weight_ih_l0_h1], 1, h1),
+            _mean(pools_h1[..., from_lstm_weight_hh_l0_h1], 1, h1),
+            _mean(pools_h1[..., from_lstm_weight_hh_l0_to_lstm_bias_hh_l0], 1, h1),
+            _mean(pools_h2[..., from_lstm_weight_ih_l1_h2], 1, h2),
+            _mean(pools_h2[..., from_lstm_weight_hh_l1_h2], 1, h2),
+            _mean(pools_h2[..., from_lstm_weight_hh_l1_to_lstm_bias_hh_l1], 1, h2),
+            _mean(pools_token, 1, token),
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
@@ -376,9 +386,7 @@ class LSTMLayer(nn.Module):
         # lstm.weight_hh_l1[gate h2 h2'], lstm.weight_hh_l1[gate h2 h2], lstm.bias_ih_l1[gate h2],
         # lstm.bias_hh_l1[gate h2], embedding.weight[token e], readout.weight[token h2], readout.bias[token]
         # <- 1: (batch, 43·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         (
             to_lstm_weight_ih_l0_all,
             to_lstm_weight_hh_l0_all,
@@ -387,12 +395,12 @@ class LSTMLayer(nn.Module):
             to_lstm_weight_hh_l1_all,
             to_lstm_weight_hh_l1_to_lstm_bias_hh_l1,
             to_token,
-        ) = mixed.split([4 * c, 4 * c, 12 * c, 4 * c, 4 * c, 12 * c, 3 * c], dim=-1)
+        ) = mixed.split_with_sizes([4 * c, 4 * c, 12 * c, 4 * c, 4 * c, 12 * c, 3 * c], dim=-1)
 
         # core (e): 2 pools, 2 spreads, 25 diagrams
         # lstm.weight_ih_l0[gate h1 e], embedding.weight[token e] <- e: (batch, e, 5·out)
         mixed_e = _product(pools_e, self.mix_e)
-        e_to_h1_e, e_to_token_e = mixed_e.split([4 * c, c], dim=-1)
+        e_to_h1_e, e_to_token_e = mixed_e.split_with_sizes([4 * c, c], dim=-1)
 
         # core (h1): 7 pools, 7 spreads, 784 diagrams
         # lstm.weight_ih_l0[gate h1 e], lstm.weight_hh_l0[gate h1' h1], lstm.weight_hh_l0[gate h1 h1'],
@@ -400,13 +408,13 @@ class LSTMLayer(nn.Module):
         # lstm.bias_hh_l0[gate h1] <- h1: (batch, h1, 28·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
         into_lstm_weight_ih_l0_h1 = slice(0, 4 * c)
-        mixed_h1 = _add(mixed_h1, to_lstm_weight_ih_l0_all[:, None], into_lstm_weight_ih_l0_h1)
+        mixed_h1 = _add(mixed_h1, to_lstm_weight_ih_l0_all.unsqueeze(1), into_lstm_weight_ih_l0_h1)
         into_lstm_weight_hh_l0_h1 = slice(8 * c, 12 * c)
-        mixed_h1 = _add(mixed_h1, to_lstm_weight_hh_l0_all[:, None], into_lstm_weight_hh_l0_h1)
+        mixed_h1 = _add(mixed_h1, to_lstm_weight_hh_l0_all.unsqueeze(1), into_lstm_weight_hh_l0_h1)
         into_lstm_weight_hh_l0_to_lstm_bias_hh_l0 = slice(16 * c, 28 * c)
         mixed_h1 = _add(
             mixed_h1,
-            to_lstm_weight_hh_l0_to_lstm_bias_hh_l0[:, None],
+            to_lstm_weight_hh_l0_to_lstm_bias_hh_l0.unsqueeze(1),
             into_lstm_weight_hh_l0_to_lstm_bias_hh_l0,
         )
         (
@@ -417,7 +425,7 @@ class LSTMLayer(nn.Module):
             to_lstm_weight_hh_l0_diagonal_h1,
             to_lstm_bias_ih_l0_h1,
             to_lstm_bias_hh_l0_h1,
-        ) = mixed_h1.split(4 * c, dim=-1)
+        ) = mixed_h1.split_with_sizes([4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c, 4 * c], dim=-1)
 
         # core (h2): 7 pools, 7 spreads, 625 diagrams
         # lstm.weight_ih_l1[gate h2 h1], lstm.weight_hh_l1[gate h2' h2], lstm.weight_hh_l1[gate h2 h2'],
@@ -425,13 +433,13 @@ class LSTMLayer(nn.Module):
         # lstm.bias_hh_l1[gate h2] <- h2: (batch, h2, 25·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
         into_lstm_weight_ih_l1_h2 = slice(0, 4 * c)
-        mixed_h2 = _add(mixed_h2, to_lstm_weight_ih_l1_all[:, None], into_lstm_weight_ih_l1_h2)
+        mixed_h2 = _add(mixed_h2, to_lstm_weight_ih_l1_all.unsqueeze(1), into_lstm_weight_ih_l1_h2)
         into_lstm_weight_hh_l1_h2 = slice(8 * c, 12 * c)
-        mixed_h2 = _add(mixed_h2, to_lstm_weight_hh_l1_all[:, None], into_lstm_weight_hh_l1_h2)
+        mixed_h2 = _add(mixed_h2, to_lstm_weight_hh_l1_all.unsqueeze(1), into_lstm_weight_hh_l1_h2)
         into_lstm_weight_hh_l1_to_lstm_bias_hh_l1 = slice(13 * c, 25 * c)
         mixed_h2 = _add(
             mixed_h2,
-            to_lstm_weight_hh_l1_to_lstm_bias_hh_l1[:, None],
+            to_lstm_weight_hh_l1_to_lstm_bias_hh_l1.unsqueeze(1),
             into_lstm_weight_hh_l1_to_lstm_bias_hh_l1,
         )
         (
@@ -442,50 +450,54 @@ class LSTMLayer(nn.Module):
             to_lstm_weight_hh_l1_diagonal_h2,
             to_lstm_bias_ih_l1_h2,
             to_lstm_bias_hh_l1_h2,
-        ) = mixed_h2.split([4 * c, 4 * c, 4 * c, c, 4 * c, 4 * c, 4 * c], dim=-1)
+        ) = mixed_h2.split_with_sizes([4 * c, 4 * c, 4 * c, c, 4 * c, 4 * c, 4 * c], dim=-1)
 
         # core (token): 3 pools, 3 spreads, 9 diagrams
         # embedding.weight[token e], readout.weight[token h2], readout.bias[token] <- token:
         # (batch, token, 3·out)
         mixed_token = _product(pools_token, self.mix_token)
-        mixed_token = _add(mixed_token, to_token[:, None])
-        token_to_token_e, token_to_token_h2, to_readout_bias_token = mixed_token.split(c, dim=-1)
+        mixed_token = _add(mixed_token, to_token.unsqueeze(1))
+        (
+            token_to_token_e,
+            token_to_token_h2,
+            to_readout_bias_token,
+        ) = mixed_token.split_with_sizes([c, c, c], dim=-1)
 
         # core (h1 e): 1 pool, 1 spread, 16 diagrams
         # lstm.weight_ih_l0[gate h1 e] <- h1 e: (batch, h1, e, 4·out)
         mixed_h1_e = _product(lstm_weight_ih_l0, self.mix_h1_e)
-        mixed_h1_e = _add(mixed_h1_e, h1_to_h1_e[:, :, None])
-        mixed_h1_e = _add(mixed_h1_e, e_to_h1_e[:, None])
+        mixed_h1_e = _add(mixed_h1_e, h1_to_h1_e.unsqueeze(2))
+        mixed_h1_e = _add(mixed_h1_e, e_to_h1_e.unsqueeze(1))
 
         # core (token e): 1 pool, 1 spread, 1 diagram
         # embedding.weight[token e] <- token e: (batch, token, e, out)
         mixed_token_e = _product(embedding_weight, self.mix_token_e)
-        mixed_token_e = _add(mixed_token_e, token_to_token_e[:, :, None])
-        mixed_token_e = _add(mixed_token_e, e_to_token_e[:, None])
+        mixed_token_e = _add(mixed_token_e, token_to_token_e.unsqueeze(2))
+        mixed_token_e = _add(mixed_token_e, e_to_token_e.unsqueeze(1))
 
         # core (h1 h1'): 2 pools, 1 spread, 32 diagrams
         # lstm.weight_hh_l0[gate h1 h1'] <- h1 h1': (batch, h1, h1', 4·out)
         mixed_h1_h1 = _product(pools_h1_h1, self.mix_h1_h1)
-        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1_prime[:, None])
-        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1[:, :, None])
+        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1_prime.unsqueeze(1))
+        mixed_h1_h1 = _add(mixed_h1_h1, to_lstm_weight_hh_l0_h1.unsqueeze(2))
 
         # core (h2 h1): 1 pool, 1 spread, 16 diagrams
         # lstm.weight_ih_l1[gate h2 h1] <- h2 h1: (batch, h2, h1, 4·out)
         mixed_h2_h1 = _product(lstm_weight_ih_l1, self.mix_h2_h1)
-        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
-        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1.unsqueeze(2))
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1.unsqueeze(1))
 
         # core (h2 h2'): 2 pools, 1 spread, 32 diagrams
         # lstm.weight_hh_l1[gate h2 h2'] <- h2 h2': (batch, h2, h2', 4·out)
         mixed_h2_h2 = _product(pools_h2_h2, self.mix_h2_h2)
-        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2_prime[:, None])
-        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2[:, :, None])
+        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2_prime.unsqueeze(1))
+        mixed_h2_h2 = _add(mixed_h2_h2, to_lstm_weight_hh_l1_h2.unsqueeze(2))
 
         # core (token h2): 1 pool, 1 spread, 1 diagram
         # readout.weight[token h2] <- token h2: (batch, token, h2, out)
         mixed_token_h2 = _product(readout_weight, self.mix_token_h2)
-        mixed_token_h2 = _add(mixed_token_h2, token_to_token_h2[:, :, None])
-        mixed_token_h2 = _add(mixed_token_h2, h2_to_token_h2[:, None])
+        mixed_token_h2 = _add(mixed_token_h2, token_to_token_h2.unsqueeze(2))
+        mixed_token_h2 = _add(mixed_token_h2, h2_to_token_h2.unsqueeze(1))
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # lstm.weight_hh_l0[gate h1 h1] <- h1

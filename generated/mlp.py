@@ -55,19 +55,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -89,8 +98,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -192,20 +202,20 @@ class MLPLayer(nn.Module):
         bias_0 = x["0.bias"]  # h1 <- 0.bias[h1]: (batch, h1, in)
         weight_2 = x["2.weight"]  # h2 h1 <- 2.weight[h2 h1]: (batch, h2, h1, in)
         bias_2 = x["2.bias"]  # h2 <- 2.bias[h2]: (batch, h2, in)
-        weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
-        bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
+        weight_4 = x["4.weight"].squeeze(1)  # h2 <- 4.weight[y h2]: (batch, h2, in)
+        bias_4 = x["4.bias"].squeeze(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Pools of each core, from the largest core to the smallest.
         # h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]: (batch, h2, 3·in)
-        pools_h2 = torch.cat([weight_2.sum(2) / h1, bias_2, weight_4], dim=-1)
+        pools_h2 = torch.cat([_mean(weight_2, 2, h1), bias_2, weight_4], dim=-1)
         # h1 <- 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1]: (batch, h1, 4·in)
-        pools_h1 = torch.cat([weight_2.sum(1) / h2, weight_0, bias_0], dim=-1)
+        pools_h1 = torch.cat([_mean(weight_2, 1, h2), weight_0, bias_0], dim=-1)
         from_weight_0_to_bias_0 = slice(n, 4 * n)
         # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
         # (batch, 7·in)
         pools = torch.cat([
-            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1,
-            pools_h2.sum(1) / h2,
+            _mean(pools_h1[..., from_weight_0_to_bias_0], 1, h1),
+            _mean(pools_h2, 1, h2),
             bias_4,
         ], dim=-1)
 
@@ -214,34 +224,32 @@ class MLPLayer(nn.Module):
         # core (): 6 pools, 6 spreads, 49 diagrams
         # 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y] <- 1:
         # (batch, 7·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
-        to_h1, to_h2, to_bias_4_all = mixed.split([3 * c, 3 * c, c], dim=-1)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
+        to_h1, to_h2, to_bias_4_all = mixed.split_with_sizes([3 * c, 3 * c, c], dim=-1)
 
         # core (h1): 3 pools, 3 spreads, 16 diagrams
         # 2.weight[h2 h1], 0.weight[h1 x], 0.bias[h1] <- h1: (batch, h1, 4·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
         into_weight_0_to_bias_0 = slice(c, 4 * c)
-        mixed_h1 = _add(mixed_h1, to_h1[:, None], into_weight_0_to_bias_0)
-        h1_to_h2_h1, to_weight_0_h1, to_bias_0_h1 = mixed_h1.split([c, 2 * c, c], dim=-1)
+        mixed_h1 = _add(mixed_h1, to_h1.unsqueeze(1), into_weight_0_to_bias_0)
+        h1_to_h2_h1, to_weight_0_h1, to_bias_0_h1 = mixed_h1.split_with_sizes([c, 2 * c, c], dim=-1)
 
         # core (h2): 3 pools, 3 spreads, 9 diagrams
         # 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2] <- h2: (batch, h2, 3·out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2 = _add(mixed_h2, to_h2[:, None])
-        h2_to_h2_h1, to_bias_2_h2, to_weight_4_h2 = mixed_h2.split(c, dim=-1)
+        mixed_h2 = _add(mixed_h2, to_h2.unsqueeze(1))
+        h2_to_h2_h1, to_bias_2_h2, to_weight_4_h2 = mixed_h2.split_with_sizes([c, c, c], dim=-1)
 
         # core (h2 h1): 1 pool, 1 spread, 1 diagram
         # 2.weight[h2 h1] <- h2 h1: (batch, h2, h1, out)
         mixed_h2_h1 = _product(weight_2, self.mix_h2_h1)
-        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1[:, :, None])
-        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1[:, None])
+        mixed_h2_h1 = _add(mixed_h2_h1, h2_to_h2_h1.unsqueeze(2))
+        mixed_h2_h1 = _add(mixed_h2_h1, h1_to_h2_h1.unsqueeze(1))
         return {
             "0.weight": to_weight_0_h1.unflatten(-1, (2, c)),
             "0.bias": to_bias_0_h1,
             "2.weight": mixed_h2_h1,
             "2.bias": to_bias_2_h2,
-            "4.weight": to_weight_4_h2.unflatten(-1, (1, c)).permute(0, 2, 1, 3),
-            "4.bias": to_bias_4_all.unflatten(-1, (1, c)),
+            "4.weight": to_weight_4_h2.unsqueeze(1),
+            "4.bias": to_bias_4_all.unsqueeze(1),
         }

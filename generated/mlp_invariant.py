@@ -55,6 +55,14 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
+
+
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
     """Normal weights of variance `averaged / fan_in`: (count, averaged) for rows, (count, fan_in) for columns."""
     averaged, fan_in = (
@@ -129,15 +137,15 @@ class MLPInvariantLayer(nn.Module):
         bias_0 = x["0.bias"]  # h1 <- 0.bias[h1]: (batch, h1, in)
         weight_2 = x["2.weight"]  # h2 h1 <- 2.weight[h2 h1]: (batch, h2, h1, in)
         bias_2 = x["2.bias"]  # h2 <- 2.bias[h2]: (batch, h2, in)
-        weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
-        bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
+        weight_4 = x["4.weight"].squeeze(1)  # h2 <- 4.weight[y h2]: (batch, h2, in)
+        bias_4 = x["4.bias"].squeeze(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Diagonals of the source, and means that several cores read.
-        weight_0_all = weight_0.sum(1) / h1  # 1 <- 0.weight[h1 x]: (batch, 2·in)
-        bias_0_all = bias_0.sum(1) / h1  # 1 <- 0.bias[h1]: (batch, in)
-        weight_2_all = weight_2.sum((1, 2)) / (h2 * h1)  # 1 <- 2.weight[h2 h1]: (batch, in)
-        bias_2_all = bias_2.sum(1) / h2  # 1 <- 2.bias[h2]: (batch, in)
-        weight_4_all = weight_4.sum(1) / h2  # 1 <- 4.weight[y h2]: (batch, in)
+        weight_0_all = _mean(weight_0, 1, h1)  # 1 <- 0.weight[h1 x]: (batch, 2·in)
+        bias_0_all = _mean(bias_0, 1, h1)  # 1 <- 0.bias[h1]: (batch, in)
+        weight_2_all = _mean(weight_2, (1, 2), h2 * h1)  # 1 <- 2.weight[h2 h1]: (batch, in)
+        bias_2_all = _mean(bias_2, 1, h2)  # 1 <- 2.bias[h2]: (batch, in)
+        weight_4_all = _mean(weight_4, 1, h2)  # 1 <- 4.weight[y h2]: (batch, in)
 
         # Pools of each core, from the largest core to the smallest.
         # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
@@ -148,7 +156,5 @@ class MLPInvariantLayer(nn.Module):
 
         # core (): 6 pools, 1 spread, 7 diagrams
         # invariant[] <- 1: (batch, out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         return mixed

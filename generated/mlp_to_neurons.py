@@ -63,19 +63,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -97,8 +106,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -179,12 +189,12 @@ class MLPToNeuronsLayer(nn.Module):
         bias_0 = x["0.bias"]  # h1 <- 0.bias[h1]: (batch, h1, in)
         weight_2 = x["2.weight"]  # h2 h1 <- 2.weight[h2 h1]: (batch, h2, h1, in)
         bias_2 = x["2.bias"]  # h2 <- 2.bias[h2]: (batch, h2, in)
-        weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
-        bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
+        weight_4 = x["4.weight"].squeeze(1)  # h2 <- 4.weight[y h2]: (batch, h2, in)
+        bias_4 = x["4.bias"].squeeze(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Diagonals of the source, and means that several cores read.
-        weight_2_h1 = weight_2.sum(1) / h2  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
-        weight_2_h2 = weight_2.sum(2) / h1  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
+        weight_2_h1 = _mean(weight_2, 1, h2)  # h1 <- 2.weight[h2 h1]: (batch, h1, in)
+        weight_2_h2 = _mean(weight_2, 2, h1)  # h2 <- 2.weight[h2 h1]: (batch, h2, in)
 
         # Pools of each core, from the largest core to the smallest.
         # h2 <- 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2]: (batch, h2, 3·in)
@@ -195,8 +205,8 @@ class MLPToNeuronsLayer(nn.Module):
         # 1 <- 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1], 2.bias[h2], 4.weight[y h2], 4.bias[y]:
         # (batch, 7·in)
         pools = torch.cat([
-            pools_h1[..., from_weight_0_to_bias_0].sum(1) / h1,
-            pools_h2.sum(1) / h2,
+            _mean(pools_h1[..., from_weight_0_to_bias_0], 1, h1),
+            _mean(pools_h2, 1, h2),
             bias_4,
         ], dim=-1)
 
@@ -204,20 +214,18 @@ class MLPToNeuronsLayer(nn.Module):
 
         # core (): 6 pools, 2 spreads, 14 diagrams
         # neurons1[h1], neurons2[h2] <- 1: (batch, 2·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
-        to_h1, to_h2 = mixed.split(c, dim=-1)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
+        to_h1, to_h2 = mixed.split_with_sizes([c, c], dim=-1)
 
         # core (h1): 3 pools, 1 spread, 4 diagrams
         # neurons1[h1] <- h1: (batch, h1, out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        mixed_h1 = _add(mixed_h1, to_h1[:, None])
+        mixed_h1 = _add(mixed_h1, to_h1.unsqueeze(1))
 
         # core (h2): 3 pools, 1 spread, 3 diagrams
         # neurons2[h2] <- h2: (batch, h2, out)
         mixed_h2 = _product(pools_h2, self.mix_h2)
-        mixed_h2 = _add(mixed_h2, to_h2[:, None])
+        mixed_h2 = _add(mixed_h2, to_h2.unsqueeze(1))
         return {
             "neurons1": mixed_h1,
             "neurons2": mixed_h2,

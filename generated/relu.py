@@ -76,8 +76,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -161,8 +162,8 @@ class ReLULayer(nn.Module):
         bias_0 = x["0.bias"]  # h1 <- 0.bias[h1]: (batch, h1, in)
         weight_2 = x["2.weight"]  # h2 h1 <- 2.weight[h2 h1]: (batch, h2, h1, in)
         bias_2 = x["2.bias"]  # h2 <- 2.bias[h2]: (batch, h2, in)
-        weight_4 = x["4.weight"].permute(0, 2, 1, 3).flatten(2)  # h2 <- 4.weight[y h2]: (batch, h2, in)
-        bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)
+        weight_4 = x["4.weight"].squeeze(1)  # h2 <- 4.weight[y h2]: (batch, h2, in)
+        bias_4 = x["4.bias"].squeeze(1)  # 1 <- 4.bias[y]: (batch, in)
 
         # Pools of each core, from the largest core to the smallest.
         # h1 <- 0.weight[h1 x], 0.bias[h1]: (batch, h1, 3·in)
@@ -172,14 +173,12 @@ class ReLULayer(nn.Module):
 
         # core (): 1 pool, 1 spread, 1 diagram
         # 4.bias[y] <- 1: (batch, out)
-        mixed = bias_4 @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(bias_4, self.mix.t(), self.bias)
 
         # core (h1): 2 pools, 2 spreads, 9 diagrams
         # 0.weight[h1 x], 0.bias[h1] <- h1: (batch, h1, 3·out)
         mixed_h1 = _product(pools_h1, self.mix_h1)
-        to_weight_0_h1, to_bias_0_h1 = mixed_h1.split([2 * c, c], dim=-1)
+        to_weight_0_h1, to_bias_0_h1 = mixed_h1.split_with_sizes([2 * c, c], dim=-1)
 
         # core (h2^-1): 1 pool, 1 spread, 1 diagram
         # 4.weight[y h2] <- h2: (batch, h2, out)
@@ -197,6 +196,6 @@ class ReLULayer(nn.Module):
             "0.bias": to_bias_0_h1,
             "2.weight": mixed_h2_h1,
             "2.bias": mixed_h2_2,
-            "4.weight": mixed_h2.unflatten(-1, (1, c)).permute(0, 2, 1, 3),
-            "4.bias": mixed.unflatten(-1, (1, c)),
+            "4.weight": mixed_h2.unsqueeze(1),
+            "4.bias": mixed.unsqueeze(1),
         }

@@ -83,19 +83,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -117,8 +126,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -378,7 +388,7 @@ class ResNetBlockLayer(nn.Module):
         # s2 <- layer2.0.bn2.running_var[s2]: (batch, s2, in)
         layer2_0_bn2_running_var = x["layer2.0.bn2.running_var"]
         # s2 s1 <- layer2.0.downsample.0.weight[s2 s1 1 1]: (batch, s2, s1, in)
-        layer2_0_downsample_0_weight = x["layer2.0.downsample.0.weight"].flatten(3)
+        layer2_0_downsample_0_weight = x["layer2.0.downsample.0.weight"].squeeze(4).squeeze(3)
         # s2 <- layer2.0.downsample.1.weight[s2]: (batch, s2, in)
         layer2_0_downsample_1_weight = x["layer2.0.downsample.1.weight"]
         # s2 <- layer2.0.downsample.1.bias[s2]: (batch, s2, in)
@@ -399,8 +409,8 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2]:
         # (batch, s2, 28·in)
         pools_s2 = torch.cat([
-            layer2_0_conv2_weight.sum(2) / m2,
-            layer2_0_downsample_0_weight.sum(2) / s1,
+            _mean(layer2_0_conv2_weight, 2, m2),
+            _mean(layer2_0_downsample_0_weight, 2, s1),
             layer2_0_bn2_weight,
             layer2_0_bn2_bias,
             layer2_0_bn2_running_mean,
@@ -417,9 +427,9 @@ class ResNetBlockLayer(nn.Module):
         # bn1.running_var[s1], layer1.0.bn2.weight[s1], layer1.0.bn2.bias[s1], layer1.0.bn2.running_mean[s1],
         # layer1.0.bn2.running_var[s1]: (batch, s1, 63·in)
         pools_s1 = torch.cat([
-            pools_m1_s1.sum(1) / m1,
-            layer2_0_conv1_weight.sum(1) / m2,
-            layer2_0_downsample_0_weight.sum(1) / s2,
+            _mean(pools_m1_s1, 1, m1),
+            _mean(layer2_0_conv1_weight, 1, m2),
+            _mean(layer2_0_downsample_0_weight, 1, s2),
             conv1_weight,
             bn1_weight,
             bn1_bias,
@@ -436,8 +446,8 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.bn1.bias[m2], layer2.0.bn1.running_mean[m2], layer2.0.bn1.running_var[m2]:
         # (batch, m2, 22·in)
         pools_m2 = torch.cat([
-            layer2_0_conv1_weight.sum(2) / s1,
-            layer2_0_conv2_weight.sum(1) / s2,
+            _mean(layer2_0_conv1_weight, 2, s1),
+            _mean(layer2_0_conv2_weight, 1, s2),
             layer2_0_bn1_weight,
             layer2_0_bn1_bias,
             layer2_0_bn1_running_mean,
@@ -449,7 +459,7 @@ class ResNetBlockLayer(nn.Module):
         # layer1.0.bn1.bias[m1], layer1.0.bn1.running_mean[m1], layer1.0.bn1.running_var[m1]:
         # (batch, m1, 22·in)
         pools_m1 = torch.cat([
-            pools_m1_s1.sum(2) / s1,
+            _mean(pools_m1_s1, 2, s1),
             layer1_0_bn1_weight,
             layer1_0_bn1_bias,
             layer1_0_bn1_running_mean,
@@ -469,13 +479,13 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
         # fc.bias[y]: (batch, 108·in)
         pools = torch.cat([
-            pools_m1[..., from_layer1_0_conv1_weight_m1].sum(1) / m1,
-            pools_m1[..., from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var].sum(1) / m1,
-            pools_m2[..., from_layer2_0_conv1_weight_m2].sum(1) / m2,
-            pools_m2[..., from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var].sum(1) / m2,
-            pools_s1[..., from_layer1_0_conv2_weight_s1].sum(1) / s1,
-            pools_s1[..., from_conv1_weight_to_layer1_0_bn2_running_var].sum(1) / s1,
-            pools_s2.sum(1) / s2,
+            _mean(pools_m1[..., from_layer1_0_conv1_weight_m1], 1, m1),
+            _mean(pools_m1[..., from_layer1_0_bn1_weight_to_layer1_0_bn1_running_var], 1, m1),
+            _mean(pools_m2[..., from_layer2_0_conv1_weight_m2], 1, m2),
+            _mean(pools_m2[..., from_layer2_0_bn1_weight_to_layer2_0_bn1_running_var], 1, m2),
+            _mean(pools_s1[..., from_layer1_0_conv2_weight_s1], 1, s1),
+            _mean(pools_s1[..., from_conv1_weight_to_layer1_0_bn2_running_var], 1, s1),
+            _mean(pools_s2, 1, s2),
             fc_bias,
         ], dim=-1)
 
@@ -493,9 +503,7 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.weight[s2], layer2.0.downsample.1.bias[s2],
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2],
         # fc.bias[y] <- 1: (batch, 108·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         (
             to_layer1_0_conv1_weight_all,
             to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
@@ -505,7 +513,7 @@ class ResNetBlockLayer(nn.Module):
             to_conv1_weight_to_layer1_0_bn2_running_var,
             to_s2,
             to_fc_bias_all,
-        ) = mixed.split([9 * c, 4 * c, 9 * c, 4 * c, 9 * c, 35 * c, 28 * c, 10 * c], dim=-1)
+        ) = mixed.split_with_sizes([9 * c, 4 * c, 9 * c, 4 * c, 9 * c, 35 * c, 28 * c, 10 * c], dim=-1)
 
         # core (m1): 6 pools, 6 spreads, 484 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3], layer1.0.bn1.weight[m1],
@@ -513,11 +521,11 @@ class ResNetBlockLayer(nn.Module):
         # (batch, m1, 22·out)
         mixed_m1 = _product(pools_m1, self.mix_m1)
         into_layer1_0_conv1_weight_m1 = slice(0, 9 * c)
-        mixed_m1 = _add(mixed_m1, to_layer1_0_conv1_weight_all[:, None], into_layer1_0_conv1_weight_m1)
+        mixed_m1 = _add(mixed_m1, to_layer1_0_conv1_weight_all.unsqueeze(1), into_layer1_0_conv1_weight_m1)
         into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var = slice(18 * c, 22 * c)
         mixed_m1 = _add(
             mixed_m1,
-            to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var[:, None],
+            to_layer1_0_bn1_weight_to_layer1_0_bn1_running_var.unsqueeze(1),
             into_layer1_0_bn1_weight_to_layer1_0_bn1_running_var,
         )
         (
@@ -526,7 +534,7 @@ class ResNetBlockLayer(nn.Module):
             to_layer1_0_bn1_bias_m1,
             to_layer1_0_bn1_running_mean_m1,
             to_layer1_0_bn1_running_var_m1,
-        ) = mixed_m1.split([18 * c, c, c, c, c], dim=-1)
+        ) = mixed_m1.split_with_sizes([18 * c, c, c, c, c], dim=-1)
 
         # core (m2): 6 pools, 6 spreads, 484 diagrams
         # layer2.0.conv1.weight[m2 s1 3 3], layer2.0.conv2.weight[s2 m2 3 3], layer2.0.bn1.weight[m2],
@@ -534,11 +542,11 @@ class ResNetBlockLayer(nn.Module):
         # (batch, m2, 22·out)
         mixed_m2 = _product(pools_m2, self.mix_m2)
         into_layer2_0_conv1_weight_m2 = slice(0, 9 * c)
-        mixed_m2 = _add(mixed_m2, to_layer2_0_conv1_weight_all[:, None], into_layer2_0_conv1_weight_m2)
+        mixed_m2 = _add(mixed_m2, to_layer2_0_conv1_weight_all.unsqueeze(1), into_layer2_0_conv1_weight_m2)
         into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var = slice(18 * c, 22 * c)
         mixed_m2 = _add(
             mixed_m2,
-            to_layer2_0_bn1_weight_to_layer2_0_bn1_running_var[:, None],
+            to_layer2_0_bn1_weight_to_layer2_0_bn1_running_var.unsqueeze(1),
             into_layer2_0_bn1_weight_to_layer2_0_bn1_running_var,
         )
         (
@@ -548,7 +556,7 @@ class ResNetBlockLayer(nn.Module):
             to_layer2_0_bn1_bias_m2,
             to_layer2_0_bn1_running_mean_m2,
             to_layer2_0_bn1_running_var_m2,
-        ) = mixed_m2.split([9 * c, 9 * c, c, c, c, c], dim=-1)
+        ) = mixed_m2.split_with_sizes([9 * c, 9 * c, c, c, c, c], dim=-1)
 
         # core (s1): 13 pools, 13 spreads, 3969 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3],
@@ -558,11 +566,11 @@ class ResNetBlockLayer(nn.Module):
         # layer1.0.bn2.running_var[s1] <- s1: (batch, s1, 63·out)
         mixed_s1 = _product(pools_s1, self.mix_s1)
         into_layer1_0_conv2_weight_s1 = slice(9 * c, 18 * c)
-        mixed_s1 = _add(mixed_s1, to_layer1_0_conv2_weight_all[:, None], into_layer1_0_conv2_weight_s1)
+        mixed_s1 = _add(mixed_s1, to_layer1_0_conv2_weight_all.unsqueeze(1), into_layer1_0_conv2_weight_s1)
         into_conv1_weight_to_layer1_0_bn2_running_var = slice(28 * c, 63 * c)
         mixed_s1 = _add(
             mixed_s1,
-            to_conv1_weight_to_layer1_0_bn2_running_var[:, None],
+            to_conv1_weight_to_layer1_0_bn2_running_var.unsqueeze(1),
             into_conv1_weight_to_layer1_0_bn2_running_var,
         )
         (
@@ -578,7 +586,7 @@ class ResNetBlockLayer(nn.Module):
             to_layer1_0_bn2_bias_s1,
             to_layer1_0_bn2_running_mean_s1,
             to_layer1_0_bn2_running_var_s1,
-        ) = mixed_s1.split([18 * c, 9 * c, c, 27 * c, c, c, c, c, c, c, c, c], dim=-1)
+        ) = mixed_s1.split_with_sizes([18 * c, 9 * c, c, 27 * c, c, c, c, c, c, c, c, c], dim=-1)
 
         # core (s2): 11 pools, 11 spreads, 784 diagrams
         # layer2.0.conv2.weight[s2 m2 3 3], layer2.0.downsample.0.weight[s2 s1 1 1], layer2.0.bn2.weight[s2],
@@ -587,7 +595,7 @@ class ResNetBlockLayer(nn.Module):
         # layer2.0.downsample.1.running_mean[s2], layer2.0.downsample.1.running_var[s2], fc.weight[y s2] <-
         # s2: (batch, s2, 28·out)
         mixed_s2 = _product(pools_s2, self.mix_s2)
-        mixed_s2 = _add(mixed_s2, to_s2[:, None])
+        mixed_s2 = _add(mixed_s2, to_s2.unsqueeze(1))
         (
             s2_to_s2_m2,
             s2_to_s2_s1,
@@ -600,32 +608,35 @@ class ResNetBlockLayer(nn.Module):
             to_layer2_0_downsample_1_running_mean_s2,
             to_layer2_0_downsample_1_running_var_s2,
             to_fc_weight_s2,
-        ) = mixed_s2.split([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
+        ) = mixed_s2.split_with_sizes([9 * c, c, c, c, c, c, c, c, c, c, 10 * c], dim=-1)
 
         # core (m1 s1): 2 pools, 2 spreads, 324 diagrams
         # layer1.0.conv1.weight[m1 s1 3 3], layer1.0.conv2.weight[s1 m1 3 3] <- m1 s1: (batch, m1, s1, 18·out)
         mixed_m1_s1 = _product(pools_m1_s1, self.mix_m1_s1)
-        mixed_m1_s1 = _add(mixed_m1_s1, s1_to_m1_s1[:, None])
-        mixed_m1_s1 = _add(mixed_m1_s1, m1_to_m1_s1[:, :, None])
-        to_layer1_0_conv1_weight_m1_s1, to_layer1_0_conv2_weight_m1_s1 = mixed_m1_s1.split(9 * c, dim=-1)
+        mixed_m1_s1 = _add(mixed_m1_s1, s1_to_m1_s1.unsqueeze(1))
+        mixed_m1_s1 = _add(mixed_m1_s1, m1_to_m1_s1.unsqueeze(2))
+        (
+            to_layer1_0_conv1_weight_m1_s1,
+            to_layer1_0_conv2_weight_m1_s1,
+        ) = mixed_m1_s1.split_with_sizes([9 * c, 9 * c], dim=-1)
 
         # core (m2 s1): 1 pool, 1 spread, 81 diagrams
         # layer2.0.conv1.weight[m2 s1 3 3] <- m2 s1: (batch, m2, s1, 9·out)
         mixed_m2_s1 = _product(layer2_0_conv1_weight, self.mix_m2_s1)
-        mixed_m2_s1 = _add(mixed_m2_s1, s1_to_m2_s1[:, None])
-        mixed_m2_s1 = _add(mixed_m2_s1, m2_to_m2_s1[:, :, None])
+        mixed_m2_s1 = _add(mixed_m2_s1, s1_to_m2_s1.unsqueeze(1))
+        mixed_m2_s1 = _add(mixed_m2_s1, m2_to_m2_s1.unsqueeze(2))
 
         # core (s2 m2): 1 pool, 1 spread, 81 diagrams
         # layer2.0.conv2.weight[s2 m2 3 3] <- s2 m2: (batch, s2, m2, 9·out)
         mixed_s2_m2 = _product(layer2_0_conv2_weight, self.mix_s2_m2)
-        mixed_s2_m2 = _add(mixed_s2_m2, s2_to_s2_m2[:, :, None])
-        mixed_s2_m2 = _add(mixed_s2_m2, m2_to_s2_m2[:, None])
+        mixed_s2_m2 = _add(mixed_s2_m2, s2_to_s2_m2.unsqueeze(2))
+        mixed_s2_m2 = _add(mixed_s2_m2, m2_to_s2_m2.unsqueeze(1))
 
         # core (s2 s1): 1 pool, 1 spread, 1 diagram
         # layer2.0.downsample.0.weight[s2 s1 1 1] <- s2 s1: (batch, s2, s1, out)
         mixed_s2_s1 = _product(layer2_0_downsample_0_weight, self.mix_s2_s1)
-        mixed_s2_s1 = _add(mixed_s2_s1, s2_to_s2_s1[:, :, None])
-        mixed_s2_s1 = _add(mixed_s2_s1, s1_to_s2_s1[:, None])
+        mixed_s2_s1 = _add(mixed_s2_s1, s2_to_s2_s1.unsqueeze(2))
+        mixed_s2_s1 = _add(mixed_s2_s1, s1_to_s2_s1.unsqueeze(1))
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # layer1.0.conv2.weight[s1 m1 3 3] <- s1 m1: (batch, s1, m1, 9·out)
@@ -656,7 +667,7 @@ class ResNetBlockLayer(nn.Module):
             "layer2.0.bn2.bias": to_layer2_0_bn2_bias_s2,
             "layer2.0.bn2.running_mean": to_layer2_0_bn2_running_mean_s2,
             "layer2.0.bn2.running_var": to_layer2_0_bn2_running_var_s2,
-            "layer2.0.downsample.0.weight": mixed_s2_s1.unflatten(-1, (1, 1, c)),
+            "layer2.0.downsample.0.weight": mixed_s2_s1.unsqueeze(3).unsqueeze(4),
             "layer2.0.downsample.1.weight": to_layer2_0_downsample_1_weight_s2,
             "layer2.0.downsample.1.bias": to_layer2_0_downsample_1_bias_s2,
             "layer2.0.downsample.1.running_mean": to_layer2_0_downsample_1_running_mean_s2,

@@ -61,19 +61,28 @@ def _check_shapes(
         raise ValueError("; ".join([*faults, *notes, *fixed]))
 
 
-def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
+def _add(x: Tensor, update: Tensor, columns: slice | None = None) -> Tensor:
     """`x` with `update` added to some of its columns, in place where that is faster: `x` is not to be read any more.
 
     Where gradients are wanted it is slower, as autograd copies the gradient of a view that is changed.
     """
     if not (x.requires_grad or update.requires_grad):
         try:
-            x[..., columns].add_(update)
+            (x if columns is None else x[..., columns]).add_(update)
             return x
         except RuntimeError:  # `vmap` has several of `update` and one `x`
             pass
-    start = columns.start or 0
-    return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
+    if columns is None:
+        return x + update
+    return x + nn.functional.pad(update, (columns.start, x.shape[-1] - columns.stop))
+
+
+def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
+    """The mean over dimensions with `size` entries together.
+
+    The gradient of a mean is divided at full size, that of a sum is a view: where it is wanted the sum is divided.
+    """
+    return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 
 
 def _initialise(weight: Tensor, rows: list[tuple[int, float]], columns: list[tuple[int, float]]) -> None:
@@ -95,8 +104,9 @@ def _product(x: Tensor, weight: Tensor) -> Tensor:
 
     How the rows are split into images changes nothing; from sixteen images oneDNN takes over for certain.
     """
-    single = x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_exporting()
-    if not single or x.numel() * weight.shape[1] < _CONVOLVED:
+    if torch.compiler.is_exporting() or x.numel() * weight.shape[1] < _CONVOLVED:
+        return x @ weight
+    if x.device.type != "cpu" or x.dtype != torch.float32:
         return x @ weight
     rows = x.numel() // x.shape[-1]
     images = x.reshape(1 if rows % 16 else 16, -1, 1, x.shape[-1]).movedim(-1, 1)
@@ -312,7 +322,7 @@ class TransformerBlockLayer(nn.Module):
             self_attn_in_proj_weight_p0,
             self_attn_in_proj_weight_p1,
             self_attn_in_proj_weight_p2,
-        ) = x["self_attn.in_proj_weight"].split([head * dk, head * dk, head * dv], dim=1)
+        ) = x["self_attn.in_proj_weight"].split_with_sizes([head * dk, head * dk, head * dv], dim=1)
         # head dk d <- self_attn.in_proj_weight#0[head dk d]: (batch, head, dk, d, in)
         self_attn_in_proj_weight_p0 = self_attn_in_proj_weight_p0.unflatten(1, (head, dk))
         # head dk d <- self_attn.in_proj_weight#1[head dk d]: (batch, head, dk, d, in)
@@ -323,7 +333,7 @@ class TransformerBlockLayer(nn.Module):
             self_attn_in_proj_bias_p0,
             self_attn_in_proj_bias_p1,
             self_attn_in_proj_bias_p2,
-        ) = x["self_attn.in_proj_bias"].split([head * dk, head * dk, head * dv], dim=1)
+        ) = x["self_attn.in_proj_bias"].split_with_sizes([head * dk, head * dk, head * dv], dim=1)
         # head dk <- self_attn.in_proj_bias#0[head dk]: (batch, head, dk, in)
         self_attn_in_proj_bias_p0 = self_attn_in_proj_bias_p0.unflatten(1, (head, dk))
         # head dk <- self_attn.in_proj_bias#1[head dk]: (batch, head, dk, in)
@@ -355,21 +365,21 @@ class TransformerBlockLayer(nn.Module):
         pools_head_dk_d = torch.cat([self_attn_in_proj_weight_p0, self_attn_in_proj_weight_p1], dim=-1)
         # head dv <- self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
         # self_attn.in_proj_bias#2[head dv]: (batch, head, dv, 3·in)
-        pools_head_dv = torch.cat([pools_d_head_dv.sum(1) / d, self_attn_in_proj_bias_p2], dim=-1)
+        pools_head_dv = torch.cat([_mean(pools_d_head_dv, 1, d), self_attn_in_proj_bias_p2], dim=-1)
         from_self_attn_in_proj_weight_p2_head_dv = slice(0, n)
         from_self_attn_in_proj_bias_p2_head_dv = slice(2 * n, 3 * n)
         # head dk <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk]: (batch, head, dk, 4·in)
         pools_head_dk = torch.cat([
-            pools_head_dk_d.sum(3) / d,
+            _mean(pools_head_dk_d, 3, d),
             self_attn_in_proj_bias_p0,
             self_attn_in_proj_bias_p1,
         ], dim=-1)
         # head d <- self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv]: (batch, head, d, 4·in)
         pools_head_d = torch.cat([
-            pools_head_dk_d.sum(2) / dk,
-            (pools_d_head_dv.sum(3) / dv).permute(0, 2, 1, 3),
+            _mean(pools_head_dk_d, 2, dk),
+            _mean(pools_d_head_dv, 3, dv).permute(0, 2, 1, 3),
         ], dim=-1)
         from_self_attn_out_proj_weight_head_d = slice(3 * n, 4 * n)
         # d h <- linear1.weight[h d], linear2.weight[d h]: (batch, d, h, 2·in)
@@ -379,14 +389,14 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv]: (batch, head, 7·in)
         pools_head = torch.cat([
-            pools_head_d[..., from_self_attn_out_proj_weight_head_d].sum(2) / d,
-            pools_head_dk.sum(2) / dk,
-            pools_head_dv[..., from_self_attn_in_proj_weight_p2_head_dv].sum(2) / dv,
-            pools_head_dv[..., from_self_attn_in_proj_bias_p2_head_dv].sum(2) / dv,
+            _mean(pools_head_d[..., from_self_attn_out_proj_weight_head_d], 2, d),
+            _mean(pools_head_dk, 2, dk),
+            _mean(pools_head_dv[..., from_self_attn_in_proj_weight_p2_head_dv], 2, dv),
+            _mean(pools_head_dv[..., from_self_attn_in_proj_bias_p2_head_dv], 2, dv),
         ], dim=-1)
         from_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2 = slice(n, 7 * n)
         # h <- linear1.weight[h d], linear2.weight[d h], linear1.bias[h]: (batch, h, 3·in)
-        pools_h = torch.cat([pools_d_h.sum(1) / d, linear1_bias], dim=-1)
+        pools_h = torch.cat([_mean(pools_d_h, 1, d), linear1_bias], dim=-1)
         from_linear1_weight_h = slice(0, n)
         from_linear1_bias_h = slice(2 * n, 3 * n)
         # d <- linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
@@ -394,8 +404,8 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.out_proj.weight[d head dv], self_attn.out_proj.bias[d], linear2.bias[d], norm1.weight[d],
         # norm1.bias[d], norm2.weight[d], norm2.bias[d]: (batch, d, 12·in)
         pools_d = torch.cat([
-            pools_d_h.sum(2) / h,
-            pools_head_d.sum(1) / head,
+            _mean(pools_d_h, 2, h),
+            _mean(pools_head_d, 1, head),
             self_attn_out_proj_bias,
             linear2_bias,
             norm1_weight,
@@ -412,11 +422,11 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv]: (batch, 16·in)
         pools = torch.cat([
-            pools_d[..., from_linear2_weight_d].sum(1) / d,
-            pools_d[..., from_self_attn_out_proj_weight_to_norm2_bias].sum(1) / d,
-            pools_h[..., from_linear1_weight_h].sum(1) / h,
-            pools_h[..., from_linear1_bias_h].sum(1) / h,
-            pools_head[..., from_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2].sum(1) / head,
+            _mean(pools_d[..., from_linear2_weight_d], 1, d),
+            _mean(pools_d[..., from_self_attn_out_proj_weight_to_norm2_bias], 1, d),
+            _mean(pools_h[..., from_linear1_weight_h], 1, h),
+            _mean(pools_h[..., from_linear1_bias_h], 1, h),
+            _mean(pools_head[..., from_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2], 1, head),
         ], dim=-1)
 
         # Mixes, from the smallest core to the largest: in each, every pool feeds every spread.
@@ -428,16 +438,14 @@ class TransformerBlockLayer(nn.Module):
         # self_attn.in_proj_weight#1[head dk d], self_attn.in_proj_bias#0[head dk],
         # self_attn.in_proj_bias#1[head dk], self_attn.in_proj_weight#2[head dv d],
         # self_attn.in_proj_bias#2[head dv] <- 1: (batch, 16·out)
-        mixed = pools @ self.mix
-        if self.bias is not None:
-            mixed = mixed + self.bias.to(mixed.dtype)
+        mixed = nn.functional.linear(pools, self.mix.t(), self.bias)
         (
             to_linear2_weight_all,
             to_self_attn_out_proj_weight_to_norm2_bias,
             to_linear1_weight_all,
             to_linear1_bias_all,
             to_head,
-        ) = mixed.split([c, 7 * c, c, c, 6 * c], dim=-1)
+        ) = mixed.split_with_sizes([c, 7 * c, c, c, 6 * c], dim=-1)
 
         # core (d): 12 pools, 12 spreads, 144 diagrams
         # linear1.weight[h d], linear2.weight[d h], self_attn.in_proj_weight#0[head dk d],
@@ -446,11 +454,11 @@ class TransformerBlockLayer(nn.Module):
         # norm1.bias[d], norm2.weight[d], norm2.bias[d] <- d: (batch, d, 12·out)
         mixed_d = _product(pools_d, self.mix_d)
         into_linear2_weight_d = slice(c, 2 * c)
-        mixed_d = _add(mixed_d, to_linear2_weight_all[:, None], into_linear2_weight_d)
+        mixed_d = _add(mixed_d, to_linear2_weight_all.unsqueeze(1), into_linear2_weight_d)
         into_self_attn_out_proj_weight_to_norm2_bias = slice(5 * c, 12 * c)
         mixed_d = _add(
             mixed_d,
-            to_self_attn_out_proj_weight_to_norm2_bias[:, None],
+            to_self_attn_out_proj_weight_to_norm2_bias.unsqueeze(1),
             into_self_attn_out_proj_weight_to_norm2_bias,
         )
         (
@@ -462,16 +470,16 @@ class TransformerBlockLayer(nn.Module):
             to_norm1_bias_d,
             to_norm2_weight_d,
             to_norm2_bias_d,
-        ) = mixed_d.split([2 * c, 4 * c, c, c, c, c, c, c], dim=-1)
+        ) = mixed_d.split_with_sizes([2 * c, 4 * c, c, c, c, c, c, c], dim=-1)
 
         # core (h): 3 pools, 3 spreads, 9 diagrams
         # linear1.weight[h d], linear2.weight[d h], linear1.bias[h] <- h: (batch, h, 3·out)
         mixed_h = _product(pools_h, self.mix_h)
         into_linear1_weight_h = slice(0, c)
-        mixed_h = _add(mixed_h, to_linear1_weight_all[:, None], into_linear1_weight_h)
+        mixed_h = _add(mixed_h, to_linear1_weight_all.unsqueeze(1), into_linear1_weight_h)
         into_linear1_bias_h = slice(2 * c, 3 * c)
-        mixed_h = _add(mixed_h, to_linear1_bias_all[:, None], into_linear1_bias_h)
-        h_to_d_h, to_linear1_bias_h = mixed_h.split([2 * c, c], dim=-1)
+        mixed_h = _add(mixed_h, to_linear1_bias_all.unsqueeze(1), into_linear1_bias_h)
+        h_to_d_h, to_linear1_bias_h = mixed_h.split_with_sizes([2 * c, c], dim=-1)
 
         # core (head): 7 pools, 7 spreads, 49 diagrams
         # self_attn.out_proj.weight[d head dv], self_attn.in_proj_weight#0[head dk d],
@@ -482,7 +490,7 @@ class TransformerBlockLayer(nn.Module):
         into_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2 = slice(c, 7 * c)
         mixed_head = _add(
             mixed_head,
-            to_head[:, None],
+            to_head.unsqueeze(1),
             into_self_attn_in_proj_weight_p0_to_self_attn_in_proj_bias_p2,
         )
         (
@@ -490,14 +498,14 @@ class TransformerBlockLayer(nn.Module):
             head_to_head_dk,
             to_self_attn_in_proj_weight_p2_head,
             to_self_attn_in_proj_bias_p2_head,
-        ) = mixed_head.split([c, 4 * c, c, c], dim=-1)
+        ) = mixed_head.split_with_sizes([c, 4 * c, c, c], dim=-1)
 
         # core (d h): 2 pools, 2 spreads, 4 diagrams
         # linear1.weight[h d], linear2.weight[d h] <- d h: (batch, d, h, 2·out)
         mixed_d_h = _product(pools_d_h, self.mix_d_h)
-        mixed_d_h = _add(mixed_d_h, h_to_d_h[:, None])
-        mixed_d_h = _add(mixed_d_h, d_to_d_h[:, :, None])
-        to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split(c, dim=-1)
+        mixed_d_h = _add(mixed_d_h, h_to_d_h.unsqueeze(1))
+        mixed_d_h = _add(mixed_d_h, d_to_d_h.unsqueeze(2))
+        to_linear1_weight_d_h, to_linear2_weight_d_h = mixed_d_h.split_with_sizes([c, c], dim=-1)
 
         # core (head d): 4 pools, 4 spreads, 16 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
@@ -505,21 +513,21 @@ class TransformerBlockLayer(nn.Module):
         # (batch, head, d, 4·out)
         mixed_head_d = _product(pools_head_d, self.mix_head_d)
         into_self_attn_out_proj_weight_head_d = slice(3 * c, 4 * c)
-        mixed_head_d = _add(mixed_head_d, head_to_head_d[:, :, None], into_self_attn_out_proj_weight_head_d)
-        mixed_head_d = _add(mixed_head_d, d_to_head_d[:, None])
-        head_d_to_head_dk_d, head_d_to_d_head_dv = mixed_head_d.split(2 * c, dim=-1)
+        mixed_head_d = _add(mixed_head_d, head_to_head_d.unsqueeze(2), into_self_attn_out_proj_weight_head_d)
+        mixed_head_d = _add(mixed_head_d, d_to_head_d.unsqueeze(1))
+        head_d_to_head_dk_d, head_d_to_d_head_dv = mixed_head_d.split_with_sizes([2 * c, 2 * c], dim=-1)
 
         # core (head dk): 4 pools, 4 spreads, 16 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d],
         # self_attn.in_proj_bias#0[head dk], self_attn.in_proj_bias#1[head dk] <- head dk:
         # (batch, head, dk, 4·out)
         mixed_head_dk = _product(pools_head_dk, self.mix_head_dk)
-        mixed_head_dk = _add(mixed_head_dk, head_to_head_dk[:, :, None])
+        mixed_head_dk = _add(mixed_head_dk, head_to_head_dk.unsqueeze(2))
         (
             head_dk_to_head_dk_d,
             to_self_attn_in_proj_bias_p0_head_dk,
             to_self_attn_in_proj_bias_p1_head_dk,
-        ) = mixed_head_dk.split([2 * c, c, c], dim=-1)
+        ) = mixed_head_dk.split_with_sizes([2 * c, c, c], dim=-1)
 
         # core (head dv): 3 pools, 3 spreads, 9 diagrams
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv],
@@ -528,38 +536,41 @@ class TransformerBlockLayer(nn.Module):
         into_self_attn_in_proj_weight_p2_head_dv = slice(0, c)
         mixed_head_dv = _add(
             mixed_head_dv,
-            to_self_attn_in_proj_weight_p2_head[:, :, None],
+            to_self_attn_in_proj_weight_p2_head.unsqueeze(2),
             into_self_attn_in_proj_weight_p2_head_dv,
         )
         into_self_attn_in_proj_bias_p2_head_dv = slice(2 * c, 3 * c)
         mixed_head_dv = _add(
             mixed_head_dv,
-            to_self_attn_in_proj_bias_p2_head[:, :, None],
+            to_self_attn_in_proj_bias_p2_head.unsqueeze(2),
             into_self_attn_in_proj_bias_p2_head_dv,
         )
-        head_dv_to_d_head_dv, to_self_attn_in_proj_bias_p2_head_dv = mixed_head_dv.split([2 * c, c], dim=-1)
+        (
+            head_dv_to_d_head_dv,
+            to_self_attn_in_proj_bias_p2_head_dv,
+        ) = mixed_head_dv.split_with_sizes([2 * c, c], dim=-1)
 
         # core (head dk d): 2 pools, 2 spreads, 4 diagrams
         # self_attn.in_proj_weight#0[head dk d], self_attn.in_proj_weight#1[head dk d] <- head dk d:
         # (batch, head, dk, d, 2·out)
         mixed_head_dk_d = _product(pools_head_dk_d, self.mix_head_dk_d)
-        mixed_head_dk_d = _add(mixed_head_dk_d, head_dk_to_head_dk_d[:, :, :, None])
-        mixed_head_dk_d = _add(mixed_head_dk_d, head_d_to_head_dk_d[:, :, None])
+        mixed_head_dk_d = _add(mixed_head_dk_d, head_dk_to_head_dk_d.unsqueeze(3))
+        mixed_head_dk_d = _add(mixed_head_dk_d, head_d_to_head_dk_d.unsqueeze(2))
         (
             to_self_attn_in_proj_weight_p0_head_dk_d,
             to_self_attn_in_proj_weight_p1_head_dk_d,
-        ) = mixed_head_dk_d.split(c, dim=-1)
+        ) = mixed_head_dk_d.split_with_sizes([c, c], dim=-1)
 
         # core (d head dv): 2 pools, 2 spreads, 4 diagrams
         # self_attn.in_proj_weight#2[head dv d], self_attn.out_proj.weight[d head dv] <- d head dv:
         # (batch, d, head, dv, 2·out)
         mixed_d_head_dv = _product(pools_d_head_dv, self.mix_d_head_dv)
-        mixed_d_head_dv = _add(mixed_d_head_dv, head_dv_to_d_head_dv[:, None])
+        mixed_d_head_dv = _add(mixed_d_head_dv, head_dv_to_d_head_dv.unsqueeze(1))
         mixed_d_head_dv = _add(mixed_d_head_dv, head_d_to_d_head_dv.permute(0, 2, 1, 3)[:, :, :, None])
         (
             to_self_attn_in_proj_weight_p2_d_head_dv,
             to_self_attn_out_proj_weight_d_head_dv,
-        ) = mixed_d_head_dv.split(c, dim=-1)
+        ) = mixed_d_head_dv.split_with_sizes([c, c], dim=-1)
 
         # Spreads: repeated over what the core leaves out, added on the diagonals of the target.
         # self_attn.in_proj_weight#2[head dv d] <- head dv d: (batch, head, dv, d, out)

@@ -22,6 +22,7 @@ from benchmarks.fresh import derivation
 from benchmarks.measuring import all_cases, all_sweeps, measure
 from benchmarks.memory import peak, peak_bytes
 from benchmarks.nfn_layers import LAYERS, NfnLayer, channels_first, is_chain
+from benchmarks.operators import KINDS, VIEWS, Traffic, measured, operator_cases
 from benchmarks.pieces import run
 from benchmarks.results import MODES, RATIOS, SWEEP_RATIOS, Ratio
 from benchmarks.spaces import cnn, gpt2, perceptron, transformer
@@ -296,3 +297,28 @@ def test_unknown_names_are_refused(tmp_path):
     assert done.exit_code == 2
     assert "nonsense" in done.output
     assert not (tmp_path / "out").exists()
+
+
+def test_passes_over_memory_are_those_of_what_is_read_and_written():
+    x, row = torch.ones(4, 8), torch.ones(8)
+    with Traffic() as traffic:
+        x @ torch.ones(8, 8)
+        (x + row.expand(4, 8)).sum(0)
+        x.t().view(2, 4, 4)
+    assert traffic.bytes == {"product": 4 * (32 + 64 + 32), "add": 4 * (32 + 8 + 32), "sum": 4 * (32 + 8)}
+    assert (traffic.calls["product"], traffic.calls["add"], traffic.calls["sum"]) == (1, 1, 1)
+
+
+def test_operators_are_counted_forwards_and_backwards():
+    found = measured(TINY, runs=1)
+    for one in found.values():
+        for shares in one.values():
+            assert list(shares) == [*KINDS, VIEWS]
+            assert shares["product"].passes > 1
+            assert all(
+                share.microseconds >= 0 and not (share.calls and share.microseconds == 0) for share in shares.values()
+            )
+    ours = found[OURS]
+    assert ours["forward"]["sum"].calls == 4, "two means of the matrix, one of each hidden layer's pools"
+    assert ours["backward"]["copy"].passes < ours["forward"]["product"].passes
+    assert len({case.name for case in operator_cases()}) == 7

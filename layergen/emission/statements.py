@@ -101,15 +101,15 @@ def words(note: ops.Note) -> list[str]:
 @lines_of.register
 def _(split: ops.Split) -> list[str]:
     lengths = list(map(size_code, split.lengths))
-    sizes = lengths[0] if len(set(lengths)) == 1 else f"[{', '.join(lengths)}]"
-    call = f" = {code(split.value)}.split({sizes}, dim={split.dim})"
+    # `split` is a function in Python, which costs as much again.
+    call = f" = {code(split.value)}.split_with_sizes([{', '.join(lengths)}], dim={split.dim})"
     line = f"{INDENT}{', '.join(split.names)}{call}"
     if len(line) <= WIDTH:
         return [line]
     if len(f"{INDENT}){call}") <= WIDTH:
         return bracketed("(", split.names, f"){call}", INDENT)
     *names, _ = bracketed("(", split.names, f"){call}", INDENT)
-    return [*names, *bracketed(f") = {code(split.value)}.split([", lengths, f"], dim={split.dim})", INDENT)]
+    return [*names, *bracketed(f") = {code(split.value)}.split_with_sizes([", lengths, f"], dim={split.dim})", INDENT)]
 
 
 @lines_of.register

@@ -38,17 +38,13 @@ def chain(value: ops.Value) -> list[str]:
     match value:
         case ops.View(inner, method, arguments):
             calls = [f".{method}({', '.join(map(argument, arguments))})"]
-        case ops.Mean(inner, dims, sizes):
-            # The gradient of a mean is divided at full size, that of a sum is a view.
-            over, divisor = str(dims[0]) if len(dims) == 1 else str(dims), " * ".join(map(size_code, sizes))
-            calls = [f".sum({over}) / {divisor if len(sizes) == 1 else f'({divisor})'}"]
         case ops.Expand(inner, sizes, dense):
             calls = [f".expand({', '.join((*map(size_code, sizes), '-1'))})", *([".contiguous()"] if dense else [])]
         case _:
             return [plain(value)]
     if isinstance(inner, ops.Variable | ops.Feature):
         return [code(inner) + calls[0], *calls[1:]]
-    return [*([f"({code(inner)})"] if isinstance(inner, ops.Mean | ops.Sum) else chain(inner)), *calls]
+    return [*([f"({code(inner)})"] if isinstance(inner, ops.Sum) else chain(inner)), *calls]
 
 
 def called(value: ops.Value) -> tuple[str, list[str]] | None:
@@ -58,6 +54,9 @@ def called(value: ops.Value) -> tuple[str, list[str]] | None:
             return "_product", [code(inner), f"self.{parameter}"]
         case ops.Add(inner, added, taken):
             return "_add", [code(inner), code(added), *([taken] if taken else [])]
+        case ops.Mean(inner, dims, sizes):
+            over = str(dims[0]) if len(dims) == 1 else str(dims)
+            return "_mean", [code(inner), over, " * ".join(map(size_code, sizes))]
         case ops.Diagonal(inner, pairs):
             return "_diagonal", [code(inner), str(list(pairs))]
         case ops.Embed(inner, added, pairs):
@@ -82,13 +81,17 @@ def plain(value: ops.Value) -> str:
             return f"{name}[{literal(tensor)}]"
         case ops.Product(inner, parameter):
             return f"{code(inner)} @ self.{parameter}"
+        case ops.Affine(inner, parameter):
+            return f"nn.functional.linear({code(inner)}, self.{parameter}.t(), self.bias)"
         case ops.Columns(inner, taken):
             return f"{code(inner)}[..., {taken}]"
         case ops.Slice(start, stop):
             return f"slice({size_code(start)}, {size_code(stop)})"
         case ops.Repeat(inner, marks):
-            last = max(place for place, new in enumerate(marks) if new)
-            return f"{code(inner)}[:, {', '.join(map(mark, marks[: last + 1]))}]"
+            new = [place + 1 for place, new in enumerate(marks) if new]
+            if len(new) == 1 and isinstance(inner, ops.Variable):
+                return f"{code(inner)}.unsqueeze({new[0]})"
+            return f"{code(inner)}[:, {', '.join(map(mark, marks[: new[-1]]))}]"
         case ops.Sum(values):
             return " + ".join(map(code, values))
         case ops.Concatenate(values, dim):

@@ -151,6 +151,6 @@ def names_in(value: ops.Value) -> frozenset[str]:
         match part:
             case ops.Variable(name) | ops.Columns(_, name) | ops.Add(_, _, name):
                 found.add(name)
-            case ops.Product(_, parameter):
+            case ops.Product(_, parameter) | ops.Affine(_, parameter):
                 found.add(f"self.{parameter}")
     return frozenset(found)

@@ -21,9 +21,10 @@ def mix_pools(draft: Draft, weights: Sequence[Weights], pooled: Mapping[int, ops
     draft.statements.append(ops.Heading((text,)))
     into, out = (by_mix(draft.plan.additions, end) for end in ("large", "small"))
     found: dict[Side | Run, ops.Value] = {}
+    biases = draft.plan.bias_dimension
     for number, weight in enumerate(weights):
         draft.statements.append(heading(draft, weight.mix))
-        mixed = product(draft, weight, pooled.get(number))
+        mixed = product(draft, weight, pooled.get(number), biases)
         for run in into[number]:
             taken = draft.columns(mixed, "into", weight.mix.spreads, run, draft.outgoing)
             draft.statements.append(ops.Let(mixed.name, ops.Add(mixed, repeated(run, found[run]), taken)))
@@ -48,17 +49,19 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
-def product(draft: Draft, weight: Weights, pools: ops.Value | None) -> ops.Variable:
-    """The product of the pools with the core's weight, and its bias."""
+def product(draft: Draft, weight: Weights, pools: ops.Value | None, biases: int) -> ops.Variable:
+    """The product of the pools with the core's weight, and what it has of the layer's biases."""
     mix = weight.mix
     value = pools or ops.Zeros(draft.feature(), (draft.batch, times(mix.columns, draft.outgoing)))
     for name in weight.factors:
         # With few rows, those of the scalar core, there is nothing to gain over `@`.
         value = ops.Product(value, name, swift=bool(mix.core.sets))
+    if weight.bias is not None and mix.columns == biases and isinstance(value, ops.Product):
+        value = ops.Affine(value.value, value.parameter)
     mixed = draft.let("_".join(("mixed", weight.label)).strip("_"), value)
-    if weight.bias is not None:
+    if weight.bias is not None and not isinstance(value, ops.Affine):
         stop, taken = weight.bias + mix.columns, ""
-        if mix.columns < draft.plan.bias_dimension:
+        if mix.columns < biases:
             columns = ops.Slice(times(weight.bias, draft.outgoing), times(stop, draft.outgoing))
             taken = draft.let("_".join(("biases", weight.label)).strip("_"), columns).name
         draft.statements.append(ops.AddBias(mixed.name, taken))

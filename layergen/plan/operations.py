@@ -115,6 +115,14 @@ class Product(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Affine(Value):
+    """A value's columns times a parameter, and the bias, if there is one, in the same operation."""
+
+    value: Value
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sum(Value):
     """The sum of some values, repeated over dimensions of size one."""
 

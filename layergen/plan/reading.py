@@ -162,6 +162,10 @@ def free_last(value: ops.Value, piece: Piece) -> ops.Value:
     """A piece with its free positions behind the others and merged with the channels."""
     if not piece.free:
         return value
+    if piece.free_size == 1:
+        for place in reversed(piece.free):
+            value = ops.View(value, "squeeze", (place + 1,))
+        return value
     return ops.View(permuted(value, (*piece.joined, *piece.free)), "flatten", (len(piece.joined) + 1,))
 
 

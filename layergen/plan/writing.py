@@ -83,6 +83,10 @@ def free_back(value: ops.Value, piece: Piece, channels: Atom) -> ops.Value:
     """A piece with its free positions in their places, not merged with the channels."""
     if not piece.free:
         return value
+    if piece.free_size == 1:
+        for place in piece.free:
+            value = ops.View(value, "unsqueeze", (place + 1,))
+        return value
     order = (*piece.joined, *piece.free)
     lengths = tuple(Atom("", piece.positions[place].index.size) for place in piece.free)
     value = ops.View(value, "unflatten", (-1, (*lengths, channels)))

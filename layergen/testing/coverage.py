@@ -192,7 +192,7 @@ def draw(subject: Subject, space: WeightSpace, directions: Directions, sample: S
     for tensor in space:
         found = directions.seen(subject, space, tensor.name)
         norms = {(tensor.name, name): float(torch.linalg.vector_norm(value)) for name, value in found.items()}
-        sample.add({(tensor.name, name): value - constant[name] for name, value in found.items()}, norms)
+        sample.add({(tensor.name, name): value.sub_(constant[name]) for name, value in found.items()}, norms)
 
 
 def trainable(f: Any) -> list[nn.Parameter]:

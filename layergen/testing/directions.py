@@ -17,7 +17,7 @@ __all__ = ["OUTPUTS", "Directions", "named_output"]
 
 OUTPUTS = 48
 """From how many directions of the output channels a map is seen where channels are many."""
-AT_ONCE = 2**24
+AT_ONCE = 2**21
 """The most numbers that one call of the layer is given or gives."""
 
 
@@ -56,17 +56,21 @@ class Directions:
     def seen(self, subject: Subject, space: WeightSpace, name: str) -> dict[str, Tensor]:
         """The outputs on a basis of one tensor, `(entries · input directions, *axes, directions)`; on zero if no name.
 
-        A few of the basis at a time, so that memory stays bounded.
+        A few of the basis at a time, so that what is made on the way stays in a cache.
         """
         size = math.prod(space[name].shape) if name else 1
         entries = sum(math.prod(shape) for shape in (subject.target or space).shapes.values())
         entries = max(entries, sum(math.prod(shape) for shape in space.shapes.values()))
         step = max(1, AT_ONCE // (entries * self.incoming.numel() if name else entries))
-        slices = [
-            self.contract(subject, probe(space, name, self.incoming, range(size)[start : start + step]))
-            for start in range(0, size, step)
-        ]
-        return {key: torch.cat([one.pop(key) for one in slices]) for key in list(slices[0])}
+        found: dict[str, Tensor] = {}
+        for start in range(0, size, step):
+            some = range(size)[start : start + step]
+            for key, value in self.contract(subject, probe(space, name, self.incoming, some)).items():
+                each = len(value) // len(some)
+                if not start:
+                    found[key] = value.new_empty(size * each, *value.shape[1:])
+                found[key][start * each : (start + len(some)) * each] = value
+        return found
 
     def contract(self, subject: Subject, x: dict[str, Tensor]) -> dict[str, Tensor]:
         """The output on some features, in the output directions."""

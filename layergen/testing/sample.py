@@ -68,9 +68,9 @@ class Sample:
         for key, value in outputs.items():
             block = self.projections[key].block
             rows, columns = math.prod(block.target.shape), math.prod(block.source.shape)
-            # (source entries, in, target entries, out) to (in · out, target entries, source entries)
-            dense = value.reshape(columns, -1, rows, value.shape[-1]).permute(1, 3, 2, 0).reshape(-1, rows, columns)
-            coefficients, rest = self.projections[key](dense.numpy())
+            # (source entries, in, target entries, out) to (source entries, target entries, in · out)
+            dense = value.reshape(columns, -1, rows, value.shape[-1]).transpose(1, 2).reshape(columns, rows, -1)
+            coefficients, rest = self.projections[key].by_columns(dense.numpy())
             draws, count = len(coefficients) // self.pairs[key], coefficients.shape[-1]
             self.found[key] += list(coefficients.reshape(draws, self.pairs[key], count))
             whole = float(torch.linalg.vector_norm(dense))

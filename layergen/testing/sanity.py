@@ -64,7 +64,8 @@ def check_state_kept(before: Features, after: Features) -> None:
 def check_finite(output: Features, when: str) -> None:
     """Raise `Fault` for NaN or infinite outputs."""
     for name, value in output.items():
-        if not torch.isfinite(value).all():
+        # Where the sum is finite all entries are, and one pass over memory shows it.
+        if not torch.isfinite(value.sum()) and not torch.isfinite(value).all():
             raise Fault(Verdict(False, f"output {name!r} is not finite{when}", "not finite", tensor=name))
 
 

@@ -8,6 +8,7 @@ from the means over orbits by one small linear system for each pair of pieces.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ Floats = NDArray[np.float64]
 
 MOST = 200_000_000
 """The largest number of index pairs times patterns of equal indices."""
+AT_ONCE = 2**17
+"""So many entries, over all maps, are looked at together: few enough to stay in a cache."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,9 +41,7 @@ class Part:
     Parameters
     ----------
     places
-        Flat positions of the pair's entries in the flattened block; None where the pair is the whole block.
-    orbits
-        The number of the orbit of each entry.
+        Flat positions of the pair's entries in the block as it is stored by columns, those of one orbit after another.
     counts
         The number of entries of each orbit.
     incidence
@@ -49,11 +50,18 @@ class Part:
         The number of combinations of free values: each pattern stands for as many diagrams, and as many orbits.
     """
 
-    places: NDArray[np.intp] | None
-    orbits: NDArray[np.intp]
+    places: NDArray[np.intp]
     counts: NDArray[np.intp]
     incidence: Floats
     free: int
+
+    def runs(self, length: int) -> Iterator[tuple[NDArray[np.intp], slice, NDArray[np.intp]]]:
+        """The places, at most `length` at a time: with them the orbits they are of, and where each of these begins."""
+        begins = np.cumsum(self.counts) - self.counts
+        for start in range(0, len(self.places), length):
+            some = self.places[start : start + length]
+            first, last = np.searchsorted(begins, (start + 1, start + len(some)))
+            yield some, slice(first - 1, last), np.maximum(begins[first - 1 : last] - start, 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,17 +104,24 @@ class Projection:
         >>> [str(diagram) for diagram in projected.diagrams], coefficients.round(9).tolist(), rest.round(3).tolist()
         (['b[h] <- b[h]', "b[h] <- b[h']"], [[1.0, 2.0], [0.0, 0.0]], [0.0, 1.414])
         """
-        flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
-        coefficients, rest = [], np.zeros(len(flat))
+        return self.by_columns(np.asarray(maps, dtype=np.float64).transpose(2, 1, 0))
+
+    def by_columns(self, columns: Floats) -> tuple[Floats, Floats]:
+        """The same for maps of axes `(source entry, target entry, map)`, as a batch of basis vectors gives them."""
+        count = columns.shape[2]
+        flat, length = columns.reshape(-1, count), max(1, AT_ONCE // count)
+        coefficients, rest = [], np.zeros(count)
         for part in self.parts:
-            means = np.empty((len(flat), len(part.counts)))
-            for number, one in enumerate(flat):
-                values = one if part.places is None else one[part.places]
-                means[number] = np.bincount(part.orbits, values, len(part.counts)) / part.counts
-                rest[number] += np.square(values - means[number][part.orbits]).sum()
-            by_pattern = means.reshape(len(flat), -1, part.free).transpose(1, 0, 2).reshape(len(part.incidence), -1)
-            solved = np.linalg.solve(part.incidence.T, by_pattern).reshape(-1, len(flat), part.free)
-            coefficients.append(solved.transpose(1, 0, 2).reshape(len(flat), -1))
+            means = np.zeros((len(part.counts), count))
+            for places, orbits, begins in part.runs(length):
+                means[orbits] += np.add.reduceat(flat[places], begins)
+            means /= part.counts[:, None]
+            for places, orbits, begins in part.runs(length):
+                lengths = np.diff(begins, append=len(places))
+                rest += np.square(flat[places] - np.repeat(means[orbits], lengths, axis=0)).sum(axis=0)
+            by_pattern = means.reshape(-1, part.free * count)
+            solved = np.linalg.solve(part.incidence.T, by_pattern).reshape(-1, count)
+            coefficients.append(solved.T)
         return np.concatenate(coefficients, axis=1), np.sqrt(rest)
 
 
@@ -136,6 +151,10 @@ class DenseProjection:
         flat = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
         coefficients = flat @ self.inverse
         return coefficients, np.linalg.norm(flat - coefficients @ self.matrices, axis=1)
+
+    def by_columns(self, columns: Floats) -> tuple[Floats, Floats]:
+        """The same for maps of axes `(source entry, target entry, map)`."""
+        return self(columns.transpose(2, 1, 0))
 
 
 def dense_projection(block: Block) -> DenseProjection:
@@ -185,8 +204,11 @@ def part_of(block: Block, target: Piece, source: Piece) -> Part:
         for same in partition:
             for place in same[1:]:
                 holds *= found.equal[:, column[place]] == found.equal[:, column[same[0]]]
-    places = places_of(block, target, source) if len(block.piece_pairs) > 1 else None
-    return Part(places, found.labels.ravel(), found.counts, incidence, found.free)
+    rows, columns = (math.prod(tensor.shape) for tensor in (block.target, block.source))
+    places = places_of(block, target, source) if len(block.piece_pairs) > 1 else np.arange(rows * columns)
+    order = np.argsort(found.labels, axis=None, kind="stable")
+    by_columns = places % columns * rows + places // columns
+    return Part(by_columns[order], found.counts, incidence, found.free)
 
 
 def places_of(block: Block, target: Piece, source: Piece) -> NDArray[np.intp]:

@@ -96,7 +96,7 @@ class Piece:
     @property
     def free_size(self) -> int:
         """The number of combinations of values of the free positions."""
-        return math.prod(self.positions[place].index.size for place in self.free)
+        return math.prod(position.index.size for position in self.positions if position.index.free)
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,22 +94,27 @@ def planted(place: Place, edits: tuple[str, ...]) -> type[nn.Module]:
 
 
 B_IN, B_OUT, C_OUT, QK_OUT = 'b = x["b"]', '"b": to_b_h', '"c": to_c__k', '"qk": torch.cat(['
-W_IN, BIAS, V_PRODUCT, DIAGONAL = 'w = x["w"].flatten(2)', "mixed + self.bias", "_product(v,", "_diagonal(s, [(1, 2)])"
+W_IN, BIAS, V_PRODUCT, DIAGONAL = (
+    'w = x["w"].flatten(2)',
+    "self.mix.t(), self.bias)",
+    "_product(v,",
+    "_diagonal(s, [(1, 2)])",
+)
 RAMP, FIRST_H, FIRST_M = "torch.arange(h).to(w)[:, None]", *(f"(torch.arange({i}) == 0).to(b)[:, None]" for i in "hm")
-UNPOOLED = ("v.sum(1) / k, w, b", "0 * v.sum(1), w, b")
-UNSPREAD = ("mixed_k_h = _add(mixed_k_h, h_to_k_h[:, None])", "pass")
+UNPOOLED = ("_mean(v, 1, k), w, b", "0 * v.sum(1), w, b")
+UNSPREAD = ("mixed_k_h = _add(mixed_k_h, h_to_k_h.unsqueeze(1))", "pass")
 MEAN_X = (W_IN, 'w = x["w"].mean(2, keepdim=True).expand(-1, -1, 2, -1).flatten(2)')
 IGNORED, SILENCED = (B_IN, 'b = 0 * x["b"]'), (C_OUT, '"c": 0 * to_c__k')
-ROW_MEANS, COLUMN_MEANS = (f"[..., from_s_h_h_prime].sum({axis}) / h" for axis in (2, 1))
+ROW_MEANS, COLUMN_MEANS = (f"[..., from_s_h_h_prime], {axis}, h)" for axis in (2, 1))
 KERNEL_PRODUCT, EYE = "_product(k, self.mix_o_i)", "torch.eye(9).to(k)"
 TIED_Y = ('"t": mixed_h.unflatten(-1, (2, c))', '"t": mixed_h[..., None, :c].expand(-1, -1, 2, -1)')
-ONE_PIXEL = ("w.sum(2) / p", "w[:, :, 0]")
+ONE_PIXEL = ("_mean(w, 2, p)", "w[:, :, 0]")
 NEXT_PIXEL = ("_product(w, self.mix_h_p)", "_product(w.roll(1, 2), self.mix_h_p)")
 
 DEFECTS = {
     "not equivariant": {
-        "a mean over the wrong axis": Defect(MLP, ("v.sum(1) / k, w", "v.sum(2) / k, w"), "'h'.*'w'"),
-        "a maximum over the wrong axis": Defect(MLP, ("v.sum(2) / h", "v.amax(1)"), "'h'.*'v'"),
+        "a mean over the wrong axis": Defect(MLP, ("_mean(v, 1, k), w", "_mean(v, 2, k), w"), "'h'.*'w'"),
+        "a maximum over the wrong axis": Defect(MLP, ("_mean(v, 2, h)", "v.amax(1)"), "'h'.*'v'"),
         "a matrix read transposed": Defect(MLP, ('v = x["v"]', 'v = x["v"].transpose(1, 2)'), "'h'.*'w'"),
         "two outputs exchanged": Defect(MLP, (B_OUT, '"b": to_c__k', C_OUT, '"c": to_b_h'), "'h'.*'b'"),
         "a bias that grows along a set": Defect(MLP, (B_OUT, f"{B_OUT} + self.bias[:c] * {RAMP}"), "'h'.*'b'"),
@@ -118,7 +123,7 @@ DEFECTS = {
             MLP, (B_IN, 'b = nn.functional.pad(x["b"][:, 1:], (0, 0, 1, 0))'), "'h'"
         ),
         "a mean without its first entry": Defect(
-            MLP, ("pools_k.sum(1) / k", "pools_k[:, 1:].sum(1) / k"), "0 and 1 of 'k'"
+            MLP, ("_mean(pools_k, 1, k)", "_mean(pools_k[:, 1:], 1, k)"), "0 and 1 of 'k'"
         ),
         "rolled along a set": Defect(MLP, (V_PRODUCT, "_product(v.roll(1, 1),"), "'k'.*'v'"),
         "reversed along a set": Defect(MLP, (V_PRODUCT, "_product(v.flip(2),"), "'h'.*'v'"),
@@ -134,32 +139,34 @@ DEFECTS = {
         "added beside the diagonal": Defect(
             SQUARE, ("to_s_diagonal_h, [(1, 2)])", "to_s_diagonal_h, [(1, 2)]).roll(1, 1)"), "'h'.*'s'"
         ),
-        "a piece split one entry late": Defect(HEADS, ('x["qk"].split(', 'x["qk"].roll(1, 1).split('), "'head'.*'qk'"),
+        "a piece split one entry late": Defect(HEADS, ('x["qk"].split', 'x["qk"].roll(1, 1).split'), "'head'.*'qk'"),
         "heads and their units exchanged": Defect(
             HEADS, ('x["o"].unflatten(2, (head, dk))', 'x["o"].unflatten(2, (dk, head)).transpose(2, 3)'), "'head'"
         ),
         "a mean over heads instead of units": Defect(
-            HEADS, ("pools_head_dk_d.sum(2) / dk", "pools_head_dk_d.sum(1) / head"), "'head'"
+            HEADS, ("_mean(pools_head_dk_d, 2, dk)", "_mean(pools_head_dk_d, 1, head)"), "'head'"
         ),
         "the first head for the mean": Defect(
-            HEADS, ("pools_head_d.sum(1) / head", "pools_head_d[:, 0]"), "0 and 1 of 'head'"
+            HEADS, ("_mean(pools_head_d, 1, head)", "pools_head_d[:, 0]"), "0 and 1 of 'head'"
         ),
         "pieces interleaved, not joined": Defect(
             HEADS, (QK_OUT, '"qk": torch.stack([', "], dim=1),", "], dim=2).flatten(1, 2),"), "'head'.*'qk'"
         ),
-        "input and output channels confused": Defect(KERNEL, ("k.sum(2) / i", "k.sum(1) / o"), "'o'"),
+        "input and output channels confused": Defect(KERNEL, ("_mean(k, 2, i)", "_mean(k, 1, o)"), "'o'"),
         "repeated for the first only": Defect(
             FRESH, (".expand(batch, k, m, -1)", f".expand(batch, k, m, -1) * {FIRST_M}"), "'m'.*'u'"
         ),
         "the first position for the mean": Defect(PIXELS, ONE_PIXEL, "0 and 1 of 'p'", positional=True),
         "the neighbouring position": Defect(PIXELS, NEXT_PIXEL, "'p'.*'w'", positional=True),
-        "a set taken for positions": Defect(PIXELS, ("w.sum(1) / h", "w[:, 0]"), "0 and 1 of 'h'"),
+        "a set taken for positions": Defect(PIXELS, ("_mean(w, 1, h)", "w[:, 0]"), "0 and 1 of 'h'"),
     },
     "not invariant": {
         "the upper triangle for the whole": Defect(
-            INVARIANT, ("s.sum((1, 2))", "(s * torch.ones(h, h).triu()[..., None].to(s)).sum((1, 2))"), "0 and 1 of 'h'"
+            INVARIANT,
+            ("_mean(s, (1, 2)", "_mean(s * torch.ones(h, h).triu()[..., None].to(s), (1, 2)"),
+            "0 and 1 of 'h'",
         ),
-        "the first entry for the mean": Defect(INVARIANT, ("b.sum(1) / h", "b[:, 0]"), "0 and 1 of 'h'"),
+        "the first entry for the mean": Defect(INVARIANT, ("_mean(b, 1, h)", "b[:, 0]"), "0 and 1 of 'h'"),
     },
     "stray": {
         "one position read": Defect(PIXELS, ONE_PIXEL, "<- w"),
@@ -171,10 +178,10 @@ DEFECTS = {
         "a spread dropped": Defect(MLP, UNSPREAD, r"^v\[k h\] <- (w\[h .\]|b\[h\]|v\[k' h\])$"),
         "an addition dropped": Defect(
             MLP,
-            ("mixed_k = _add(mixed_k, to_k[:, None])", "pass"),
+            ("mixed_k = _add(mixed_k, to_k.unsqueeze(1))", "pass"),
             r"^v\[k h\] <- ([wb]\[h'|v\[k' h'|c\[k'|i)|^c\[k\] <- (w|b|.\[k'|i)",
         ),
-        "the biases dropped": Defect(MLP, (BIAS, "mixed + 0 * self.bias"), r"<- invariant\[\]$"),
+        "the biases dropped": Defect(MLP, (BIAS, "self.mix.t(), 0 * self.bias)"), r"<- invariant\[\]$"),
         "an input ignored": Defect(MLP, IGNORED, r"<- b\["),
         "an output held at zero": Defect(MLP, SILENCED, r"^c\[k\] <- "),
         "the transpose forgotten": Defect(SQUARE, ("s.permute(0, 2, 1, 3)", "s"), r"^s\[h h'\] <- s\[h' h\]$"),
@@ -205,9 +212,9 @@ DEFECTS = {
         "one weight for two outputs": Defect(
             MLP, ('"w": to_w_h', '"w": torch.cat([to_w_h[..., :c], to_b_h], dim=-1)'), r"^(b\[h\]|w\[h 1\]) <- "
         ),
-        "one bias for all": Defect(MLP, (BIAS, "mixed + self.bias[:c].repeat(5)"), r"<- invariant\[\]$"),
+        "one bias for all": Defect(MLP, (BIAS, "self.mix.t(), self.bias[:c].repeat(5))"), r"<- invariant\[\]$"),
         "a bias that is a weight": Defect(
-            MLP, (BIAS, "mixed + self.mix[0]"), r"<- (w\[h' 0|invariant)|^c\[k\] <- w\[h 0"
+            MLP, (BIAS, "self.mix.t(), self.mix[0])"), r"<- (w\[h' 0|invariant)|^c\[k\] <- w\[h 0"
         ),
         "a free axis averaged": Defect(MLP, MEAN_X, r"<- w\["),
         "a free axis centred": Defect(MLP, (W_IN, 'w = (x["w"] - x["w"].mean(2, keepdim=True)).flatten(2)'), r"<- w\["),
@@ -233,7 +240,7 @@ DEFECTS = {
         "units that forget their heads": Defect(
             HEADS,
             (
-                "pools_head_d = pools_head_dk_d.sum(2) / dk",
+                "pools_head_d = _mean(pools_head_dk_d, 2, dk)",
                 "pools_head_d = (pools_head_dk_d.sum((1, 2)) / (head * dk))[:, None].expand(-1, head, -1, -1)",
                 "pools_head = torch.cat([",
                 "pools_head = 0 * torch.cat([",
@@ -250,7 +257,7 @@ DEFECTS = {
         ),
         "the total for the diagonal": Defect(
             INVARIANT,
-            (f"{DIAGONAL}.sum(1) / h", "s.sum((1, 2)) / h"),
+            (f"_mean({DIAGONAL}, 1, h)", "s.sum((1, 2)) / h"),
             r"permuting axis 'h' \(position 0\) of 's' by itself",
         ),
     },
@@ -260,7 +267,7 @@ DEFECTS = {
             MLP, (W_IN, 'w = nn.functional.layer_norm(x["w"], x["w"].shape[2:]).flatten(2)')
         ),
         "a ReLU left in": Defect(MLP, ("v, self.mix_k_h)", "v, self.mix_k_h).relu()")),
-        "a maximum for a mean": Defect(MLP, ("v.sum(2) / h", "v.amax(2)")),
+        "a maximum for a mean": Defect(MLP, ("_mean(v, 2, h)", "v.amax(2)")),
         "an input rounded to bfloat16": Defect(MLP, (B_IN, 'b = x["b"].bfloat16().to(w)')),
     },
     "redundancy": {
@@ -269,7 +276,7 @@ DEFECTS = {
     },
     "changes its input": {"an input changed in place": Defect(MLP, (B_IN, 'b = x["b"].mul_(2)'), "'b'")},
     "changes its state": {
-        "a parameter changed": Defect(MLP, (BIAS, "mixed + self.bias.data.add_(1)"), "'bias'"),
+        "a parameter changed": Defect(MLP, (BIAS, "self.mix.t(), self.bias.data.add_(1))"), "'bias'"),
     },
     "not deterministic": {
         "noise": Defect(MLP, (B_OUT, '"b": to_b_h + 1e-6 * torch.randn_like(to_b_h)'), "'b'"),
@@ -278,14 +285,14 @@ DEFECTS = {
     "depends on the batch": {
         "the mean of the batch subtracted": Defect(MLP, (B_IN, 'b = x["b"] - x["b"].mean(0)'), "'w'"),
     },
-    "not finite": {"divided by zero": Defect(MLP, ("v.sum(2) / h", "v.sum(2) / (h - 4)"))},
+    "not finite": {"divided by zero": Defect(MLP, ("_mean(v, 2, h)", "v.sum(2) / (h - 4)"))},
     "wrong shape": {
         "an entry lost": Defect(MLP, (C_OUT, '"c": to_c__k[:, 1:]'), "'c'"),
         "an axis merged": Defect(MLP, ('"v": mixed_k_h', '"v": mixed_k_h.flatten(1, 2)'), "'v'"),
     },
     "wrong output": {"an output forgotten": Defect(MLP, ('"c": to_c__k,', ""), "not features of")},
     "nothing": {
-        "a sum for a mean": Defect(MLP, ("v.sum(2) / h", "v.sum(2)")),
+        "a sum for a mean": Defect(MLP, ("_mean(v, 2, h)", "v.sum(2)")),
         "free values in another order": Defect(MLP, (W_IN, 'w = x["w"].flip(2).flatten(2)')),
         "a set centred where its mean has a weight": Defect(MLP, (V_PRODUCT, "_product(v - v.mean(1, keepdim=True),")),
         "a matrix of weights transposed": Defect(MLP, ("self.mix_h)", "self.mix_h.t())"), channels=(2, 2)),
