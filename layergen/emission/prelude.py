@@ -55,6 +55,14 @@ def _add(x: Tensor, update: Tensor, columns: slice = slice(None)) -> Tensor:
     return x + nn.functional.pad(update, (start, x.shape[-1] - start - update.shape[-1]))
 '''
 
+MOVED = '''
+def _moved(x: Tensor, dim: int, places: int) -> Tensor:
+    """`x` moved along `dim`: out[places:] = x[:-places], or out[:places] = x[-places:], and zeros in the gap."""
+    kept = x.narrow(dim, max(-places, 0), x.shape[dim] - abs(places))
+    gap = x.new_zeros(*x.shape[:dim], abs(places), *x.shape[dim + 1 :])
+    return torch.cat([gap, kept] if places > 0 else [kept, gap], dim)
+'''
+
 ADD_ON_DIAGONAL = '''
 def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     """`x` with `update` added where the two dimensions of each pair agree."""
@@ -130,6 +138,7 @@ FUNCTIONS = {
     "_check_shapes": CHECK_SHAPES,
     "_diagonal": DIAGONAL,
     "_add": ADD,
+    "_moved": MOVED,
     "_add_on_diagonal": ADD_ON_DIAGONAL,
     "_initialise": INITIALISE,
     "_product": PRODUCT,

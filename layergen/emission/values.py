@@ -60,6 +60,8 @@ def called(value: ops.Value) -> tuple[str, list[str]] | None:
             return "_add", [code(inner), code(added), *([taken] if taken else [])]
         case ops.Diagonal(inner, pairs):
             return "_diagonal", [code(inner), str(list(pairs))]
+        case ops.Moved(inner, dim, places):
+            return "_moved", [code(inner), str(dim), str(places)]
         case ops.Embed(inner, added, pairs):
             return "_add_on_diagonal", [code(inner), code(added), str(list(pairs))]
         case ops.Zeros(like, sizes):
