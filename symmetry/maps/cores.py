@@ -16,6 +16,7 @@ from symmetry.language.errors import SpecificationError
 from symmetry.maps.counting import block_count
 from symmetry.maps.diagrams import arrangements, joint_positions
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.relations import carried
 from symmetry.maps.totals import NOTHING, roots
 from symmetry.space.layout import Piece
 
@@ -105,11 +106,6 @@ def root_cores(target: Piece, source: Piece) -> frozenset[CoreSets]:
     positions = joint_positions(target, source)
     found = arrangements(positions, split) if count else ()
     return frozenset(
-        tuple(
-            sorted(
-                [name for name, _ in steps]
-                + [positions[block[0]].index.name for block in blocks if block[0] < split <= block[-1]]
-            )
-        )
+        tuple(sorted(positions[place].index.name for place in carried(positions, split, blocks, steps)))
         for blocks, steps in found
     )

@@ -87,8 +87,9 @@ class Diagram:
 
     @property
     def survives(self) -> tuple[bool, ...]:
-        """For each block, whether it has positions on both sides and so belongs to the core."""
-        return tuple(block[0] < self.split <= block[-1] for block in self.blocks)
+        """For each block, whether it belongs to the core: it has positions on both sides, or is an end of a step."""
+        stepped = {place for name, _ in self.steps for place in ends(self.positions, self.split, name)}
+        return tuple(block[0] < self.split <= block[-1] or block[0] in stepped for block in self.blocks)
 
     @property
     def words(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -22,7 +22,7 @@ from symmetry.maps.partitions import Partition
 from symmetry.space.layout import Piece, Position
 from symmetry.space.weight_space import Tensor
 
-__all__ = ["Steps", "check_single", "diagram_steps", "ends", "steps_of"]
+__all__ = ["Steps", "carried", "check_single", "diagram_steps", "ends", "steps_of"]
 
 Steps = tuple[tuple[str, int], ...]
 """Indices by name, each with the number, not 0, by which the target's value is after the source's."""
@@ -53,6 +53,12 @@ def diagram_steps(positions: Sequence[Position], split: int, blocks: Partition) 
     ]
     for chosen in product(*(index.relations for index in apart)):
         yield steps_of((index.name, step) for index, step in zip(apart, chosen, strict=True))
+
+
+def carried(positions: Sequence[Position], split: int, blocks: Partition, steps: Steps) -> list[int]:
+    """The first target position of each index that a diagram carries from source to target, in a step or in place."""
+    in_place = [block[0] for block in blocks if block[0] < split <= block[-1]]
+    return sorted([*in_place, *(ends(positions, split, name)[0] for name, _ in steps)])
 
 
 def steps_of(demanded: Iterable[tuple[str, int]]) -> Steps:
