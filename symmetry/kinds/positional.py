@@ -80,6 +80,7 @@ class OrderedIndex(PositionalIndex):
     (1, -1)
     """
 
+    noun: ClassVar[str] = "ordered"
     single: ClassVar[bool] = True
 
     @property
