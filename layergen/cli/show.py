@@ -83,7 +83,7 @@ def kind(index: Index) -> str:
 
 
 def action(space: WeightSpace, index: Index) -> str:
-    """The group that acts on an index: with sets nested inside it, their wreath product; a power if nothing moves it."""
+    """The group that acts on an index: of nested sets their wreath product, or a power if nothing moves it."""
     inner = [action(space, other) for other in space.indices if other.parent == index.name]
     if not inner:
         return index.acted_on_by

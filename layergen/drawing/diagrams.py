@@ -190,7 +190,8 @@ def draw_diagram(axes: Axes, diagram: Diagram, label: str, centre: float, top: f
         for number in block:
             dot(axes, places[number], colour, full=kept)
     for name, _ in diagram.steps:
-        strands(axes, *([places[place]] for place in ends(positions, split, name)), colours[name], dashed=True)
+        written, read = ends(positions, split, name)
+        strands(axes, [places[written]], [places[read]], colours[name], dashed=True)
     for count, y in ((split, upper), (len(positions) - split, lower)):
         if not count:
             write(axes, (centre, y), "scalar", LABEL, GREY, "center")

@@ -29,9 +29,7 @@ def square(axes: Axes, place: Point, colour: str) -> None:
     axes.add_patch(Rectangle(corner, size, size, facecolor="white", edgecolor=colour, linewidth=0.8, zorder=3))
 
 
-def strands(
-    axes: Axes, above: Sequence[Point], below: Sequence[Point], colour: str, *, dashed: bool = False
-) -> None:
+def strands(axes: Axes, above: Sequence[Point], below: Sequence[Point], colour: str, *, dashed: bool = False) -> None:
     """Join the dots of a block: neighbours in a row by arcs, and the two rows by a curve where they are nearest."""
     paths = [arc(one, other, +1) for one, other in pairwise(above)]
     paths += [arc(one, other, -1) for one, other in pairwise(below)]

@@ -123,9 +123,7 @@ def included_sources(maps: EquivariantMaps) -> dict[str, frozenset[str]]:
     }
 
 
-def room_left(
-    core: Core, spread: Side, indices: Mapping[str, Index]
-) -> Callable[[tuple[str, int | None]], int]:
+def room_left(core: Core, spread: Side, indices: Mapping[str, Index]) -> Callable[[tuple[str, int | None]], int]:
     """How many more blocks each set admits beside those of the core and of the spread, by the parent's place.
 
     None where two values never are without a relation: two layers are always neighbours.

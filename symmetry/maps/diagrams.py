@@ -146,8 +146,8 @@ class Diagram:
             for place in block[1:]:
                 hit &= grid[block[0]] == grid[place]
         for name, step in self.steps:
-            written, read = ends(positions, self.split, name)
-            hit &= grid[written] == grid[read] + step
+            after, before = ends(positions, self.split, name)
+            hit &= grid[after] == grid[before] + step
         for place, value in zip(self.loose, self.values, strict=True):
             hit &= grid[place] == value
         target, source = self.target, self.source

@@ -150,8 +150,9 @@ class EquivariantMaps:
     Raises
     ------
     SpecificationError
-        If an index of one name is declared differently in the two spaces; if a tensor has an ordered index twice; if `terms` is none of the options; if a rank
-        is no positive integer, or bounds a core that no diagram has (the message lists the cores).
+        If an index of one name is declared differently in the two spaces; if a tensor has an ordered index twice; if
+        `terms` is none of the options; if a rank is no positive integer, or bounds a core that no diagram has (the
+        message lists the cores).
 
     References
     ----------

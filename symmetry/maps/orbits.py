@@ -81,9 +81,9 @@ def piece_orbits(target: Piece, source: Piece) -> Orbits:
     weights = rng.integers(2**63, size=len(joined), dtype=np.uint64)
     keys, marks = equal.astype(np.uint64) @ weights, equalities(positions, joined, weights)
     for step in sorted({step for some in steps for step in some}):
-        weight = rng.integers(2**63, dtype=np.uint64)
+        (weight,) = rng.integers(2**63, size=1, dtype=np.uint64)
         keys += weight * np.array([step in some for some in steps], dtype=np.uint64)
-        marks += weight * stepped(positions, joined, len(target.positions), step)
+        marks = marks + weight * stepped(positions, joined, len(target.positions), step)
     order = np.argsort(keys)
     found = order[np.searchsorted(keys, marks, sorter=order) % len(keys)]
     if not np.array_equal(keys[found], marks):

@@ -1,15 +1,15 @@
 """Diagrams over ordered indices: the values of two blocks may be neighbours.
 
 A diagram over a set says of two blocks nothing but that they are two. Over an ordered index, where one block is of the
-target and one of the source, it may demand that the target's value is right after the source's, or right before it:
-a *step*. Each step has one diagram, and so has no step at all, except where two values are always neighbours. What is
-nested in the two blocks lies in different values, and is joined by no diagram.
+target and one of the source, it may demand that the target's value comes right after the source's, or right before it:
+a *step*. There is a diagram for each step and one without, but none without where two values always are neighbours.
+What is nested in the two blocks belongs to different values, and is joined by no diagram.
 
-The maps are those that commute with the groups of all other indices (each value of the ordered index has its own groups
-of what is nested in it), and whose entries between values l and m depend on l − m only as far as it is 0, 1, −1 or
-another number: they are the span of M ⊗ (matrices over the other indices), where M is a matrix constant on the diagonal,
-constant on the first diagonals above and below it, and constant on all other entries. A step is exact at the ends: the
-first value has no value before it.
+The maps are defined by two conditions. They commute with the groups of all other indices, of which what is nested in
+the ordered index has one for each of its values; and their entries from value m to value l are the same for all pairs
+(l, m) of a class: l = m, l = m + 1, l = m - 1, or none of these. At the ends a step is exact: nothing comes before the
+first value. No group has exactly these maps, as they are not closed under composition: a step after a step back is the
+identity at all values but one.
 """
 
 from __future__ import annotations

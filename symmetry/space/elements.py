@@ -322,7 +322,11 @@ def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
     for name in parts:
         if name not in known:
             action = space.index(name).action
-            kind = f"{space.index(name).noun}, it has no symmetry" if action is None else f"acted on by {action.name}: give the part of that"
+            kind = (
+                f"{space.index(name).noun}, it has no symmetry"
+                if action is None
+                else f"acted on by {action.name}: give the part of that"
+            )
             raise SpecificationError(f"{name!r} is {kind}")
     whole = {
         name: action.read(parts[name], copies) if name in parts else action.identity(copies)

@@ -28,8 +28,8 @@ from symmetry.groups.representations import Representation
 from symmetry.kinds.index import Index
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import Tensor
-from symmetry.verification.classes import FEW, pair_classes
 from symmetry.verification.class_means import mean_of_characters
+from symmetry.verification.classes import FEW, pair_classes
 
 __all__ = ["MOST", "character_average"]
 

@@ -49,9 +49,7 @@ def translations(piece: Piece) -> Iterator[NDArray[np.intp]]:
             yield cycled(entries, places, alike)
 
 
-def cycled(
-    entries: NDArray[np.intp], places: Sequence[int], alike: Sequence[tuple[int, ...]]
-) -> NDArray[np.intp]:
+def cycled(entries: NDArray[np.intp], places: Sequence[int], alike: Sequence[tuple[int, ...]]) -> NDArray[np.intp]:
     """Entries, flattened, after those at each combination of values at some positions went to the next combination."""
     moved, front = entries.copy(), tuple(range(len(places)))
     target, source = np.moveaxis(moved, places, front), np.moveaxis(entries, places, front)
