@@ -105,7 +105,7 @@ def notes(program: Program) -> Iterator[str]:
     if any(mix.steps != ((),) for mix in program.plan.mixes):
         ordered = next(name for mix in program.plan.mixes for steps in mix.steps for name, _ in steps)
         yield (
-            f"{ordered}-1 is the value before {ordered}: of an ordered index neighbours are told apart, and weights are "
+            f"{ordered}-1 is the value before {ordered}: neighbours are told apart, and weights are "
             "shared by all values."
         )
     if any(index.charged for index in maps.source.indices):
