@@ -11,8 +11,9 @@ from layergen.plan.steps import Plan
 from symmetry.maps.diagrams import Diagram
 from symmetry.maps.relations import Steps
 from symmetry.maps.sides import Side
+from symmetry.space.weight_space import SCALAR
 
-__all__ = ["Term", "bias_terms", "terms"]
+__all__ = ["Term", "bias_diagrams", "bias_terms", "terms"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,14 @@ def bias_terms(plan: Plan) -> Iterator[tuple[Side, tuple[int, ...]]]:
     for mix in plan.mixes:
         if mix.biased:
             yield from ((side, values) for side in mix.spreads for values in free_values(side))
+
+
+def bias_diagrams(plan: Plan) -> Iterator[Diagram]:
+    """The diagram of every bias, from a scalar, in the order of the parameters."""
+    (scalar,) = SCALAR.tensors
+    for side, values in bias_terms(plan):
+        target = plan.maps.target[side.piece.tensor]
+        yield Diagram(target, scalar, side.piece, scalar.pieces[0], side.blocks, values)
 
 
 def free_values(side: Side) -> Iterator[tuple[int, ...]]:
