@@ -17,6 +17,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,14 +45,18 @@ def null_space_dimension(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> 
 
 
 def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
-    """Sizes of the sets, cut down evenly until the unknowns fit; None if not even sets of two elements fit."""
+    """Sizes of the sets, cut down evenly until the unknowns fit; None if not even sets of two elements fit.
+
+    An ordered index keeps three values, the fewest that are not all neighbours, if the others can be cut down instead.
+    """
     acted = [p.index for piece in pieces for p in piece.positions if constrained(p.index)]
     joined = [index for index in acted if index.joined]
     places = Counter(index.name for index in joined)
     others = math.prod(index.size for index in acted if not index.joined)
-    for most in (max((index.size for index in joined), default=1), 8, 6, 5, 4, 3, 2):
-        least = {index.name: 1 if index.exact_below else index.order(places[index.name]) for index in joined}
-        sizes = {index.name: min(index.size, max(most, least[index.name])) for index in joined}
+    least = {index.name: 1 if index.exact_below else index.order(places[index.name]) for index in joined}
+    whole = least | {index.name: index.order(places[index.name]) for index in joined if index.action is None}
+    for kept, most in product((whole, least), (max((index.size for index in joined), default=1), 8, 6, 5, 4, 3, 2)):
+        sizes = {index.name: min(index.size, max(most, kept[index.name])) for index in joined}
         if others * math.prod(sizes[index.name] for index in joined) <= UNKNOWNS:
             return sizes
     return None

@@ -93,6 +93,16 @@ def test_there_are_as_many_maps_at_any_depth():
     assert EquivariantMaps(deep(2)).symbolic_dimension() == 34
 
 
+def test_proofs_at_smaller_sizes_keep_layers_that_are_no_neighbours():
+    maps = EquivariantMaps(deep(12, 64, 256))
+    blocks = list(maps.blocks)
+    assert [finding.note.partition(",")[0] for finding in by_null_space(maps, blocks)] == [
+        "at layer=4",
+        *["at layer=3"] * 3,
+    ]
+    verify(maps)
+
+
 def test_units_of_two_layers_are_not_joined():
     """A unit of one layer is no unit of the next: of maps that read another layer only sums over units are left."""
     block = EquivariantMaps(deep(5)).block("{layer}.up", "{layer}.up")
