@@ -76,8 +76,8 @@ class OrderedIndex(PositionalIndex):
     >>> index = OrderedIndex("layer", 12)
     >>> index.declaration(), index.relations, index.acted_on_by
     ('{ size = 12, ordered = true }', (0, 1, -1), 'nothing, neighbours are told apart')
-    >>> OrderedIndex("layer", 2).relations
-    (1, -1)
+    >>> OrderedIndex("layer", 2).relations, OrderedIndex("layer", 1).relations
+    ((1, -1), ())
     """
 
     noun: ClassVar[str] = "ordered"

@@ -72,7 +72,8 @@ def piece_orbits(target: Piece, source: Piece) -> Orbits:
     positions = joint_positions(target, source)
     joined = [place for place, position in enumerate(positions) if position.index.joined]
     loose = [place for place in range(len(positions)) if place not in joined]
-    partitions, steps = zip(*arrangements(positions, len(target.positions)), strict=True)
+    arranged = tuple(arrangements(positions, len(target.positions)))
+    partitions, steps = tuple(blocks for blocks, _ in arranged), tuple(steps for _, steps in arranged)
     shape = [position.index.size for position in positions]
     equal = np.array([first_places(partition, joined) for partition in partitions], dtype=np.intp)
     # The first equal position of every position, hashed to 64 bits as a sum with random weights: two partitions get
