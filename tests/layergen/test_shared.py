@@ -1,6 +1,7 @@
 """One layer for perceptrons of any depth: blocks that are alike share their parameters."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -77,6 +78,24 @@ def test_one_layer_reads_perceptrons_of_any_depth_and_widths():
     x = features(space, 2, 2)
     for name, value in copy.deepcopy(other)(x, space=space).items():
         torch.testing.assert_close(layer(x, space=space)[name], value)
+
+
+def test_layers_are_modules_like_any_other():
+    space, deeper = perceptron(4), perceptron(6)
+    layer, x = random_layer(space, 2, 3), features(deeper, 2, 2)
+    expected = layer(x, space=deeper)
+    for other in (pickle.loads(pickle.dumps(layer)), copy.deepcopy(layer)):
+        for name, value in other(x, space=deeper).items():
+            torch.testing.assert_close(value, expected[name])
+    single = copy.deepcopy(layer).float()
+    out = single({name: value.float() for name, value in x.items()}, space=deeper)
+    assert {value.dtype for value in out.values()} == {torch.float32}
+    sum(value.square().sum() for value in out.values()).backward()
+    assert all(parameter.grad.abs().min() > 0 for parameter in single.parameters())
+    assert str(layer) == "SharedLinear(2, 3, dimension=61, bias=True, invariant=False)"
+    assert SharedLinear(space, 2, 3, bias=False).bias is None
+    with pytest.raises(ValueError, match="features missing"):
+        layer(x)
 
 
 def test_pairs_that_the_layer_does_not_know_are_named():

@@ -106,6 +106,27 @@ def test_what_is_left_of_layers_that_may_change_places():
     assert len(ours) == np.linalg.matrix_rank(kept) == np.linalg.matrix_rank([*kept, *ours]) == 9
 
 
+def test_no_group_has_exactly_the_maps_of_a_chain():
+    """Two layers of a metanetwork, one after the other, tell weights two layers apart from those farther away."""
+    weights, units = 4, 2
+    chain = {f"{n}.weight": f"h{n + 1} h{n}" for n in range(weights)}
+    space = WeightSpace(chain, sets={f"h{n}": units for n in range(weights + 1)})
+    sums = {}
+    for number, block in enumerate(EquivariantMaps(space).blocks):
+        row, column = (place * units**2 for place in divmod(number, weights))
+        for diagram in block:
+            placed = sums.setdefault(likeness(diagram), np.zeros((weights * units**2,) * 2))
+            placed[row : row + units**2, column : column + units**2] += diagram.matrix()
+    span = [one.ravel() for one in sums.values()]
+    outside = [
+        (one @ other).ravel()
+        for one, other in product(sums.values(), repeat=2)
+        if np.linalg.matrix_rank([*span, (one @ other).ravel()]) > len(span)
+    ]
+    assert len(span) == 9
+    assert outside
+
+
 def test_tensors_of_other_names_or_kinds_share_nothing():
     space = WeightSpace({"a.weight": "h x", "b.weight": "h x"}, sets={"h": 4}, free={"x": 2})
     assert shared_dimensions(EquivariantMaps(space))[0] == EquivariantMaps(space).dimension
