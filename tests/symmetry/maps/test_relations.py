@@ -7,6 +7,7 @@ import pytest
 
 import symmetry
 from symmetry import SCALAR, EquivariantMaps, SpecificationError, WeightSpace, parse, verify
+from symmetry.maps.cores import every_core
 from symmetry.verification import classes, null_space
 from symmetry.verification.report import VerificationError, by_null_space
 
@@ -111,6 +112,14 @@ def test_units_of_two_layers_are_not_joined():
         "{layer}.up[layer f d] <- {layer}.up[layer-1 f' d]",
         "{layer}.up[layer f d] <- {layer}.up[layer-1 f' d']",
     ]
+
+
+def test_steps_have_cores():
+    """With one unit in each layer its own layer is read by that unit, and the neighbours by nothing but the layer."""
+    sets = {"f": {"size": 1, "within": "layer"}}
+    for layer, steps in ((3, {()}), ({"size": 3, "ordered": True}, {(), ("layer",)})):
+        maps = EquivariantMaps(WeightSpace({"{layer}.bias": "f"}, sets=sets, positional={"layer": layer}))
+        assert set(every_core(maps)) == {("f", "layer")} | steps
 
 
 def test_a_step_is_exact_at_the_ends():
