@@ -133,5 +133,7 @@ def test_tensors_of_other_names_or_kinds_share_nothing():
     assert shared_dimensions(EquivariantMaps(WeightSpace({"0.w": "h", "1.w": "k"}, sets={"h": 4, "k": 4}))) == (3, 1)
     signs = {"h": {"size": 4, "scaled": "sign"}, "k": 4}
     assert shared_dimensions(EquivariantMaps(WeightSpace({"0.w": "h", "1.w": "k"}, sets=signs))) == (3, 1)
+    deep = WeightSpace({"{layer}.norm": "d"}, sets={"d": 4}, positional={"layer": {"size": 4, "ordered": True}})
+    assert shared_dimensions(EquivariantMaps(deep)) == (8, 1)
     free = WeightSpace({"0.w": "h x", "1.w": "h z"}, sets={"h": 4}, free={"x": 2, "z": 2})
     assert shared_dimensions(EquivariantMaps(free))[0] == EquivariantMaps(free).dimension
