@@ -28,8 +28,9 @@ def mix_pools(draft: Draft, weights: Sequence[Weights], pooled: Mapping[int, ops
             taken = draft.columns(mixed, "into", weight.mix.spreads, run, draft.outgoing)
             draft.statements.append(ops.Let(mixed.name, ops.Add(mixed, repeated(run, found[run]), taken)))
         for part, value in parts(draft, weight.mix, out[number], mixed).items():
-            # A spread has a second mix where neighbouring values have pools for it that its own value has not.
-            found[part] = ops.Sum((found[part], value)) if part in found else value
+            if part in found:  # neighbouring values have pools for this spread that its own value has not
+                value = draft.let("_".join(("whole", weight.label)), ops.Sum((found[part], value)))
+            found[part] = value
     return {side: value for side, value in found.items() if isinstance(side, Side)}
 
 

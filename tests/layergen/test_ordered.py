@@ -7,21 +7,51 @@ import torch
 import layergen
 from layergen import EquivariantLinear
 from layergen.nn import Metanet
+from layergen.plan.lowering import lower
+from layergen.plan.parameters import name_weights
+from layergen.plan.passes import PASSES, optimised
+from layergen.plan.terms import terms
 from layergen.testing import assert_no_more_symmetric, coverage, sensitivity
 from symmetry import EquivariantMaps, WeightSpace
 from tests.layergen.oracle import features, mean_squares, oracle, standard_deviations
 from tests.layergen.test_linear import random_layer
 
 
-def space_of(depth, ordered=True):
+def space_of(depth, ordered=True, units=2):
     """Blocks with units of their own on a shared stream, and what comes after the last."""
     layer = {"size": depth, "ordered": True} if ordered else depth
     tensors = {"{layer}.norm": "d", "{layer}.up": "f d", "{layer}.bias": "f", "out": "y d"}
-    sets = {"d": 3, "f": {"size": 2, "within": "layer"}}
+    sets = {"d": 3, "f": {"size": units, "within": "layer"}}
     return WeightSpace(tensors, sets=sets, positional={"layer": layer}, free={"y": 2})
 
 
 VECTORS = WeightSpace({"{layer}.norm": "d"}, sets={"d": 3}, positional={"layer": {"size": 5, "ordered": True}})
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("units", [1, 2])
+def test_layers_have_a_parameter_for_each_diagram(depth, units):
+    """Of two layers each is the other's neighbour; a layer's only unit is joined within, and not from the next."""
+    space = space_of(depth, units=units)
+    maps = EquivariantMaps(space)
+    x, found = features(space, 1, 1), []
+    for passes in (PASSES, ()):
+        module = {}
+        exec(layergen.generate(space, "Deep", passes=passes), module)
+        torch.manual_seed(0)
+        layer = module["Deep"](1, 1, dtype=torch.float64)
+        assert sum(parameter.numel() for parameter in layer.parameters()) == maps.dimension + maps.bias_dimension
+        plan = optimised(lower(maps), passes)
+        listed = sorted((str(diagram), diagram.blocks) for block in maps.blocks for diagram in block)
+        assert sorted((str(term.diagram), term.diagram.blocks) for term in terms(plan)) == listed
+        weights = name_weights(plan.mixes)
+        with torch.no_grad():
+            for term in terms(plan):  # the same coefficients, wherever their parameters are
+                value = np.cos(listed.index((str(term.diagram), term.diagram.blocks)))
+                getattr(layer, weights[term.mix].name)[term.row, term.column] = value
+        found.append(layer(x))
+    for name, value in found[0].items():
+        torch.testing.assert_close(found[1][name], value)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 6])
@@ -122,6 +152,16 @@ def test_the_kit_knows_neighbours():
     found = coverage(blind, space)
     assert found.linear.rank == EquivariantMaps(plain).dimension < found.linear.dimension
     assert "{layer}.norm[layer d] <- {layer}.norm[layer-1 d]" in map(str, found.linear.missing)
+
+
+def test_a_layer_that_takes_both_neighbours_alike_is_named():
+    layer = random_layer(VECTORS)
+    with torch.no_grad():
+        for weight in (layer.mix_layer, layer.mix_layer_d):
+            own, after, before = weight.view(3, -1, weight.shape[1])
+            before.copy_(after)
+            assert own.shape == after.shape
+    assert "equivariant to the reverse order of the ordered index 'layer'" in sensitivity(layer, VECTORS).findings
 
 
 class Around(EquivariantLinear):
