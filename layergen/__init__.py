@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
     from layergen.representatives import augment, canonicalise
+    from layergen.shared import SharedLinear
     from layergen.stacking import stack, unstack
     from layergen.tracing import Trace, trace
     from layergen.widening import by_fan_in, widen
@@ -26,6 +27,7 @@ __all__ = [
     "EquivariantLinear",
     "Features",
     "InvariantLinear",
+    "SharedLinear",
     "Trace",
     "__version__",
     "augment",
@@ -51,6 +53,7 @@ HOMES = {
     "EquivariantLinear": "layergen.linear",
     "Features": "layergen.features",
     "InvariantLinear": "layergen.linear",
+    "SharedLinear": "layergen.shared",
     "Trace": "layergen.tracing",
     "__version__": "symmetry",
     "augment": "layergen.representatives",

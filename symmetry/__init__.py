@@ -20,6 +20,7 @@ from symmetry.maps.diagrams import Diagram
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps
 from symmetry.space.canonical import canonical
 from symmetry.space.elements import GroupElement, element, generators, group_order, identity, random_element
+from symmetry.space.ordering import ordered
 from symmetry.space.specification import dumps, load, parse
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace, joint_space
 
@@ -56,6 +57,7 @@ __all__ = [
     "joint_space",
     "load",
     "orbit_count",
+    "ordered",
     "parse",
     "random_element",
     "verify",

@@ -77,10 +77,11 @@ def weight_spaces(
     loose = ["x"] * ("free" in kinds) + ["p"] * ("positional" in kinds) + ["2"]
     pool = [*parents, *draw(st.lists(st.sampled_from([*loose, *declared]), unique=True, max_size=3))]
     several = range(draw(st.integers(1, max_tensors)))
-    tensors = [draw_axes(draw, pool, parents, charges, max_order) for _ in several]
+    single = ("p",) if draw(st.booleans()) else ()
+    tensors = [draw_axes(draw, pool, parents, charges, max_order, single) for _ in several]
     sizes = {name: draw(st.integers(1, max_size)) for name in (*parents, "x", "p")}
     while True:
-        space = make_space(tensors, parents, scaled, sizes, declared)
+        space = make_space(tensors, parents, scaled, sizes, declared, single)
         if any(math.prod(tensor.shape) > max_entries for tensor in space):
             largest = max(sizes, key=lambda name: sizes[name])
             if sizes[largest] == 1:
@@ -131,12 +132,14 @@ def draw_axes(
     parents: dict[str, str | None],
     charges: Mapping[str, tuple[int, ...]],
     max_order: int,
+    single: Collection[str],
 ) -> str:
     """An axis string over the indices of `pool`, with the parents of every nested set, and with charges.
 
-    The first axis of a family, which its name has, stands in braces.
+    The first axis of a family, which its name has, stands in braces. Indices of `single` come once at most.
     """
     words = draw(st.lists(st.sampled_from(pool), max_size=max_order))
+    words = [word for place, word in enumerate(words) if word not in single or word not in words[:place]]
     for word in list(words):
         if word in ("r", "s") and words.count("r") + words.count("s") > MOST_EXAMPLES:
             words.remove(word)
@@ -164,6 +167,7 @@ def make_space(
     scaled: Mapping[str, str],
     sizes: dict[str, int],
     declared: dict[str, tuple[str, Any]],
+    ordered: Collection[str],
 ) -> WeightSpace:
     """The space with the given tensors, in which the indices that they use are declared."""
     named = {}
@@ -178,7 +182,7 @@ def make_space(
             sections["sets"][name] = {"size": sizes[name]} | {key: one for key, one in optional.items() if one}
     for name, section in (("x", "free"), ("p", "positional")):
         if name in words:
-            sections[section][name] = sizes[name]
+            sections[section][name] = {"size": sizes[name], "ordered": True} if name in ordered else sizes[name]
     for name, (section, declaration) in declared.items():
         if name in words:
             sections.setdefault(section, {})[name] = declaration

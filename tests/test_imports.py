@@ -46,6 +46,7 @@ ROOMS = {
         "compiled",
         "magnitudes",
         "linear",
+        "shared",
         "stacking",
         "representatives",
         "evaluating",

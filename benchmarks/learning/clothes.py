@@ -73,16 +73,16 @@ PICTURED: dict[str, Method] = {
     "pixels": Method(
         "outputs at up to all pixels alone",
         outputs_alone,
-        ({"count": 196, "first": 0.6}, {"count": 392, "first": 0.8}, {"count": PIXELS, "first": 0.9}),
+        ({"count": PIXELS, "first": 0.9}, {"count": 392, "first": 0.8}, {"count": 196, "first": 0.6}),
         of_large_pictures,
     ),
     "pixels-probed": Method(
         "`Metanet` with as many probes",
         probed,
         (
-            {"hidden": 8, "layers": 1, "count": 196, "rate": 1e-3, "first": 0.6},
-            {"hidden": 8, "layers": 1, "count": 392, "rate": 1e-3, "first": 0.8},
             {"hidden": 8, "layers": 1, "count": PIXELS, "rate": 1e-3, "first": 0.9},
+            {"hidden": 8, "layers": 1, "count": 392, "rate": 1e-3, "first": 0.8},
+            {"hidden": 8, "layers": 1, "count": 196, "rate": 1e-3, "first": 0.6},
         ),
         of_large_pictures,
     ),

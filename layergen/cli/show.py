@@ -83,12 +83,12 @@ def kind(index: Index) -> str:
 
 
 def action(space: WeightSpace, index: Index) -> str:
-    """The group that acts on an index: with sets nested inside it, their wreath product."""
+    """The group that acts on an index: of nested sets their wreath product, or a power if nothing moves it."""
     inner = [action(space, other) for other in space.indices if other.parent == index.name]
     if not inner:
         return index.acted_on_by
     below = f"({' × '.join(inner)})" if len(inner) > 1 or " " in inner[0] else inner[0]
-    return f"{below} ≀ {index.acted_on_by}"
+    return f"{below}^{readable(index.size)}" if index.action is None else f"{below} ≀ {index.acted_on_by}"
 
 
 def order(space: WeightSpace) -> str:

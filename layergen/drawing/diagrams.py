@@ -16,6 +16,7 @@ from layergen.drawing.strands import dot, square, strands
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.diagrams import Diagram
 from symmetry.maps.equivariant_maps import Block, readable
+from symmetry.maps.relations import ends
 
 __all__ = ["SHOWN", "diagram_gallery", "partition_diagrams"]
 
@@ -27,6 +28,7 @@ HEIGHT = 118
 """Pixels between the two rows."""
 TITLE, LABEL, NOTE = 9.0, 6.5, 7.0
 """Points of the title, of the names in a panel, and of the notes."""
+STEPPED = "A dashed strand joins neighbours: layer-1 is the value before."
 MARGIN = 44
 MARKS = "Target above, source below. Full dots survive; open dots are summed over (below) or repeated over (above)."
 WIDEST = 2400
@@ -167,10 +169,7 @@ def notes_on(block: Block, diagrams: list[Diagram]) -> list[str]:
         first = f"The first {shown} of {first}; {readable(count - shown)} more are not shown"
     if block.dimension != count:
         first += f". Each gives a map for every value of the free indices (squares): {readable(block.dimension)} in all"
-    return [
-        first,
-        MARKS,
-    ]
+    return [first, MARKS, *([STEPPED] if any(diagram.steps for diagram in diagrams) else [])]
 
 
 def draw_diagram(axes: Axes, diagram: Diagram, label: str, centre: float, top: float, colours: dict[str, str]) -> None:
@@ -190,6 +189,9 @@ def draw_diagram(axes: Axes, diagram: Diagram, label: str, centre: float, top: f
         strands(axes, [places[p] for p in block if p < split], [places[p] for p in block if p >= split], colour)
         for number in block:
             dot(axes, places[number], colour, full=kept)
+    for name, _ in diagram.steps:
+        written, read = ends(positions, split, name)
+        strands(axes, [places[written]], [places[read]], colours[name], dashed=True)
     for count, y in ((split, upper), (len(positions) - split, lower)):
         if not count:
             write(axes, (centre, y), "scalar", LABEL, GREY, "center")

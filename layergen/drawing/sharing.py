@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from symmetry.maps.diagrams import joint_positions
 from symmetry.maps.equivariant_maps import Block
 from symmetry.maps.orbits import piece_orbits
-from symmetry.maps.partitions import Partition
+from symmetry.maps.relations import carried
 from symmetry.space.layout import Piece, Position, piece_values
 from symmetry.space.weight_space import Tensor
 
@@ -34,6 +35,8 @@ class Sharing:
 def shared_entries(block: Block) -> Sharing:
     """The classes of a block: two entries are in one if the same indices are equal in both and their free values agree.
 
+    Over an ordered index neighbouring values are told from others.
+
     There are as many classes as the block has dimensions.
 
     >>> from symmetry import EquivariantMaps, WeightSpace
@@ -48,7 +51,8 @@ def shared_entries(block: Block) -> Sharing:
         places = np.ix_(entries(block.target, target), entries(block.source, source))
         of[places] = len(cores) + orbits.labels
         positions, split = joint_positions(target, source), len(target.positions)
-        cores += [core(positions, partition, split) for partition in orbits.partitions for _ in range(orbits.free)]
+        kept = (carried(positions, split, *one) for one in zip(orbits.partitions, orbits.steps, strict=True))
+        cores += [core(positions, places) for places in kept for _ in range(orbits.free)]
     return Sharing(of, tuple(cores), tuple(np.bincount(of.ravel(), minlength=len(cores)).tolist()))
 
 
@@ -57,9 +61,8 @@ def entries(tensor: Tensor, piece: Piece) -> NDArray[np.intp]:
     return piece_values(tensor.layout, tensor.shape, piece)
 
 
-def core(positions: tuple[Position, ...], partition: Partition, split: int) -> tuple[str, ...]:
-    """The sets of the blocks of positions that target and source have in common: parents first, then by name."""
-    shared = [block[0] for block in partition if block[0] < split <= block[-1]]
+def core(positions: tuple[Position, ...], shared: Sequence[int]) -> tuple[str, ...]:
+    """The indices of some positions, which target and source have in common: parents first, then by name."""
     return tuple(name for _, name in sorted((depth(positions, place), positions[place].index.name) for place in shared))
 
 

@@ -29,7 +29,7 @@ def square(axes: Axes, place: Point, colour: str) -> None:
     axes.add_patch(Rectangle(corner, size, size, facecolor="white", edgecolor=colour, linewidth=0.8, zorder=3))
 
 
-def strands(axes: Axes, above: Sequence[Point], below: Sequence[Point], colour: str) -> None:
+def strands(axes: Axes, above: Sequence[Point], below: Sequence[Point], colour: str, *, dashed: bool = False) -> None:
     """Join the dots of a block: neighbours in a row by arcs, and the two rows by a curve where they are nearest."""
     paths = [arc(one, other, +1) for one, other in pairwise(above)]
     paths += [arc(one, other, -1) for one, other in pairwise(below)]
@@ -38,7 +38,8 @@ def strands(axes: Axes, above: Sequence[Point], below: Sequence[Point], colour: 
             crossing(*min(((a, b) for a in above for b in below), key=lambda pair: abs(pair[0][0] - pair[1][0])))
         )
     for path in paths:
-        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=colour, linewidth=1.6, capstyle="round", zorder=2))
+        style = {"linestyle": (0, (2.5, 2))} if dashed else {"capstyle": "round"}
+        axes.add_patch(PathPatch(path, facecolor="none", edgecolor=colour, linewidth=1.6, zorder=2, **style))
 
 
 def arc(one: Point, other: Point, inward: int) -> Path:

@@ -102,6 +102,12 @@ def notes(program: Program) -> Iterator[str]:
         "h' is a second index over the set h, 1 means that nothing is kept, 9·in that nine free values are "
         "merged with the channels, #0 the first piece of a tensor with concatenated axes. Pools are means."
     )
+    if any(mix.steps != ((),) for mix in program.plan.mixes):
+        ordered = next(name for mix in program.plan.mixes for steps in mix.steps for name, _ in steps)
+        yield (
+            f"{ordered}-1 is the value before {ordered}: neighbours are told apart, and weights are "
+            "shared by all values."
+        )
     if any(index.charged for index in maps.source.indices):
         yield (
             "h^-1 in a core is the charge with which its index is multiplied or turned, where it is not 1: a pool and "

@@ -65,6 +65,14 @@ def _mean(x: Tensor, dims: int | tuple[int, ...], size: int) -> Tensor:
     return x.sum(dims) / size if x.requires_grad else x.mean(dims)
 '''
 
+MOVED = '''
+def _moved(x: Tensor, dim: int, places: int) -> Tensor:
+    """`x` moved along `dim`: out[places:] = x[:-places], or out[:places] = x[-places:], and zeros in the gap."""
+    kept = x.narrow(dim, max(-places, 0), x.shape[dim] - abs(places))
+    gap = x.new_zeros(*x.shape[:dim], abs(places), *x.shape[dim + 1 :])
+    return torch.cat([gap, kept] if places > 0 else [kept, gap], dim)
+'''
+
 ADD_ON_DIAGONAL = '''
 def _add_on_diagonal(x: Tensor, update: Tensor, pairs: list[tuple[int, int]]) -> Tensor:
     """`x` with `update` added where the two dimensions of each pair agree."""
@@ -142,6 +150,7 @@ FUNCTIONS = {
     "_diagonal": DIAGONAL,
     "_add": ADD,
     "_mean": MEAN,
+    "_moved": MOVED,
     "_add_on_diagonal": ADD_ON_DIAGONAL,
     "_initialise": INITIALISE,
     "_product": PRODUCT,

@@ -59,6 +59,8 @@ def called(value: ops.Value) -> tuple[str, list[str]] | None:
             return "_mean", [code(inner), over, " * ".join(map(size_code, sizes))]
         case ops.Diagonal(inner, pairs):
             return "_diagonal", [code(inner), str(list(pairs))]
+        case ops.Moved(inner, dim, places):
+            return "_moved", [code(inner), str(dim), str(places)]
         case ops.Embed(inner, added, pairs):
             return "_add_on_diagonal", [code(inner), code(added), str(list(pairs))]
         case ops.Zeros(like, sizes):

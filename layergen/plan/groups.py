@@ -9,6 +9,7 @@ products over fewer indices, is small, and is computed once before.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -46,7 +47,8 @@ def grouped(program: ops.Program) -> ops.Program:
     early = [line for line in every if late.isdisjoint(line.gives)]
     groups = connected([line for line in every if not late.isdisjoint(line.gives)], late)
     read = {name for group in groups for line in group for name in line.reads}
-    pools = [line for line in early if is_side_by_side(line) and line.gives[0] in read]
+    times = Counter(name for line in early for name in line.gives)  # a name may be given anew to what is made of it
+    pools = [line for line in early if is_side_by_side(line) and line.gives[0] in read and times[line.gives[0]] == 1]
     statements = list(released_early(early, {line.gives[0] for line in pools}, taken | late))
     wanted = {name for _, value in results for name in names_in(value)}
     for group in groups:

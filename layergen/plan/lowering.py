@@ -8,12 +8,15 @@ share a mix, so every mix is a full product and the parameters are exactly the d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 
 from layergen.plan.steps import Mix, Plan, Pool, Spread, unordered
+from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import LIMIT, EquivariantMaps, check_limit
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.relations import Steps, steps_of
 from symmetry.maps.sides import Core, Side, sides
 from symmetry.space.layout import Piece
 from symmetry.space.reading import positions_by_set
@@ -77,18 +80,37 @@ def core_mixes(
     """The mixes of one core: spreads that may be fed by the same pools go together."""
     rooms = [(pool, pool.room()) for pool in pools]
     ranks = {tuple(sorted(name.split())): bound for name, bound in maps.ranks}
-    together: dict[tuple[Side, ...], list[Side]] = {}
+    indices = {index.name: index for space in (maps.source, maps.target) for index in space.indices}
+    together: dict[tuple[tuple[Side, ...], tuple[Steps, ...]], list[Side]] = {}
     for spread in spreads:
-        left, names = room_left(core, spread, maps.sizes), included[spread.piece.tensor]
-        fitting = tuple(
-            pool
-            for pool, room in rooms
-            if pool.piece.tensor in names and all(count <= left(key) for key, count in room.items())
-        )
-        together.setdefault(fitting, []).append(spread)
+        left, names = room_left(core, spread, indices), included[spread.piece.tensor]
+        alike: dict[tuple[Side, ...], list[Steps]] = {}
+        for steps in core_steps(core, indices):
+            stepped = {core.sets.index(name) for name, _ in steps}
+            fitting = tuple(
+                pool
+                for pool, room in rooms
+                if pool.piece.tensor in names
+                and all(count <= left(key) for key, count in room.items() if key[1] not in stepped)
+            )
+            alike.setdefault(fitting, []).append(steps)
+        for fitting, every in alike.items():
+            together.setdefault((fitting, tuple(every)), []).append(spread)
     rank = ranks.get(tuple(sorted(core.sets)))
-    mixes = [Mix(core, fitting, tuple(members), rank if fitting else None) for fitting, members in together.items()]
+    mixes = [
+        Mix(core, fitting, tuple(members), rank if fitting else None, steps)
+        for (fitting, steps), members in together.items()
+    ]
     return [mix for mix in mixes if mix.pools or mix.biased]
+
+
+def core_steps(core: Core, indices: Mapping[str, Index]) -> Iterator[Steps]:
+    """The steps that diagrams over a core may take, none first; an index with others nested in it takes none."""
+    parents = {core.sets[parent] for parent in core.parents if parent is not None}
+    ordered = [indices[name] for name in core.sets if name in indices and name not in parents]
+    ordered = [index for index in ordered if set(index.relations) - {0}]
+    for chosen in product(*((0, *(step for step in index.relations if step)) for index in ordered)):
+        yield steps_of((index.name, step) for index, step in zip(ordered, chosen, strict=True))
 
 
 def included_sources(maps: EquivariantMaps) -> dict[str, frozenset[str]]:
@@ -101,7 +123,15 @@ def included_sources(maps: EquivariantMaps) -> dict[str, frozenset[str]]:
     }
 
 
-def room_left(core: Core, spread: Side, sizes: Mapping[str, int]) -> Callable[[tuple[str, int | None]], int]:
-    """How many more blocks each set admits beside those of the core and of the spread, by the parent's place."""
+def room_left(core: Core, spread: Side, indices: Mapping[str, Index]) -> Callable[[tuple[str, int | None]], int]:
+    """How many more blocks each set admits beside those of the core and of the spread, by the parent's place.
+
+    None where two values never are without a relation: two layers are always neighbours.
+    """
     used = Counter(spread.room()) + Counter(zip(core.sets, core.parents, strict=True))
-    return lambda key: sizes[key[0]] - used[key]
+
+    def left(key: tuple[str, int | None]) -> int:
+        index = indices[key[0]]
+        return (index.size if 0 in index.relations else 1) - used[key]
+
+    return left

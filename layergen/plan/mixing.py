@@ -28,7 +28,10 @@ def mix_pools(draft: Draft, weights: Sequence[Weights], pooled: Mapping[int, ops
         for run in into[number]:
             taken = draft.columns(mixed, "into", weight.mix.spreads, run, draft.outgoing)
             draft.statements.append(ops.Let(mixed.name, ops.Add(mixed, repeated(run, found[run]), taken)))
-        found |= parts(draft, weight.mix, out[number], mixed)
+        for part, value in parts(draft, weight.mix, out[number], mixed).items():
+            if part in found:  # neighbouring values have pools for this spread that its own value has not
+                value = draft.let("_".join(("whole", weight.label)), ops.Sum((found[part], value)))
+            found[part] = value
     return {side: value for side, value in found.items() if isinstance(side, Side)}
 
 
@@ -53,6 +56,8 @@ def product(draft: Draft, weight: Weights, pools: ops.Value | None, biases: int)
     """The product of the pools with the core's weight, and what it has of the layer's biases."""
     mix = weight.mix
     value = pools or ops.Zeros(draft.feature(), (draft.batch, times(mix.columns, draft.outgoing)))
+    if mix.steps != ((),):
+        value = with_neighbours(draft, weight, value)
     for name in weight.factors:
         # With few rows, those of the scalar core, there is nothing to gain over `@`.
         value = ops.Product(value, name, swift=bool(mix.core.sets))
@@ -66,6 +71,21 @@ def product(draft: Draft, weight: Weights, pools: ops.Value | None, biases: int)
             taken = draft.let("_".join(("biases", weight.label)).strip("_"), columns).name
         draft.statements.append(ops.AddBias(mixed.name, taken))
     return mixed
+
+
+def with_neighbours(draft: Draft, weight: Weights, pools: ops.Value) -> ops.Variable:
+    """A core's pools beside the same pools of neighbouring values: each step moves all of them."""
+    core, values, read = weight.mix.core.sets, list[ops.Value](), list[str]()
+    for steps in weight.mix.steps:
+        value = pools
+        for name, places in steps:
+            value = ops.Moved(value, core.index(name) + 1, places)
+        values.append(value)
+        stepped = dict(steps)
+        read.append(" ".join(f"{name}{-stepped[name]:+d}" if name in stepped else name for name in primed(core)))
+    note = ops.Note((" ".join(primed(core)),), tuple(read), shape_text(primed(core), weight.mix.rows, "in"))
+    value = ops.Concatenate(tuple(values), -1) if len(values) > 1 else values[0]
+    return draft.let("_".join(("near", weight.label)).strip("_"), value, note)
 
 
 def repeated(run: Run, value: ops.Value) -> ops.Value:

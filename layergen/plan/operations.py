@@ -106,6 +106,15 @@ class Concatenate(Value):
 
 
 @dataclass(frozen=True, slots=True)
+class Moved(Value):
+    """A value moved by some places along a dimension: the entries that go beyond its end are dropped."""
+
+    value: Value
+    dim: int
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
 class Product(Value):
     """A value's columns times a parameter. A swift product may be computed in another way where it is large."""
 

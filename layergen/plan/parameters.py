@@ -68,8 +68,9 @@ def parameters(
     variables = {rank.factor: rank.variable for rank in ranks}
     for weight in weights:
         mix = weight.mix
-        means = [product(list(draft.block_sizes(side, side.dropped))) for side in mix.pools]
-        rows = scales(mix.pools, means, draft.incoming)
+        pools = mix.pools * len(mix.steps)
+        means = [product(list(draft.block_sizes(side, side.dropped))) for side in pools]
+        rows = scales(pools, means, draft.incoming)
         columns = scales(mix.spreads, [labels[side.piece] for side in mix.spreads], draft.outgoing)
         height, width = times(mix.rows, IN_CHANNELS), times(mix.columns, OUT_CHANNELS)
         match weight.factors:

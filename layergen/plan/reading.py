@@ -55,7 +55,7 @@ def side_by_side(draft: Draft, mix: Mix, wish: str, pools: Iterable[ops.Value]) 
         return value
     core = primed(mix.core.sets)
     pieces = tuple(piece_text(draft.plan.maps.source, side) for side in mix.pools)
-    note = ops.Note((" ".join(core) or "1",), pieces, shape_text(core, mix.rows, "in"))
+    note = ops.Note((" ".join(core) or "1",), pieces, shape_text(core, mix.width, "in"))
     return draft.let(wish, ops.Concatenate((value, *others), -1) if others else value, note)
 
 

@@ -8,6 +8,7 @@ variance p / (channels · Σ r · rows), the sum over its spreads, the piece's m
 from __future__ import annotations
 
 import math
+from collections import Counter
 from fractions import Fraction
 
 from layergen.plan.steps import Plan
@@ -37,13 +38,20 @@ def reach(side: Side) -> Fraction:
 def fan_in(plan: Plan) -> dict[Piece, list[tuple[int, Fraction]]]:
     """For each target piece and each mix that reaches it the rows of the mix, and how often it reaches an entry.
 
-    The sum of their products is the mean number of weights, an input channel, that feed one of the piece's entries.
+    The sum of their products is the mean number of weights, an input channel, that feed one of the piece's entries. The
+    rows of a step have a term of their own: it does not reach the entries at one end.
     """
     found: dict[Piece, list[tuple[int, Fraction]]] = {}
     for mix in (mix for mix in plan.mixes if mix.pools):
         times: dict[Piece, Fraction] = {}
         for side in mix.spreads:
             times[side.piece] = times.get(side.piece, Fraction(0)) + reach(side)
+        shares = Counter(math.prod(inside(plan, name) for name, _ in steps) for steps in mix.steps)
         for piece, count in times.items():
-            found.setdefault(piece, []).append((mix.rows, count))
+            found.setdefault(piece, []).extend((often * mix.width, share * count) for share, often in shares.items())
     return found
+
+
+def inside(plan: Plan, name: str) -> Fraction:
+    """The fraction of the values of an ordered index that have a value before them, which is that with one after."""
+    return 1 - Fraction(1, plan.maps.sizes[name])

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from symmetry.maps.equivariant_maps import EquivariantMaps
+from symmetry.maps.relations import Steps
 from symmetry.maps.sides import Core, Side
 
 __all__ = ["Mix", "Plan", "Pool", "Run", "Spread", "by_mix", "unordered"]
@@ -38,18 +39,25 @@ class Mix:
     """One dense product over a core: every pool of `pools` feeds every spread of `spreads`.
 
     Pools come with their kept blocks in the order of the core. A mix without pools has a bias only. With a `rank` the
-    matrix is the product of two, through that many channels.
+    matrix is the product of two, through that many channels. All pools are read once for each of `steps`: as they are,
+    and where the core has an ordered index also moved to the next value and to the one before.
     """
 
     core: Core
     pools: tuple[Side, ...]
     spreads: tuple[Side, ...]
     rank: int | None = None
+    steps: tuple[Steps, ...] = ((),)
+
+    @property
+    def width(self) -> int:
+        """Columns of the pools side by side an input channel: their free values."""
+        return sum(side.piece.free_size for side in self.pools)
 
     @property
     def rows(self) -> int:
-        """Rows of the matrix an input channel: the pools' free values."""
-        return sum(side.piece.free_size for side in self.pools)
+        """Rows of the matrix an input channel: the pools' free values, for each of the steps."""
+        return len(self.steps) * self.width
 
     @property
     def columns(self) -> int:

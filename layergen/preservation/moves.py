@@ -106,11 +106,11 @@ def moved_together(space: WeightSpace, chosen: list[tuple[str, int, int, Positio
 
 
 def free_indices(space: WeightSpace) -> Iterator[Move]:
-    """Each free index permuted wherever it is: the free axis that is treated as a set."""
+    """Each index on which no group acts permuted wherever it is: the free axis that is treated as a set."""
     for index in space.indices:
-        if index.free and index.size > 1:
+        if index.action is None and index.size > 1:
             chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
-            yield Move(f"permuting the free index {index.name!r}", moved_together(space, chosen))
+            yield Move(f"permuting the {index.noun} index {index.name!r}", moved_together(space, chosen))
 
 
 def single_positions(space: WeightSpace) -> Iterator[Move]:

@@ -42,8 +42,10 @@ class Reach:
 
     @property
     def redundancy(self) -> int | None:
-        """How many parameters there are beyond the rank."""
-        return self.parameters - self.rank if self.parameters else None
+        """How many parameters there are beyond the rank; None for maps that come from elsewhere than parameters."""
+        if self.parameters is None or (self.rank and not self.parameters):
+            return None
+        return self.parameters - self.rank
 
     def to_json(self) -> dict[str, Any]:
         """The numbers, and the diagrams in index notation."""

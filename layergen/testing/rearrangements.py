@@ -124,10 +124,11 @@ def exponents_of(space: WeightSpace, index: Index, places: Sequence[Place]) -> I
 
 def own_factors(space: WeightSpace, index: Index) -> list[dict[str, NDArray[np.float64]]]:
     """The factors by which elements of the group multiply entries over the first element of an index."""
-    name = "" if index.action is None else index.action.name
-    action, copies = movers(space, positional=True)[name]
-    simple = element(space, {name: action.simple(copies, 0)})
-    elements = (simple, simple.inverse(), element(space, {name: next(iter(action.generators(copies)))}))
+    if index.action is None:
+        return []
+    action, copies = movers(space, positional=True)[index.action.name]
+    simple = element(space, {action.name: action.simple(copies, 0)})
+    elements = (simple, simple.inverse(), element(space, {action.name: next(iter(action.generators(copies)))}))
     ones = {tensor.name: np.ones(tensor.shape) for tensor in space}
     return [g.act(ones) for g in elements]
 
@@ -138,8 +139,12 @@ def same(first: Mapping[str, NDArray[np.float64]], second: Mapping[str, NDArray[
 
 
 def free_values(space: WeightSpace) -> Iterator[Move]:
-    """Values of a free index: two exchanged, three or all in a cycle, or reversed; of two indices of one size alike."""
-    groups = {index.name: places_of(space, index) for index in space.indices if index.free and index.size > 1}
+    """Values of an index on which no group acts, a free or an ordered one.
+
+    Two are exchanged, three or all in a cycle, or reversed; of two indices of one size alike.
+    """
+    still = [index for index in space.indices if index.action is None and index.size > 1]
+    groups = {index.name: places_of(space, index) for index in still}
     for tensor in space:
         for piece in tensor.pieces:
             for place, position in enumerate(piece.positions):
@@ -148,7 +153,7 @@ def free_values(space: WeightSpace) -> Iterator[Move]:
                     groups[where] = [(tensor.name, piece.number, place)]
     sizes = {name: size_at(space, places[0]) for name, places in groups.items()}
     for name, places in groups.items():
-        said = f"the free index {name!r}" if name in space.sizes else name
+        said = f"the {space.index(name).noun} index {name!r}" if name in space.sizes else name
         for text, permutation in islice(permutations_of(sizes[name]), EACH):
             yield moved(space, f"{text} of {said}", dict.fromkeys(places, permutation))
     for first, second in islice(combinations(groups, 2), EACH):

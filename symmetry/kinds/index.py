@@ -79,6 +79,8 @@ class Index:
     """Whether there may be copies of an element, as there may be of a neuron: a wider network has more of them."""
     charged: ClassVar[bool] = False
     """Whether an occurrence of the index may have a charge other than 1."""
+    single: ClassVar[bool] = False
+    """Whether a piece of a tensor may have one position of the index only."""
     exact_below: ClassVar[bool] = True
     """Whether the diagrams with room for their blocks are a basis at every size, below the `order` too."""
 
@@ -308,6 +310,15 @@ class Index:
     def room(self) -> float:
         """The largest number of blocks that the positions of one index may form."""
         return self.size
+
+    @property
+    def relations(self) -> tuple[int, ...]:
+        """How the values of two blocks, one of the target and one of the source, may stand to each other.
+
+        A number k other than 0 demands that the target's value is k places after the source's; 0 demands nothing, and
+        is left out where it is the sum of the others.
+        """
+        return (0,)
 
     @property
     def acting(self) -> Representation | None:

@@ -50,11 +50,12 @@ def check_table(
     return declaration
 
 
-def print_table(keys: Mapping[str, int | str]) -> str:
+def print_table(keys: Mapping[str, bool | int | str]) -> str:
     """An inline table of TOML, whose strings need no escapes.
 
-    >>> print_table({"size": 16, "within": "head"})
-    '{ size = 16, within = "head" }'
+    >>> print_table({"size": 16, "within": "head", "ordered": True})
+    '{ size = 16, within = "head", ordered = true }'
     """
-    pairs = (f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in keys.items())
+    values = {key: str(value).lower() if isinstance(value, bool) else value for key, value in keys.items()}
+    pairs = (f'{key} = "{values[key]}"' if isinstance(keys[key], str) else f"{key} = {values[key]}" for key in keys)
     return f"{{ {', '.join(pairs)} }}"

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.counting import block_count
-from symmetry.maps.diagrams import joint_positions
+from symmetry.maps.diagrams import arrangements, joint_positions
 from symmetry.maps.isotypic import sources, targets
-from symmetry.maps.partitions import forest_partitions, joint_rule
+from symmetry.maps.relations import carried
 from symmetry.maps.totals import NOTHING, roots
 from symmetry.space.layout import Piece
 
@@ -104,8 +104,8 @@ def root_cores(target: Piece, source: Piece) -> frozenset[CoreSets]:
             f"the cores of {count:,} diagrams over one set are too many to go through", remedy="leave out the rank"
         )
     positions = joint_positions(target, source)
-    found = forest_partitions(positions, joint_rule(positions, split)) if count else ()
+    found = arrangements(positions, split) if count else ()
     return frozenset(
-        tuple(sorted(positions[block[0]].index.name for block in blocks if block[0] < split <= block[-1]))
-        for blocks in found
+        tuple(sorted(positions[place].index.name for place in carried(positions, split, blocks, steps)))
+        for blocks, steps in found
     )

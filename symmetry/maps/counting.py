@@ -20,7 +20,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import product
 from typing import Any
@@ -33,6 +33,8 @@ __all__ = ["Multiset", "Tree", "block_count", "count", "forest"]
 
 MOST_SHAPES = 10_000
 """The largest number of sub-multisets of one index's trees. The time to count grows with it; equal trees make few."""
+LARGE = 2**62
+"""A size at which there is room for any number of blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,7 @@ class Tree:
     Parameters
     ----------
     index
-        Its index.
-    room
-        The largest number of blocks that the positions of the index may form.
+        Its index; where sets count as large, at a size at which it is.
     label
         Its label, by which the kind decides which blocks are allowed.
     below
@@ -52,7 +52,6 @@ class Tree:
     """
 
     index: Index
-    room: float
     label: Hashable = ()
     below: tuple[Tree, ...] = ()
 
@@ -91,7 +90,7 @@ def forest(piece: Piece, *, read: bool = False, bounded: bool = True) -> Multise
         index = piece.positions[place].index
         below = sorted((tree(child) for child in children.get(place, ())), key=lambda child: child.rank)
         label = index.label(piece.positions[place].charge, read=read)
-        return Tree(index, index.room if bounded else math.inf, label, tuple(below))
+        return Tree(index if bounded else replace(index, size=LARGE), label, tuple(below))
 
     return gather((tree(place), 1) for place in children.get(None, ()))
 
@@ -111,7 +110,7 @@ def count(trees: Multiset) -> int:
     For `k` positions of one set of size `n` it is B(k, n), the number of set partitions into at most `n` blocks:
 
     >>> from symmetry.kinds.sets import SetIndex
-    >>> [count(((Tree(SetIndex("h", n), n), 4),)) for n in (1, 2, 3, 4, 5)]
+    >>> [count(((Tree(SetIndex("h", n)), 4),)) for n in (1, 2, 3, 4, 5)]
     [1, 8, 14, 15, 15]
 
     Raises `SpecificationError` where nested positions are of too many shapes.
@@ -125,14 +124,18 @@ def count(trees: Multiset) -> int:
             remedy="use fewer sets nested within the same set in one tensor",
         )
     return math.prod(
-        sum(partitions_into(tuple(items), blocks) for blocks in range(1, bound(items) + 1))
-        for items in by_index.values()
+        sum(arranged(tuple(items), blocks) for blocks in range(1, bound(items) + 1)) for items in by_index.values()
     )
+
+
+def arranged(items: Multiset, blocks: int) -> int:
+    """The number of partitions into `blocks` blocks, with a relation between the values of each two blocks."""
+    return len(items[0][0].index.relations) ** math.comb(blocks, 2) * partitions_into(items, blocks)
 
 
 def bound(items: Sequence[tuple[Tree, int]]) -> int:
     """The largest number of blocks: at most the number of positions, and the room of the index."""
-    return int(min(items[0][0].room, sum(times for _, times in items)))
+    return int(min(items[0][0].index.room, sum(times for _, times in items)))
 
 
 @cache

@@ -16,7 +16,7 @@ equivariant neural networks and partition diagrams", arXiv:2212.08648, 2022 (the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 
 from symmetry.maps.isotypic import decomposed, irreducible_columns, sources, targets
 from symmetry.maps.partitions import Partition, forest_partitions, joint_rule
+from symmetry.maps.relations import Steps, diagram_steps, ends
 from symmetry.maps.sides import primed
 from symmetry.space.layout import Piece, Position, leaves, piece_values
 from symmetry.space.weight_space import Tensor
 
-__all__ = ["Diagram", "block_diagrams", "joint_positions"]
+__all__ = ["Diagram", "arrangements", "block_diagrams", "joint_positions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Diagram:
         A partition of the joined positions, numbered in `positions`.
     values
         The value of each free position, in order; None for a diagram that stands for all that differ in values only.
+    steps
+        Ordered indices whose value at the target is that many places after the value at the source.
 
     References
     ----------
@@ -70,6 +73,7 @@ class Diagram:
     source_piece: Piece
     blocks: Partition
     values: tuple[int, ...] | None
+    steps: Steps = ()
 
     @property
     def positions(self) -> tuple[Position, ...]:
@@ -83,14 +87,16 @@ class Diagram:
 
     @property
     def survives(self) -> tuple[bool, ...]:
-        """For each block, whether it has positions on both sides and so belongs to the core."""
-        return tuple(block[0] < self.split <= block[-1] for block in self.blocks)
+        """For each block, whether it belongs to the core: it has positions on both sides, or is an end of a step."""
+        stepped = {place for name, _ in self.steps for place in ends(self.positions, self.split, name)}
+        return tuple(block[0] < self.split <= block[-1] or block[0] in stepped for block in self.blocks)
 
     @property
     def words(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Index notation: a word for each position of the target, and of the source; equal words are equal indices.
 
-        The word of a free position is its value; where values are open, the name of its index or its size.
+        The word of a free position is its value; where values are open, the name of its index or its size. The source
+        of a step has the target's word with the place that it is read from, as in `layer-1`.
         """
         positions = self.positions
         words = dict(zip(self.loose, map(str, self.values), strict=True)) if self.values is not None else {}
@@ -100,6 +106,9 @@ class Diagram:
             words |= zip(named, primed(positions[place].index.name for place in named), strict=True)
         names = primed(positions[block[0]].index.name for block in self.blocks)
         words |= {place: name for block, name in zip(self.blocks, names, strict=True) for place in block}
+        for name, step in self.steps:
+            written, read = ends(positions, self.split, name)
+            words[read] = f"{words[written]}{-step:+d}"
         every = tuple(words[place] for place in range(len(positions)))
         return every[: self.split], every[self.split :]
 
@@ -136,6 +145,9 @@ class Diagram:
         for block in self.blocks:
             for place in block[1:]:
                 hit &= grid[block[0]] == grid[place]
+        for name, step in self.steps:
+            after, before = ends(positions, self.split, name)
+            hit &= grid[after] == grid[before] + step
         for place, value in zip(self.loose, self.values, strict=True):
             hit &= grid[place] == value
         target, source = self.target, self.source
@@ -165,13 +177,19 @@ def joint_positions(target: Piece, source: Piece) -> tuple[Position, ...]:
 
 
 def block_diagrams(target: Tensor, source: Tensor, *, opened: bool = False) -> Iterator[Diagram]:
-    """Every diagram of a block: piece by piece, then by partition, then by free values (or with values open)."""
+    """Every diagram of a block: piece by piece, then by partition, steps and free values (or with values open)."""
     for target_piece, source_piece in product(targets(target), sources(source)):
         positions = joint_positions(target_piece, source_piece)
         free = [range(position.index.size) for position in positions if not position.index.joined]
-        for blocks in forest_partitions(positions, joint_rule(positions, len(target_piece.positions))):
+        for blocks, steps in arrangements(positions, len(target_piece.positions)):
             for values in [None] if opened else product(*free):
-                yield Diagram(target, source, target_piece, source_piece, blocks, values)
+                yield Diagram(target, source, target_piece, source_piece, blocks, values, steps)
+
+
+def arrangements(positions: Sequence[Position], split: int) -> Iterator[tuple[Partition, Steps]]:
+    """The blocks and steps of every diagram on some positions, of which the first `split` are the target's."""
+    for blocks in forest_partitions(positions, joint_rule(positions, split)):
+        yield from ((blocks, steps) for steps in diagram_steps(positions, split, blocks))
 
 
 def piece_name(tensor: Tensor, piece: Piece) -> str:

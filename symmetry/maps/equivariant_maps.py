@@ -12,6 +12,7 @@ from symmetry.language.errors import SpecificationError
 from symmetry.maps.cores import check_core, core_sets
 from symmetry.maps.diagrams import Diagram, block_diagrams
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.relations import check_single
 from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
 from symmetry.space.markup import maps_table
@@ -149,8 +150,9 @@ class EquivariantMaps:
     Raises
     ------
     SpecificationError
-        If an index of one name is declared differently in the two spaces; if `terms` is none of the options; if a rank
-        is no positive integer, or bounds a core that no diagram has (the message lists the cores).
+        If an index of one name is declared differently in the two spaces; if a tensor has an ordered index twice; if
+        `terms` is none of the options; if a rank is no positive integer, or bounds a core that no diagram has (the
+        message lists the cores).
 
     References
     ----------
@@ -188,6 +190,7 @@ class EquivariantMaps:
         target = source if target is None else target
         check_shared(source, target)
         check_orders(source, target)
+        check_single((*source, *target))
         object.__setattr__(self, "source", source)
         object.__setattr__(self, "target", target)
         object.__setattr__(self, "terms", check_terms(terms))

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from symmetry.maps.diagrams import joint_positions
-from symmetry.maps.partitions import Partition, forest_partitions, joint_rule
+from symmetry.maps.diagrams import arrangements, joint_positions
+from symmetry.maps.partitions import Partition
+from symmetry.maps.relations import Steps, ends
 from symmetry.space.layout import Piece, Position
 
 __all__ = ["Orbits", "piece_orbits"]
@@ -36,6 +37,8 @@ class Orbits:
     ----------
     partitions
         The partition of the joined positions of each diagram.
+    steps
+        The steps of each diagram (`symmetry.maps.relations`): none for most.
     equal
         For each partition and each joined position the first position in its block, axes `(partition, joined
         position)`.
@@ -46,6 +49,7 @@ class Orbits:
     """
 
     partitions: tuple[Partition, ...]
+    steps: tuple[Steps, ...]
     equal: Labels
     free: int
     labels: Labels
@@ -68,13 +72,19 @@ def piece_orbits(target: Piece, source: Piece) -> Orbits:
     positions = joint_positions(target, source)
     joined = [place for place, position in enumerate(positions) if position.index.joined]
     loose = [place for place in range(len(positions)) if place not in joined]
-    partitions = tuple(forest_partitions(positions, joint_rule(positions, len(target.positions))))
+    arranged = tuple(arrangements(positions, len(target.positions)))
+    partitions, steps = tuple(blocks for blocks, _ in arranged), tuple(steps for _, steps in arranged)
     shape = [position.index.size for position in positions]
     equal = np.array([first_places(partition, joined) for partition in partitions], dtype=np.intp)
     # The first equal position of every position, hashed to 64 bits as a sum with random weights: two partitions get
     # different numbers for all but one in 2^64 choices of the weights, about.
-    weights = np.random.default_rng(0).integers(2**63, size=len(joined), dtype=np.uint64)
+    rng = np.random.default_rng(0)
+    weights = rng.integers(2**63, size=len(joined), dtype=np.uint64)
     keys, marks = equal.astype(np.uint64) @ weights, equalities(positions, joined, weights)
+    for step in sorted({step for some in steps for step in some}):
+        (weight,) = rng.integers(2**63, size=1, dtype=np.uint64)
+        keys += weight * np.array([step in some for some in steps], dtype=np.uint64)
+        marks = marks + weight * stepped(positions, joined, len(target.positions), step)
     order = np.argsort(keys)
     found = order[np.searchsorted(keys, marks, sorter=order) % len(keys)]
     if not np.array_equal(keys[found], marks):
@@ -82,7 +92,7 @@ def piece_orbits(target: Piece, source: Piece) -> Orbits:
     free = math.prod(shape[place] for place in loose)
     labels = (found[:, None] * free + np.arange(free)).reshape([shape[place] for place in (*joined, *loose)])
     labels = labels.transpose(np.argsort([*joined, *loose])).reshape(math.prod(target.shape), -1)
-    return Orbits(partitions, equal, free, labels)
+    return Orbits(partitions, steps, equal, free, labels)
 
 
 def first_places(partition: Partition, joined: Sequence[int]) -> list[int]:
@@ -96,11 +106,7 @@ def equalities(positions: Sequence[Position], joined: Sequence[int], weights: ND
 
     Values of nested indices are equal only if the values of their parents are.
     """
-    entry = np.arange(math.prod(positions[place].index.size for place in joined))
-    values = {}
-    for number, place in enumerate(joined):  # numpy's own grids stop at 64 dimensions
-        inner = math.prod(positions[other].index.size for other in joined[number + 1 :])
-        values[place] = entry // inner % positions[place].index.size
+    values = joined_values(positions, joined)
     same: dict[tuple[int, int], NDArray[np.bool_]] = {}
 
     def equal(one: int, other: int) -> NDArray[np.bool_]:
@@ -112,11 +118,29 @@ def equalities(positions: Sequence[Position], joined: Sequence[int], weights: ND
             same[one, other] = found
         return same[one, other]
 
-    marks = np.zeros(len(entry), dtype=np.uint64)
+    marks = np.zeros(math.prod(positions[place].index.size for place in joined), dtype=np.uint64)
     for place, weight in zip(joined, weights, strict=True):
-        first = np.full(len(entry), place, dtype=np.uint64)
+        first = np.full(len(marks), place, dtype=np.uint64)
         for other in reversed([other for other in joined if other < place]):
             if positions[other].index.name == positions[place].index.name:
                 first[equal(place, other)] = other
         marks += first * weight
     return marks
+
+
+def joined_values(positions: Sequence[Position], joined: Sequence[int]) -> dict[int, Labels]:
+    """For each joined position its value, at each combination of values of all of them, row-major."""
+    entry, values = np.arange(math.prod(positions[place].index.size for place in joined)), {}
+    for number, place in enumerate(joined):  # numpy's own grids stop at 64 dimensions
+        inner = math.prod(positions[other].index.size for other in joined[number + 1 :])
+        values[place] = entry // inner % positions[place].index.size
+    return values
+
+
+def stepped(
+    positions: Sequence[Position], joined: Sequence[int], split: int, step: tuple[str, int]
+) -> NDArray[np.uint64]:
+    """1 at each combination of values of the joined positions at which an index takes a step, else 0."""
+    written, read = ends(positions, split, step[0])
+    values = joined_values(positions, joined)
+    return (values[written] - values[read] == step[1]).astype(np.uint64)

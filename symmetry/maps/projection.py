@@ -204,6 +204,8 @@ def part_of(block: Block, target: Piece, source: Piece) -> Part:
         for same in partition:
             for place in same[1:]:
                 holds *= found.equal[:, column[place]] == found.equal[:, column[same[0]]]
+    for holds, steps in zip(incidence, found.steps, strict=True):
+        holds *= [set(steps) <= set(others) for others in found.steps]
     rows, columns = (math.prod(tensor.shape) for tensor in (block.target, block.source))
     places = places_of(block, target, source) if len(block.piece_pairs) > 1 else np.arange(rows * columns)
     order = np.argsort(found.labels, axis=None, kind="stable")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from types import MappingProxyType
 from typing import Any
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from symmetry.kinds.action import Part
 from symmetry.kinds.index import Index
 from symmetry.language.errors import SpecificationError
-from symmetry.space.group import acting, actions, movers
+from symmetry.space.group import acted_on, acting, actions, movers
 from symmetry.space.layout import take_apart
 from symmetry.space.moving import images_on, multiplied
 from symmetry.space.weight_space import WeightSpace
@@ -249,8 +250,10 @@ class GroupElement:
 
 
 def image_of(index: Index, parts: Mapping[str, Part]) -> Indices:
-    """Where the values of a parent index go. Raises `ValueError` for an index that is not permuted."""
-    where = None if index.action is None else index.images(parts[index.action.name])
+    """Where the values of a parent index go. Raises `ValueError` for an index that a group moves otherwise."""
+    if index.action is None:
+        return np.arange(index.size)
+    where = index.images(parts[index.action.name])
     if where is None:
         raise ValueError(f"the values of {index.name!r} are not permuted, so that nothing can be nested within it")
     return where
@@ -319,7 +322,11 @@ def element(space: WeightSpace, parts: Mapping[str, Any]) -> GroupElement:
     for name in parts:
         if name not in known:
             action = space.index(name).action
-            kind = "free, it has no symmetry" if action is None else f"acted on by {action.name}: give the part of that"
+            kind = (
+                f"{space.index(name).noun}, it has no symmetry"
+                if action is None
+                else f"acted on by {action.name}: give the part of that"
+            )
             raise SpecificationError(f"{name!r} is {kind}")
     whole = {
         name: action.read(parts[name], copies) if name in parts else action.identity(copies)
@@ -383,7 +390,16 @@ def generators(space: WeightSpace, *, positional: bool = False) -> Iterator[Grou
     [[1, 0, 2], [1, 2, 0]]
     """
     for name, (action, copies) in movers(space, positional=positional).items():
-        yield from (element(space, {name: part}) for part in action.generators(copies))
+        for part in action.generators(copies):
+            yield from (element(space, {name: one}) for one in in_still_copies(space, name, part))
+
+
+def in_still_copies(space: WeightSpace, name: str, part: Part) -> Iterator[Part]:
+    """A part that acts within the first copy of a nested index, and its likes where no group moves the copies."""
+    above = space.lineage(acted_on(space)[name][0])[:-1]
+    still = [depth for depth, ancestor in enumerate(above) if ancestor.action is None]
+    for copy in product(*(range(above[depth].size) for depth in still)):
+        yield np.roll(part, copy, still) if still else part
 
 
 def simple_elements(space: WeightSpace, *, positional: bool = False, only: str | None = None) -> Iterator[GroupElement]:

@@ -38,7 +38,8 @@ class WeightSpace:
     free
         Sizes of the indices on which no group acts.
     positional
-        Sizes of the indices whose values share parameters and are told apart by a learned embedding.
+        Sizes of the indices whose values share parameters and are told apart by a learned embedding; of one whose
+        values have neighbours, such as layers, `{"size": 12, "ordered": True}`.
     representations
         For indices on which a group acts by matrices `{"group": "C4", "representation": "regular"}`.
     vectors
@@ -80,7 +81,7 @@ class WeightSpace:
         *,
         sets: Mapping[str, Any] | None = None,
         free: Mapping[str, int] | None = None,
-        positional: Mapping[str, int] | None = None,
+        positional: Mapping[str, Any] | None = None,
         representations: Mapping[str, Any] | None = None,
         vectors: Mapping[str, Any] | None = None,
         **sections: Mapping[str, Any] | None,

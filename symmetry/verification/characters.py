@@ -29,6 +29,7 @@ from symmetry.kinds.index import Index
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import Tensor
 from symmetry.verification.class_means import mean_of_characters
+from symmetry.verification.classes import FEW, pair_classes
 
 __all__ = ["MOST", "character_average"]
 
@@ -125,9 +126,26 @@ def mean(traces: tuple[Trace, ...]) -> Fraction:
     result = Fraction(1)
     for index in {trace.index for trace in traces}:
         own = tuple(trace for trace in traces if trace.index == index)
+        if index.action is None:
+            result *= mean_of_classes(own)
+            continue
         whole = index.trace_mean([trace.label for trace in own])
         result *= mean_of_set(own) if whole is None else whole
     return result
+
+
+def mean_of_classes(traces: tuple[Trace, ...]) -> Fraction:
+    """The mean for an index that no group moves: entries are shared within each class of values, so each counts once.
+
+    Two traces are of a value of the target and one of the source. Where the values are equal, the traces nested in them
+    are of one group; else of two.
+    """
+    if len(traces) == 1:
+        return mean(traces[0].below)
+    together, apart = mean(ordered(child for trace in traces for child in trace.below)), mean(traces[0].below)
+    apart *= mean(traces[1].below)
+    classes = pair_classes(min(traces[0].index.size, FEW))
+    return sum((together if written == read else apart for (written, read), *_ in classes), Fraction(0))
 
 
 def mean_of_set(traces: tuple[Trace, ...]) -> Fraction:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import networkx as nx
 import numpy as np
+from numpy.typing import NDArray
 
 from symmetry.language.errors import SpecificationError
+from symmetry.maps.diagrams import joint_positions
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.maps.projection import permutes_entries
 from symmetry.space.elements import generators
+from symmetry.space.layout import Piece, piece_values
+from symmetry.space.weight_space import Tensor
+from symmetry.verification.classes import translations
 
 __all__ = ["PAIRS", "orbit_count"]
 
@@ -22,7 +28,8 @@ def orbit_count(maps: EquivariantMaps, target: str, source: str) -> int:
     """The number of orbits of index pairs, which is the dimension of a block on which groups only permute.
 
     The pairs of a target entry and a source entry are nodes of a graph, joined where a generator of the group (of the
-    positional indices' too) takes one to the other; orbits are its connected components.
+    positional indices' too) takes one to the other, and over an ordered index where they are next to each other in a
+    class of `symmetry.verification.classes`; orbits are its connected components.
 
     Parameters
     ----------
@@ -61,4 +68,13 @@ def orbit_count(maps: EquivariantMaps, target: str, source: str) -> int:
     for on_target, on_source in moves:
         moved = pairs[np.ix_(on_target.tensor_index(target), on_source.tensor_index(source))]
         graph.add_edges_from(zip(pairs.ravel().tolist(), moved.ravel().tolist(), strict=True))
+    for written, read in product(maps.target[target].pieces, maps.source[source].pieces):
+        own = pairs[np.ix_(entries_of(maps.target[target], written), entries_of(maps.source[source], read))].ravel()
+        for origins in translations(Piece("", 0, joint_positions(written, read))):
+            graph.add_edges_from(zip(own.tolist(), own[origins].tolist(), strict=True))
     return int(nx.number_connected_components(graph))
+
+
+def entries_of(tensor: Tensor, piece: Piece) -> NDArray[np.intp]:
+    """The numbers of a piece's entries in its tensor, flattened row-major."""
+    return piece_values(tensor.layout, tensor.shape, piece)

@@ -17,14 +17,17 @@ import math
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.kinds.index import Index
 from symmetry.language.axes import Atom
 from symmetry.space.elements import generators
 from symmetry.space.layout import Piece, Position
 from symmetry.space.specification import parse
+from symmetry.verification.classes import translations
 
 __all__ = ["UNKNOWNS", "null_space_dimension", "small_sizes"]
 
@@ -42,17 +45,26 @@ def null_space_dimension(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> 
 
 
 def small_sizes(pieces: tuple[Piece, Piece]) -> dict[str, int] | None:
-    """Sizes of the sets, cut down evenly until the unknowns fit; None if not even sets of two elements fit."""
-    acted = [p.index for piece in pieces for p in piece.positions if p.index.action is not None]
+    """Sizes of the sets, cut down evenly until the unknowns fit; None if not even sets of two elements fit.
+
+    An ordered index keeps three values, the fewest that are not all neighbours, if the others can be cut down instead.
+    """
+    acted = [p.index for piece in pieces for p in piece.positions if constrained(p.index)]
     joined = [index for index in acted if index.joined]
     places = Counter(index.name for index in joined)
     others = math.prod(index.size for index in acted if not index.joined)
-    for most in (max((index.size for index in joined), default=1), 8, 6, 5, 4, 3, 2):
-        least = {index.name: 1 if index.exact_below else index.order(places[index.name]) for index in joined}
-        sizes = {index.name: min(index.size, max(most, least[index.name])) for index in joined}
+    least = {index.name: 1 if index.exact_below else index.order(places[index.name]) for index in joined}
+    whole = least | {index.name: index.order(places[index.name]) for index in joined if index.action is None}
+    for kept, most in product((whole, least), (max((index.size for index in joined), default=1), 8, 6, 5, 4, 3, 2)):
+        sizes = {index.name: min(index.size, max(most, kept[index.name])) for index in joined}
         if others * math.prod(sizes[index.name] for index in joined) <= UNKNOWNS:
             return sizes
     return None
+
+
+def constrained(index: Index) -> bool:
+    """Whether the entries of a map over an index have to do with each other; if not, it multiplies the dimension."""
+    return index.joined or index.action is not None
 
 
 def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
@@ -70,7 +82,7 @@ def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
     def place(positions: tuple[Position, ...], parent: int | None, *, read: bool) -> None:
         for number, position in enumerate(positions):
             index = position.index
-            if index.action is None or position.parent != parent:
+            if not constrained(index) or position.parent != parent:
                 continue
             name = names.setdefault(index.name, f"i{len(names)}")
             sized = replace(index, size=sizes.get(index.name, index.size))
@@ -91,13 +103,23 @@ def joint_tensor(pieces: tuple[Piece, Piece], sizes: dict[str, int]) -> str:
 
 @cache
 def solve(specification: str) -> int:
-    """The dimension of the arrays, over the one tensor of a specification, that no generator changes."""
+    """The dimension of the arrays, over the one tensor of a specification, that no generator changes.
+
+    Over an ordered index they also have equal entries within each class of `symmetry.verification.classes`.
+    """
     space = parse(specification)
     shape = space["map"].shape
     basis: NDArray[np.float64] = np.eye(math.prod(shape))
     for generator in generators(space, positional=True):
-        moved = generator.act({"map": basis.reshape(1, *shape, -1)}, channels=True)["map"].reshape(basis.shape)
-        _, singular, rows = np.linalg.svd(moved - basis, full_matrices=True)
-        rank = int((singular > TOLERANCE).sum())
-        basis = basis @ rows[rank:].T
+        moved = generator.act({"map": basis.reshape(1, *shape, -1)}, channels=True)["map"]
+        basis = unchanged(basis, moved.reshape(basis.shape))
+    for origins in translations(space["map"].pieces[0]):
+        basis = unchanged(basis, basis[origins])
     return basis.shape[1]
+
+
+def unchanged(basis: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A basis of the combinations of columns that are the same after columns have moved."""
+    _, singular, rows = np.linalg.svd(moved - basis, full_matrices=True)
+    rank = int((singular > TOLERANCE).sum())
+    return basis @ rows[rank:].T

@@ -169,6 +169,8 @@ def irreducible_finding(block: Block) -> Finding:
     indices = [position.index for piece in pieces for position in piece.positions if position.index.joined]
     if any(index.parent is not None for index in indices):
         return Finding("irreducibles", block, None, block.dimension, "nested sets")
+    if any(index.action is None for index in indices):
+        return Finding("irreducibles", block, None, block.dimension, "an ordered index, on which no group acts")
     if any(index.invariant() is not Invariant.ENTRY for index in indices):
         return Finding("irreducibles", block, None, block.dimension, "a group beyond the symmetric ones")
     sizes = {index.name: min(index.size, LARGEST) for index in indices}

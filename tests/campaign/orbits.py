@@ -1,7 +1,7 @@
 """How many orbits a group has on entries and on pairs of entries, counted from a printed specification alone.
 
 Only the text is read: axis strings are parsed here, the group is given by a few generators, and orbits are merged one
-image at a time.
+image at a time. Over an ordered index, on which no group acts, pairs are merged whose values are apart alike.
 """
 
 import re
@@ -27,13 +27,22 @@ def orbit_counts(text):
     tensors = {name: entries_of(axes_of(name, axes), every) for name, axes in declared["tensors"].items()}
     whole = [(name, entry) for name, entries in tensors.items() for entry in entries]
     number = {entry: place for place, entry in enumerate(whole)}
+    ordered = [name for name, one in sets.items() if isinstance(one, dict) and one.get("ordered")]
+    copies = [dict(zip(ordered, one, strict=True)) for one in product(*(range(sizes[name]) for name in ordered))]
     images = [
-        [number[name, image(entry, moved, values, parents)] for name, entry in whole]
+        [number[name, image(entry, moved, values, parents, copy)] for name, entry in whole]
         for moved, size in sizes.items()
+        if moved not in ordered
+        for copy in copies
         for values in generators(size)
     ]
     count = len(whole)
-    pairs = merged(count * count, ([g[a] * count + g[b] for a in range(count) for b in range(count)] for g in images))
+    moves = [[g[a] * count + g[b] for a in range(count) for b in range(count)] for g in images]
+    for name in ordered:
+        alike = [(likened(a, b, name, far=2), likened(b, a, name, far=0)) for a in whole for b in whole]
+        moves.append([number[a] * count + number[b] for a, b in alike])
+        images.append([number[likened(a, ("", ()), name, far=2)] for a in whole])
+    pairs = merged(count * count, moves)
     names = [name for name, _ in whole]
     return tally((names[one // count], names[one % count]) for one in pairs), tally(
         names[e] for e in merged(count, images)
@@ -47,13 +56,28 @@ def generators(size):
         yield [*range(1, size), 0]
 
 
-def image(entry, moved, values, parents):
-    """An entry after a permutation of one set: of a nested one within the first copy of its parents only."""
+def image(entry, moved, values, parents, copy):
+    """An entry after a permutation of one set: of a nested one within the first copy of its parents only.
+
+    Of ordered parents, which nothing moves, it is within the copy given.
+    """
     found = list(entry)
     for place, (name, value) in enumerate(entry):
-        if name == moved and all(entry[above][1] == 0 for above in ancestors(entry, place, parents)):
+        above = (entry[one] for one in ancestors(entry, place, parents))
+        if name == moved and all(number == copy.get(parent, 0) for parent, number in above):
             found[place] = name, values[value]
     return tuple(found)
+
+
+def likened(entry, beside, ordered, *, far):
+    """An entry of a tensor with the first value of an ordered index that stands alike to that of the entry beside it.
+
+    With `far` on the one side and 0 on the other two values are no neighbours. Where only one of the two entries has
+    the index, all values are alike.
+    """
+    values = [next((value for name, value in one[1] if name == ordered), None) for one in (entry, beside)]
+    value = {-1: 0, 0: 0, 1: 1}.get(0 if None in values else values[0] - values[1], far)
+    return entry[0], tuple((name, value if name == ordered else number) for name, number in entry[1])
 
 
 def ancestors(entry, place, parents):

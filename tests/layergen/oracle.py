@@ -80,9 +80,12 @@ def mean_squares(maps, deviations):
         diagram, written = term.diagram, len(term.diagram.target_piece.positions)
         block = variances[term.mix][term.row * n : (term.row + 1) * n, term.column * c : (term.column + 1) * c]
         sizes = {places: diagram.positions[places[0]].index.size for places in diagram.blocks}
+        ends = [places for places in sizes if diagram.positions[places[0]].index.name in dict(diagram.steps)]
+        inside = math.prod(sizes.pop(places) - 1 for places in ends if places[0] < written)
+        sizes = {places: size for places, size in sizes.items() if places not in ends}
         averaged = math.prod(size for places, size in sizes.items() if min(places) >= written)
         entries = math.prod(diagram.target_piece.positions[place].index.size for place in diagram.target_piece.joined)
-        squares = math.prod(sizes.values()) / averaged**2 / entries
+        squares = inside * math.prod(sizes.values()) / averaged**2 / entries
         values = diagram.values[: len(diagram.target_piece.free)]
         found[diagram.target.name, diagram.target_piece.number, values] += squares * block.sum(0).mean()
     return found

@@ -4,12 +4,12 @@ import pickle
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from layergen import EquivariantLinear, generate
 from layergen.nn import Metanet
 from layergen.nn.pointwise import Dropout, Residual
-from symmetry import SCALAR, WeightSpace
+from symmetry import SCALAR, WeightSpace, parse
 from symmetry.strategies import weight_spaces
 from tests.layergen.oracle import features
 
@@ -57,7 +57,20 @@ def outputs_and_gradients(module, x):
     return values, torch.autograd.grad(loss, [*x.values(), *module.parameters()], allow_unused=True)
 
 
+RENAMED = """
+[sets]
+h = 2
+[positional]
+p = 1
+[representations]
+s = { group = "C3", representation = "regular" }
+[tensors]
+"t" = "(h ((p h s 2) + 2)) h"
+"""
+
+
 @given(weight_spaces(**SMALL))
+@example(parse(RENAMED)).via("the parts of a piece, and the piece made of them, have one name")
 @settings(max_examples=25)
 def test_outputs_and_gradients_are_those_of_the_plain_layer(space):
     plain, frugal = both(space)

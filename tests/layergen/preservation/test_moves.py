@@ -14,7 +14,7 @@ from symmetry.strategies import weight_spaces
 def every_element(space):
     """All elements of the group of a weight space, positional indices permuted too."""
     choices = {}
-    for index in (index for index in space.indices if index.joined):
+    for index in (index for index in space.indices if index.action is not None):
         sizes = (*space.copies(index), index.size)
         rows = product(permutations(range(index.size)), repeat=math.prod(sizes[:-1]))
         choices[index.name] = [np.reshape(one, sizes) for one in rows]

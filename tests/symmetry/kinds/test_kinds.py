@@ -16,7 +16,8 @@ from symmetry.kinds.registry import KINDS
 from tests.symmetry.kinds.even import EvenIndex
 from tests.test_imports import ROOT
 
-SETS = [KINDS["sets"]("h", 3), KINDS["positional"]("p", 3), IrrepIndex("i", 3), EvenIndex("e", 3)]
+ORDERED = KINDS["positional"].declared("l", {"size": 3, "ordered": True})
+SETS = [KINDS["sets"]("h", 3), KINDS["positional"]("p", 3), ORDERED, IrrepIndex("i", 3), EvenIndex("e", 3)]
 PROPERTIES = [
     "tests/symmetry/space/test_elements.py::test_group_laws_and_action",
     "tests/layergen/test_action.py::test_acts_on_features_of_numpy_and_torch_alike",

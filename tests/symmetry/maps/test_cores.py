@@ -18,7 +18,8 @@ def carried(maps):
         for diagram in block:
             split = len(diagram.target_piece.positions)
             kept = [block for block in diagram.blocks if block[0] < split <= block[-1]]
-            yield tuple(sorted(diagram.positions[block[0]].index.name for block in kept))
+            stepped = [name for name, _ in diagram.steps]
+            yield tuple(sorted([*stepped, *(diagram.positions[block[0]].index.name for block in kept)]))
 
 
 @given(weight_spaces(**SMALL), st.sampled_from(["all", "local"]), st.booleans())
