@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from layergen.tracing.pairing import paired, pieces
-from layergen.tracing.propagation import Followed
 from layergen.tracing.unknowns import Atom, atoms, factors
+from layergen.tracing.values import Value
 
 __all__ = ["nesting"]
 
 
-def nesting(followed: Followed) -> dict[Atom, Atom]:
+def nesting(values: Iterable[Value]) -> dict[Atom, Atom]:
     """For each atom that was split off beside another and never comes without it: that other, its parent."""
     company: dict[Atom, set[Atom]] = {}
-    for value in followed.values:
+    for value in values:
         found = pieces(value.axes)
         if found is None:
             company.update((atom, set()) for axis in value.axes for atom in atoms(axis))

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import sys
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
@@ -20,6 +14,7 @@ from torch.export.graph_signature import InputKind
 from torch.fx import GraphModule, Node
 
 from layergen.tracing.lengths import moving_nodes
+from layergen.tracing.nesting import nesting
 from layergen.tracing.operators import RULES
 from layergen.tracing.operators.table import CONSTANT
 from layergen.tracing.pairing import scattered
@@ -27,9 +22,8 @@ from layergen.tracing.reached import CUTS, freeze_unseen, unseen_entries
 from layergen.tracing.unknowns import Atom, Axis, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Step, Value, leaves_of
 from symmetry.language.axes import Sum, concatenation
-from symmetry.language.errors import SpecificationError
 
-__all__ = ["Followed", "exported", "follow"]
+__all__ = ["Followed", "follow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +46,13 @@ class Followed:
     """What each node of the graphs gives: a value, several, or what is no tensor."""
     data: frozenset[Value]
     """The values that depend on the inputs."""
+    parents: Mapping[Atom, Atom]
+    """The index that each nested one is within."""
 
 
 MOVING = CUTS | {"select"}
 """Operators that freeze what they cut where inputs of other lengths have it cut in another place."""
 NOT_SEEN = "frozen, wholly or in part, because no example reaches it (further examples with also= may)"
-
-
-def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> ExportedProgram:
-    """The module as a graph of ATen operators. Raises `SpecificationError` where there is none."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # torch logs what we raise, and prints the graph so far
-    written = io.StringIO()
-    try:
-        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stderr(written):
-            warnings.simplefilter("ignore")
-            program = torch.export.export(module, arguments, dict(options), strict=False)
-        sys.stderr.write(written.getvalue())
-        return program
-    except Exception as error:  # export fails in its own ways and in the module's
-        first = next((line for line in str(error).splitlines() if line.strip()), "")
-        remedy = "torch.export follows what does not depend on the data; check that the inputs fit"
-        remedy = "make the module with use_cache=False" if "Cache" in str(error) else remedy
-        raise SpecificationError(
-            f"the module cannot be exported: {type(error).__name__}: {first}", remedy=remedy
-        ) from error
-    finally:
-        logging.disable(disabled)
 
 
 def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Followed:
@@ -108,6 +82,7 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
         unseen,
         context.nodes,
         frozenset(context.data),
+        nesting(values),
     )
 
 

@@ -19,9 +19,9 @@ from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
 from layergen.tracing.charges import Motion, motions
 from layergen.tracing.declaring import Frozen, declared, names_of
+from layergen.tracing.exporting import exported
 from layergen.tracing.lengths import Example, varied
-from layergen.tracing.nesting import nesting
-from layergen.tracing.propagation import Followed, exported, follow
+from layergen.tracing.propagation import Followed, follow
 from layergen.tracing.repeating import repeated_blocks
 from layergen.tracing.unknowns import Atom
 from symmetry import GroupElement, SpecificationError, WeightSpace
@@ -257,7 +257,7 @@ def own_copy(module: nn.Module) -> nn.Module:
 
 def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) -> tuple[str, ...]:
     """What more than is declared may act on indices: than permutations or, with `every`, than can be declared."""
-    names = names_of(followed, nesting(followed))
+    names = names_of(followed)
     deeds = {atom: motion.left if every else (motion.group.deed, *motion.left) for atom, motion in moving.items()}
     return tuple(
         f"{names[atom]!r} ({atom.size}) may be {', and '.join(own)}{' beside that' * every}"
@@ -297,7 +297,7 @@ def proved(
     if len(found) > max(3, len(candidates) // 2):
         warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
     texts = tuple(why_frozen(move.text, spelled) for move in found)
-    names = names_of(followed, nesting(followed))
+    names = names_of(followed)
     moving = {atom: motion for atom, motion in moving.items() if names[atom] in {index.name for index in space.indices}}
     while moving:
         space, frozen = declared(followed, loose=loose, still=still, motions=moving, free=free)
