@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from layergen.preservation import broken_by, unnoticed_moves
+from layergen.preservation import broken_on, unnoticed_moves
 from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
 from layergen.tracing.charges import Motion, motions
@@ -32,6 +32,8 @@ ENTRIES = 10_000_000
 """Of networks with more weights than this no extensions are tried."""
 EXTENSIONS = 300
 """The most ways to make a specification larger that are tried."""
+FOLDED = 3
+"""How many random elements prove that repeated blocks are a family: tensor by tensor the same group is proved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +219,7 @@ def trace(
     if not prove:
         return unproved
     try:
-        general = in_general_position(module)
+        general = general_(module).double()  # nothing reads the copy's own weights any more
         found = proved(followed, general, examples, extend=extend, moving=moving if every else {}, free=kept)
         constant = (name for name in found.space.names if not_finite(module, name))
         found = replace(found, assumed=(*followed.assumed, *constant), more=more)
@@ -323,18 +325,20 @@ def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Exam
     """A trace with repeated blocks as families; blocks that may change places, proved by function preservation."""
 
     def preserved(space: WeightSpace, name: str) -> bool:
-        return all(broken_by(general, space, *example, only=name) is None for example in examples)
+        return broken_on(general, space, examples, only=name) is None
 
     space = repeated_blocks(found.space, preserved if is_small(found.space) else None)
-    if space != found.space and (g := breaking(general, space, examples)) is not None:
+    if space != found.space and (g := breaking(general, space, examples, certain=FOLDED)) is not None:
         warning = f"no families: {g.deed} changes what the module computes, where it did not tensor by tensor"
         return replace(found, warnings=(*found.warnings, warning))
     return replace(found, space=space)
 
 
-def breaking(general: nn.Module, space: WeightSpace, examples: Iterable[Example]) -> GroupElement | None:
+def breaking(
+    general: nn.Module, space: WeightSpace, examples: Sequence[Example], certain: int | None = None
+) -> GroupElement | None:
     """An element of the group that changes what a module computes on some example."""
-    return next(filter(None, (broken_by(general, space, *example) for example in examples)), None)
+    return broken_on(general, space, examples, certain=certain)
 
 
 def told(moves: Iterable[Move], followed: Followed) -> Iterator[Move]:
@@ -373,7 +377,11 @@ def in_general_position(module: nn.Module) -> nn.Module:
 
     Freshly made norms are ones and zeros, and small initial weights hide in a deep network whatever happens early.
     """
-    module = copy.deepcopy(module)
+    return general_(copy.deepcopy(module))
+
+
+def general_(module: nn.Module) -> nn.Module:
+    """A module itself, with such weights."""
     generator = torch.Generator().manual_seed(0)
 
     def normal(tensor: Tensor) -> Tensor:
