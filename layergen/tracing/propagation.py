@@ -14,7 +14,7 @@ from torch.export.graph_signature import InputKind
 from torch.fx import GraphModule, Node
 
 from layergen.tracing.lengths import moving_nodes
-from layergen.tracing.nesting import nesting
+from layergen.tracing.nesting import company_of, nesting, with_two_parents
 from layergen.tracing.operators import RULES
 from layergen.tracing.operators.table import CONSTANT
 from layergen.tracing.pairing import scattered
@@ -48,6 +48,8 @@ class Followed:
     """The values that depend on the inputs."""
     parents: Mapping[Atom, Atom]
     """The index that each nested one is within."""
+    beside: Mapping[Atom, Sequence[Atom]]
+    """For indices that could be nested within others as well: those others."""
 
 
 MOVING = CUTS | {"select"}
@@ -70,6 +72,9 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
     stored = tensors
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in stored.items()}
     unseen = {name: mask for name, value in tensors.items() if (mask := unseen_entries(value)).any()}
+    own = {atom for value in tensors.values() for axis in value.axes for atom in atoms(axis)}
+    company = {atom: others for atom, others in company_of(values).items() if atom in own}
+    parents = nesting(company)
     warnings = [*context.warnings, *([f"{NOT_SEEN}: {', '.join(map(repr, unseen))}"] if unseen else [])]
     return Followed(
         tensors,
@@ -82,7 +87,8 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
         unseen,
         context.nodes,
         frozenset(context.data),
-        nesting(values),
+        parents,
+        with_two_parents(company, parents),
     )
 
 

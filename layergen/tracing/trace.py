@@ -261,11 +261,21 @@ def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) ->
     """What more than is declared may act on indices: than permutations or, with `every`, than can be declared."""
     names = names_of(followed)
     deeds = {atom: motion.left if every else (motion.group.deed, *motion.left) for atom, motion in moving.items()}
-    return tuple(
+    acting = [
         f"{names[atom]!r} ({atom.size}) may be {', and '.join(own)}{' beside that' * every}"
         for atom, own in deeds.items()
         if own
+    ]
+    return (*acting, *(two_parents(atom, followed, names) for atom in followed.beside if atom in names))
+
+
+def two_parents(atom: Atom, followed: Followed, names: Mapping[Atom, str]) -> str:
+    """What the language cannot say of a set that is nested within several others, none of which is in another."""
+    parent, others = names[followed.parents[atom]], culprits(names[one] for one in followed.beside[atom])
+    alone = (
+        f"{names[atom]!r} ({atom.size}) may be permuted by itself for each value of {others} as well as of {parent!r}"
     )
+    return f"{alone}: a set can be nested within one other only, and none of these is within the other"
 
 
 def proved(
