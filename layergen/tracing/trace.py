@@ -57,7 +57,8 @@ class Trace:
         How many rearrangements outside the group were tried.
     assumed
         The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep,
-        those of integers and bools and, in the proof, which entries of others are not finite.
+        those of integers and bools and, in the proof, which entries of others are not finite. Also where a network
+        chooses by the order of numbers no two of which were taken to be alike, as by top-k routing.
     more
         The indices on which more acts than the weight space says: where `symmetries` is `"permutations"` what `"all"`
         would declare, found by the operators' rules and not proved; with `"all"` what cannot be declared beside it.
