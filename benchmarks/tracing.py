@@ -1,6 +1,6 @@
 """What `layergen trace` finds in the networks it is tested on: `python -m benchmarks.tracing` prints the table.
 
-`python -m benchmarks.tracing gpt2` traces GPT-2 small at its full size; it takes 7 GB of memory.
+`python -m benchmarks.tracing gpt2` traces GPT-2 small at its full size; it takes 3 GiB of memory.
 """
 
 from __future__ import annotations

@@ -5,13 +5,14 @@
 """
 
 from layergen.preservation.maximal import larger_symmetries
-from layergen.preservation.preserved import assert_function_preserved, broken_by, unnoticed_moves
+from layergen.preservation.preserved import assert_function_preserved, broken_by, broken_on, unnoticed_moves
 from layergen.preservation.wider import assert_widening_preserved
 
 __all__ = [
     "assert_function_preserved",
     "assert_widening_preserved",
     "broken_by",
+    "broken_on",
     "larger_symmetries",
     "unnoticed_moves",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -33,12 +33,20 @@ class Function:
         cls, module: nn.Module, space: WeightSpace, inputs: Sequence[Any], options: Mapping[str, Any] | None = None
     ) -> Function:
         """The function of a copy of the module. Raises `ValueError` for tensors that do not fit the weight space."""
-        weights = {name: doubled(value.detach()) for name, value in module.state_dict().items()}
+        state = module.state_dict(keep_vars=True)
+        once = {id(value): doubled(value.detach()) for value in state.values()}
+        weights = {name: once[id(value)] for name, value in state.items()}
         check_fit(weights, space)
-        module = copy.deepcopy(module).double().eval()
+        own = {id(value): held_like(value, once[id(value)]) for value in state.values() if isinstance(value, Tensor)}
+        module = copy.deepcopy(module, own).double().eval()
+        return cls(module, space, weights, (), {}, ()).at(inputs, options)
+
+    def at(self, inputs: Sequence[Any], options: Mapping[str, Any] | None = None) -> Function:
+        """The function of the same module on other inputs; its weights are not copied."""
         arguments: tuple[Any, ...] = tree_map(doubled, tuple(inputs))
         keywords: dict[str, Any] = tree_map(doubled, dict(options or {}))
-        return cls(module, space, weights, arguments, keywords, outputs(module, weights, arguments, keywords))
+        expected = outputs(self.module, self.weights, arguments, keywords)
+        return replace(self, arguments=arguments, keywords=keywords, expected=expected)
 
     def declared(self, name: str) -> Tensor:
         """A declared tensor, `(*axes)`."""
@@ -70,6 +78,11 @@ def tied_names(module: nn.Module) -> dict[str, str]:
     first: dict[int, str] = {}
     named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
     return {name: first.setdefault(id(tensor), name) for name, tensor in named}
+
+
+def held_like(tensor: Tensor, weight: Tensor) -> Tensor:
+    """A weight as a module holds it: a parameter where the tensor that it stands for is one."""
+    return nn.Parameter(weight, requires_grad=False) if isinstance(tensor, nn.Parameter) else weight
 
 
 def check_fit(weights: Mapping[str, Tensor], space: WeightSpace) -> None:

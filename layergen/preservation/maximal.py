@@ -9,7 +9,8 @@ from torch import nn
 
 from layergen.preservation.function import Function
 from layergen.preservation.moves import larger
-from layergen.preservation.preserved import TOLERANCE, touched_by
+from layergen.preservation.moving import moved_weights
+from layergen.preservation.preserved import TOLERANCE
 from symmetry import GroupElement, WeightSpace, generators
 
 __all__ = ["larger_symmetries"]
@@ -63,8 +64,7 @@ def larger_symmetries(
     features = {name: function.declared(name)[None, ..., None] for name in space.names}
     found = [move.text for move in larger(space) if function.change(move.act(features)) <= tolerance]
     for name, elements in positional_elements(space).items():
-        moved = ({key: function.declared(key) for key in touched_by(g)} for g in elements)
-        if all(function.change(g.act(arrays)) <= tolerance for g, arrays in zip(elements, moved, strict=True)):
+        if all(function.change(moved_weights(function, g)) <= tolerance for g in elements):
             found.append(f"permuting the positional index {name!r}")
     return found
 

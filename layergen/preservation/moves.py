@@ -10,7 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, permutations
 
 import numpy as np
 import torch
@@ -58,7 +58,7 @@ def moves(space: WeightSpace) -> Iterator[Move]:
 
 def larger(space: WeightSpace) -> Iterator[Move]:
     """The moves that would make a specification larger: a free index as a set, a set uncoupled, units un-nested."""
-    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets)
+    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, nested_sets, exchanged_sets)
     return (move for kind in kinds for move in kind(space) if not in_group(space, move))
 
 
@@ -148,10 +148,46 @@ def unnested_sets(space: WeightSpace) -> Iterator[Move]:
             origins = {}
             for tensor in space:
                 gather = exchanged_units(space, tensor.name, index)
-                if not np.array_equal(gather, np.arange(gather.size)):
+                if is_moved(gather):
                     origins[tensor.name] = tensor.name, gather
             text = f"exchanging an element of {index.name!r} in one {index.parent!r} for one in another"
             yield Move(text, origins)
+
+
+def nested_sets(space: WeightSpace) -> Iterator[Move]:
+    """Each set permuted at one value alone of an index beside which it always is: the nesting that is not declared."""
+    for index, other in permutations(space.indices, 2):
+        lines = [*space.lineage(index)[:-1], *space.lineage(other)[:-1]]
+        if not index.joined or index.charged or min(index.size, other.size) < 2 or {index, other} & {*lines}:
+            continue
+        gathers = {tensor.name: permuted_beside(space, tensor.name, index, other) for tensor in space}
+        found = {name: gather for name, gather in gathers.items() if gather is not None}
+        if len(found) == len(gathers):
+            origins = {name: (name, gather) for name, gather in found.items() if is_moved(gather)}
+            yield Move(f"permuting {index.name!r} at one value of {other.name!r} alone", origins)
+
+
+def is_moved(gather: Gather) -> bool:
+    """Whether some entries come from other places."""
+    return not np.array_equal(gather, np.arange(gather.size))
+
+
+def permuted_beside(space: WeightSpace, name: str, index: Index, other: Index) -> Gather | None:
+    """The gather that permutes an index at value 0 of another; None where it is without that one, or beside several."""
+    tensor = space[name]
+    flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
+    found = flat.ravel().copy()
+    for piece, places in take_apart(tensor.layout, flat):
+        beside = [place for place, position in enumerate(piece.positions) if position.index.name == other.name]
+        own = [place for place, position in enumerate(piece.positions) if position.index.name == index.name]
+        if own and len(beside) != 1:
+            return None
+        moved = places.copy()
+        for place in own:
+            first = tuple(0 if axis == beside[0] else slice(None) for axis in range(places.ndim))
+            moved[first] = np.take(moved[first], shuffle(index.size), axis=place - (beside[0] < place))
+        found[places.ravel()] = moved.ravel()
+    return found
 
 
 def exchanged_units(space: WeightSpace, name: str, index: Index) -> Gather:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -22,6 +22,10 @@ WIDER = {
 }
 
 
+LARGE = 1_000_000
+"""Of weights of more entries there is no copy for each run: what is written into them is undone."""
+
+
 def doubled(value: Any) -> Any:
     """A floating-point tensor in float64, a complex one in complex128, anything else as it is."""
     if not isinstance(value, Tensor):
@@ -30,10 +34,22 @@ def doubled(value: Any) -> Any:
 
 
 class InDouble(TorchDispatchMode):
-    """Casts to a floating type are casts to float64: norms that compute in float32 would round differently."""
+    """Casts to a floating type are casts to float64: norms that compute in float32 would round differently.
+
+    Tensors that are to stay as they are are copied before something is written into them, and can be restored.
+    """
+
+    def __init__(self, kept: Iterable[Tensor] = ()) -> None:
+        super().__init__()
+        self.kept: dict[int, list[Tensor]] = {}
+        for tensor in kept:
+            self.kept.setdefault(tensor.untyped_storage().data_ptr(), []).append(tensor)
+        self.written: list[tuple[Tensor, Tensor]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
+        if func._schema.is_mutable and self.kept:
+            self.keep(one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor))
         if kwargs.get("dtype") in WIDER:
             kwargs["dtype"] = WIDER[kwargs["dtype"]]
         floats = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.is_floating_point()]
@@ -41,22 +57,38 @@ class InDouble(TorchDispatchMode):
             args, kwargs = tree_map(doubled, (args, kwargs))
         return func(*args, **kwargs)
 
+    def keep(self, changed: Iterable[Tensor]) -> None:
+        """Copy the tensors of which some may be changed, each before it is for the first time."""
+        for one in changed:
+            own = self.kept.pop(one.untyped_storage().data_ptr(), []) if one.layout == torch.strided else []
+            self.written += [(tensor, tensor.clone()) for tensor in own]
+
+    def restore(self) -> None:
+        """Undo what was written."""
+        for tensor, before in self.written:
+            tensor.copy_(before)
+
 
 def outputs(
     module: nn.Module, weights: Mapping[str, Tensor], arguments: Sequence[Any], keywords: Mapping[str, Any]
 ) -> list[Tensor]:
     """The tensors and numbers in what a module returns, each as a dense tensor of real numbers in float64.
 
-    The module gets copies of its weights and inputs, which it may change. Raises `AssertionError` where it returns
-    nothing that can be compared.
+    The module may change its inputs and its weights: of these it gets copies, or they are restored. Raises
+    `AssertionError` where it returns nothing that can be compared.
     """
-    fresh: Any = tree_map(copied, (dict(weights), tuple(arguments), dict(keywords)))
+    fresh: Any = tree_map(copied, (tuple(arguments), dict(keywords)))
+    large = {name: value for name, value in weights.items() if value.numel() > LARGE and value.layout == torch.strided}
+    own = {name: value if name in large else copied(value) for name, value in weights.items()}
+    mode = InDouble(large.values())
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # for what the module makes itself
     try:
-        with torch.no_grad(), InDouble():
-            leaves = tree_leaves(functional_call(module, *fresh, tie_weights=False))
+        with torch.no_grad(), mode:
+            leaves = tree_leaves(functional_call(module, own, *fresh, tie_weights=False))
     finally:
+        with torch.no_grad():
+            mode.restore()
         torch.set_default_dtype(default)
     tensors = [real(leaf) for leaf in leaves if isinstance(leaf, Tensor)]
     tensors += [torch.tensor(leaf, dtype=torch.float64) for leaf in leaves if type(leaf) in (int, float)]

@@ -11,10 +11,11 @@ from torch import nn
 
 from layergen.preservation.function import Function
 from layergen.preservation.moves import Move
+from layergen.preservation.moving import moved_weights
 from symmetry import GroupElement, WeightSpace, element, generators, random_element
 from symmetry.space.group import actions
 
-__all__ = ["assert_function_preserved", "broken_by", "unnoticed_moves"]
+__all__ = ["assert_function_preserved", "broken_by", "broken_on", "unnoticed_moves"]
 
 TOLERANCE = 1e-9
 """The largest change, relative to the largest entry of an output, that counts as rounding in float64."""
@@ -79,7 +80,7 @@ def assert_function_preserved(
         ...
     AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
     """
-    broken = first_broken(Function.of(module, space, inputs, options), examples, tolerance, seed, turns)
+    broken = first_broken([Function.of(module, space, inputs, options)], examples, tolerance, seed, turns)
     if broken is not None:
         g, change = broken
         raise AssertionError(
@@ -103,7 +104,28 @@ def broken_by(
 
     With `only` the elements move the part of that name and no other.
     """
-    broken = first_broken(Function.of(module, space, inputs, options), examples, tolerance, seed, only=only)
+    calls = [(inputs, options or {})]
+    return broken_on(module, space, calls, examples=examples, tolerance=tolerance, seed=seed, only=only)
+
+
+def broken_on(
+    module: nn.Module,
+    space: WeightSpace,
+    calls: Sequence[tuple[Sequence[Any], Mapping[str, Any]]],
+    *,
+    examples: int = 3,
+    tolerance: float = TOLERANCE,
+    seed: int = 0,
+    only: str | None = None,
+    certain: int | None = None,
+) -> GroupElement | None:
+    """The first permutation under which a module computes something else on one of several inputs; as `broken_by`.
+
+    With `certain` so many random elements are tried, and generators only where one of them changes something.
+    """
+    first = Function.of(module, space, *calls[0])
+    functions = [first, *(first.at(*call) for call in calls[1:])]
+    broken = first_broken(functions, examples, tolerance, seed, only=only, certain=certain)
     return None if broken is None else broken[0]
 
 
@@ -123,12 +145,18 @@ def unnoticed_moves(
 
 
 def first_broken(
-    function: Function, examples: int, tolerance: float, seed: int, turns: bool = False, only: str | None = None
+    functions: Sequence[Function],
+    examples: int,
+    tolerance: float,
+    seed: int,
+    turns: bool = False,
+    only: str | None = None,
+    certain: int | None = None,
 ) -> tuple[GroupElement, float] | None:
     """The first element of the group that changes what a module computes, and by how much."""
-    if function.change({}) > 0:
+    if any(function.change({}) > 0 for function in functions):
         raise AssertionError("the module is not deterministic: two calls on the same input differ")
-    space, rng = function.space, np.random.default_rng(seed)
+    space, rng = functions[0].space, np.random.default_rng(seed)
     data = {name: action.of_data for name, action in actions(space).items()}
 
     def kept(g: GroupElement) -> GroupElement:
@@ -136,25 +164,20 @@ def first_broken(
         return element(space, {name: g.parts[name] for name in names})
 
     simple = [g for g in map(kept, generators(space)) if g.moved]
-    many = len(simple) > MANY
-    several = (kept(random_element(space, rng)) for _ in range(max(examples, CERTAIN) if many else examples))
-    broken = next(broken_among(function, several if many else chain(simple, several), tolerance), None)
+    many = certain is not None or len(simple) > MANY
+    several = (kept(random_element(space, rng)) for _ in range(certain or max(examples, CERTAIN) if many else examples))
+    broken = next(broken_among(functions, several if many else chain(simple, several), tolerance), None)
     # What a random element shows, a generator shows too: it makes the simpler message.
-    return next(broken_among(function, simple, tolerance), broken) if broken and many else broken
+    return next(broken_among(functions, simple, tolerance), broken) if broken and many else broken
 
 
 def broken_among(
-    function: Function, elements: Iterable[GroupElement], tolerance: float
+    functions: Sequence[Function], elements: Iterable[GroupElement], tolerance: float
 ) -> Iterator[tuple[GroupElement, float]]:
     """Those elements that change what a module computes, each with the change."""
     for g in elements:
-        change = function.change(g.act({name: function.declared(name) for name in touched_by(g)}))
-        if not change <= tolerance:
-            yield g, change
-
-
-def touched_by(g: GroupElement) -> list[str]:
-    """The tensors that an element moves."""
-    moved = set(g.moved)
-    indices = {tensor.name: [p.index for piece in tensor.pieces for p in piece.positions] for tensor in g.space}
-    return [name for name, own in indices.items() if any(index.action and index.action.name in moved for index in own)]
+        moved = moved_weights(functions[0], g)
+        changes = [function.change(moved) for function in functions]
+        del moved  # before the next ones are made
+        if not all(change <= tolerance for change in changes):
+            yield g, max(changes)

@@ -12,7 +12,6 @@ from itertools import count
 from typing import Any
 
 from layergen.tracing.charges import Motion
-from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed
 from layergen.tracing.unknowns import Atom, Axis, atoms, factors, known, size_of
 from symmetry import WeightSpace
@@ -58,9 +57,8 @@ def declared(
     permutations.
     """
     motions = motions or {}
-    parents = nesting(followed)
-    names = names_of(followed, parents)
-    parents = {atom: parent for atom, parent in parents.items() if names[atom] not in loose | still}
+    names = names_of(followed)
+    parents = {atom: parent for atom, parent in followed.parents.items() if names[atom] not in loose | still}
     used: dict[str, Atom] = {}
     frozen_atoms = [atom for atom in all_atoms(followed) if atom.why or names[atom] in still]
     if spell:
@@ -183,9 +181,10 @@ def tensor_word(tensor: str) -> str:
     return f"h_{base}".rstrip("_") if not base.isidentifier() or keyword.iskeyword(base) else base
 
 
-def names_of(followed: Followed, parents: Mapping[Atom, Atom]) -> dict[Atom, str]:
+def names_of(followed: Followed) -> dict[Atom, str]:
     """A name for each atom, after the first tensor that it is in; units are named after their heads."""
     names: dict[Atom, str] = {}
+    parents = followed.parents
     taken: set[str] = set()
     for tensor, value in followed.tensors.items():
         base = tensor_word(tensor)

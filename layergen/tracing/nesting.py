@@ -1,36 +1,70 @@
-"""Which sets of a followed module are nested: units that are never without their heads."""
+"""Which sets of a followed module are nested: units that are never without their heads, or without their expert.
+
+That holds of an index in every value that there is, where entries meet too: then the operators, which treat the places
+of an index alike, do so at each value of the other index by itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import chain
+from typing import TypeAlias
 
 from layergen.tracing.pairing import paired, pieces
-from layergen.tracing.propagation import Followed
 from layergen.tracing.unknowns import Atom, atoms, factors
+from layergen.tracing.values import Value
 
-__all__ = ["nesting"]
+__all__ = ["Company", "company_of", "nesting", "with_two_parents"]
+
+Company: TypeAlias = Mapping[Atom, Iterable[Atom]]
+"""For each atom those that are beside it wherever it is, in the order in which they come."""
 
 
-def nesting(followed: Followed) -> dict[Atom, Atom]:
-    """For each atom that was split off beside another and never comes without it: that other, its parent."""
+def company_of(values: Iterable[Value]) -> dict[Atom, list[Atom]]:
+    """The atoms that are beside each atom wherever it is, where it is certain which of them to which, but itself."""
     company: dict[Atom, set[Atom]] = {}
-    for value in followed.values:
+    for value in values:
         found = pieces(value.axes)
         if found is None:
             company.update((atom, set()) for axis in value.axes for atom in atoms(axis))
         for piece in found or ():
-            present = set(chain(*piece))
+            present = dict.fromkeys(chain(*piece))
             for atom in present:
-                company[atom] = {one for one in company.get(atom, present) & present if paired(piece, atom, one)}
-    parents = {}
-    for atom, others in company.items():
-        if atom.stem is None or atom.why:
-            continue
-        family = [one for one in factors(atom.stem) if isinstance(one, Atom) and not one.why and one in others]
-        if family and family[-1] is not atom:
-            parents[atom] = family[-1]
+                before = company.get(atom, present)
+                company[atom] = {one for one in before if one in present and paired(piece, atom, one)}
+    order = {atom: place for place, atom in enumerate(company)}
+    return {atom: sorted(others - {atom}, key=order.__getitem__) for atom, others in company.items()}
+
+
+def nesting(company: Company) -> dict[Atom, Atom]:
+    """For each atom that never comes without another one that may be permuted: that other, its parent.
+
+    It is the one beside which the atom was split off, as units beside their heads, or else the one that is nested
+    deepest itself. Of two that never come without each other, the first is the parent.
+    """
+    able = {atom: [one for one in others if not one.why] for atom, others in company.items() if not atom.why}
+    parents: dict[Atom, Atom] = {}
+    for atom, others in able.items():
+        heads = [one for one in factors(atom.stem) if one in others] if atom.stem is not None else []
+        if heads and isinstance(heads[-1], Atom):
+            parents[atom] = heads[-1]
+    order = {atom: place for place, atom in enumerate(able)}
+    for atom, others in able.items():
+        above = [one for one in others if atom not in able[one] or order[one] < order[atom]]
+        if atom not in parents and above:
+            parents[atom] = max(above, key=lambda one: (len(able[one]), order[one]))
     return {atom: parent for atom, parent in parents.items() if atom not in ancestors(parent, parents)}
+
+
+def with_two_parents(company: Company, parents: Mapping[Atom, Atom]) -> dict[Atom, list[Atom]]:
+    """For each nested atom the others that it is never without either, and that are no ancestors of it."""
+    found = {}
+    for atom in parents:
+        line = ancestors(atom, parents)
+        others = [one for one in company[atom] if not one.why and one not in line]
+        if beside := [one for one in others if atom not in ancestors(one, parents)]:
+            found[atom] = beside
+    return found
 
 
 def ancestors(atom: Atom, parents: Mapping[Atom, Atom]) -> set[Atom]:

@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import sys
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 from torch.fx import GraphModule, Node
 
+from layergen.tracing.differing import note_differences
 from layergen.tracing.lengths import moving_nodes
+from layergen.tracing.nesting import company_of, nesting, with_two_parents
 from layergen.tracing.operators import RULES
-from layergen.tracing.operators.table import CONSTANT
+from layergen.tracing.operators.table import CHOOSING, CONSTANT, SAME_NUMBERS
 from layergen.tracing.pairing import scattered
 from layergen.tracing.reached import CUTS, freeze_unseen, unseen_entries
 from layergen.tracing.unknowns import Atom, Axis, atoms, chosen, collapse, factors, freeze, join
 from layergen.tracing.values import Context, Step, Value, leaves_of
 from symmetry.language.axes import Sum, concatenation
-from symmetry.language.errors import SpecificationError
 
-__all__ = ["Followed", "exported", "follow"]
+__all__ = ["Followed", "follow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +47,16 @@ class Followed:
     """What each node of the graphs gives: a value, several, or what is no tensor."""
     data: frozenset[Value]
     """The values that depend on the inputs."""
+    parents: Mapping[Atom, Atom]
+    """The index that each nested one is within."""
+    beside: Mapping[Atom, Sequence[Atom]]
+    """For indices that could be nested within others as well: those others."""
 
 
 MOVING = CUTS | {"select"}
 """Operators that freeze what they cut where inputs of other lengths have it cut in another place."""
+PASSING = {*SAME_NUMBERS.split(), "getitem"}
 NOT_SEEN = "frozen, wholly or in part, because no example reaches it (further examples with also= may)"
-
-
-def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> ExportedProgram:
-    """The module as a graph of ATen operators. Raises `SpecificationError` where there is none."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)  # torch logs what we raise, and prints the graph so far
-    written = io.StringIO()
-    try:
-        with warnings.catch_warnings(), torch.no_grad(), contextlib.redirect_stderr(written):
-            warnings.simplefilter("ignore")
-            program = torch.export.export(module, arguments, dict(options), strict=False)
-        sys.stderr.write(written.getvalue())
-        return program
-    except Exception as error:  # export fails in its own ways and in the module's
-        first = next((line for line in str(error).splitlines() if line.strip()), "")
-        remedy = "torch.export follows what does not depend on the data; check that the inputs fit"
-        remedy = "make the module with use_cache=False" if "Cache" in str(error) else remedy
-        raise SpecificationError(
-            f"the module cannot be exported: {type(error).__name__}: {first}", remedy=remedy
-        ) from error
-    finally:
-        logging.disable(disabled)
 
 
 def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Followed:
@@ -96,6 +74,9 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
     stored = tensors
     tensors = {name: Value(tuple(map(spelled, value.axes))) for name, value in stored.items()}
     unseen = {name: mask for name, value in tensors.items() if (mask := unseen_entries(value)).any()}
+    own = {atom for value in tensors.values() for axis in value.axes for atom in atoms(axis)}
+    company = {atom: others for atom, others in company_of(values).items() if atom in own}
+    parents = nesting(company)
     warnings = [*context.warnings, *([f"{NOT_SEEN}: {', '.join(map(repr, unseen))}"] if unseen else [])]
     return Followed(
         tensors,
@@ -108,6 +89,8 @@ def follow(programs: Sequence[ExportedProgram], ties: Mapping[str, str]) -> Foll
         unseen,
         context.nodes,
         frozenset(context.data),
+        parents,
+        with_two_parents(company, parents),
     )
 
 
@@ -164,6 +147,7 @@ def run(
             entering(context, program, node, spec, ties, tensors) for node, spec in zip(nodes, specs, strict=True)
         ]
         context.outputs += leaves_of(walk(context, program.graph_module, values))
+    freeze_numbers(context, context.outputs)
     for value in context.outputs:
         for axis in value.axes:
             freeze(axis, "an axis of the output")
@@ -205,10 +189,13 @@ def entering(
         name = ties.get(spec.target, spec.target)
         if name not in tensors:
             tensors[name] = context.value([context.fresh(int(size)) for size in like.shape])
+            if spec.kind == InputKind.PARAMETER:
+                context.weights.add(tensors[name])
         return tensors[name]
     if spec.kind == InputKind.USER_INPUT:
         made = context.value([context.fixed(int(size), "an axis of the input") for size in like.shape])
         context.data.add(made)
+        context.alive.add(made)
         return made
     if stored and (like.is_complex() or spec.kind == InputKind.PARAMETER):
         why = "it is complex" if like.is_complex() else "it has no entries"
@@ -237,6 +224,7 @@ def called(context: Context, node: Node, found: Mapping[Node, Any]) -> Any:
     arguments, options = looked_up(node.args, found), looked_up(node.kwargs, found)
     named = by_name(node, arguments, options)
     result = applied(context, node, arguments, options)
+    context.batched = {}
     read, given = leaves_of((arguments, options)), leaves_of(result)
     if context.data.intersection(read):
         context.data.update(given)
@@ -257,6 +245,9 @@ def applied(context: Context, node: Node, arguments: Any, options: Any) -> Any:
     inner = next((place for place, one in enumerate(arguments) if isinstance(one, GraphModule)), None)
     if inner is not None and name.startswith("wrap_with"):
         return walk(context, arguments[inner], arguments[inner + 1 :])
+    batch(context, values)
+    numbers = values if name in PASSING else leaves_of(context.named.get(CHOOSING.get(name, "")))
+    freeze_numbers(context, [value for value in values if value not in numbers])
     if name in MOVING and context.node in context.moving:
         context.freeze(arguments[0].axes[context.named.get("dim", 0)], "cut where the length of an input says")
     if name in RULES:
@@ -269,6 +260,21 @@ def applied(context: Context, node: Node, arguments: Any, options: Any) -> Any:
     return context.opaque(values, result)
 
 
+def batch(context: Context, values: Sequence[Value]) -> None:
+    """The axes that `vmap` hides from the operator at work: at each level those of all its arguments are one."""
+    context.batched = {}
+    for value in values:
+        for level, axis in context.hidden.get(value, {}).items():
+            context.batched[level] = context.unify(context.batched.get(level, axis), axis)
+
+
+def freeze_numbers(context: Context, values: Iterable[Value]) -> None:
+    """Numbers of places, to whoever reads them as anything else, tell the places apart."""
+    for value in values:
+        if value in context.numbers:
+            context.freeze(context.numbers[value], "numbers of its places are read")
+
+
 def checked(context: Context, name: str, found: Any, result: Any, node: Node) -> Any:
     """What a rule gives, of the shape that the operator has. Raises `ValueError` for another."""
     several = isinstance(found, list)
@@ -277,9 +283,21 @@ def checked(context: Context, name: str, found: Any, result: Any, node: Node) ->
     for one, like in zip(found, result, strict=True) if several else [(found, result)]:
         if isinstance(one, Value) and one.shape != tuple(int(size) for size in like.shape):
             raise ValueError(f"it gives {one.shape}, not {tuple(like.shape)}")
-    if name in CONSTANT.split() and not written_into(node):
-        context.constants.append(found)
+    if isinstance(found, Value):
+        pass_numbers(context, name, found)
+        if not written_into(node):
+            note_differences(context, name, found)
+            if name in CONSTANT.split():
+                context.constants.append(found)
     return found
+
+
+def pass_numbers(context: Context, name: str, found: Value) -> None:
+    """A view of numbers of places holds such numbers."""
+    read = leaves_of(list(context.named.values())) if name in SAME_NUMBERS.split() else []
+    if read and read[0] in context.numbers and found not in context.numbers:
+        context.numbers[found] = context.numbers[read[0]]
+        context.value([*found.axes, context.numbers[found]])
 
 
 def by_name(node: Node, arguments: Sequence[Any], options: Mapping[str, Any]) -> dict[str, Any]:

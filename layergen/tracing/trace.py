@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from layergen.preservation import broken_by, unnoticed_moves
+from layergen.preservation import broken_on, unnoticed_moves
 from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
 from layergen.tracing.charges import Motion, motions
 from layergen.tracing.declaring import Frozen, declared, names_of
+from layergen.tracing.exporting import exported
 from layergen.tracing.lengths import Example, varied
-from layergen.tracing.nesting import nesting
-from layergen.tracing.propagation import Followed, exported, follow
+from layergen.tracing.propagation import Followed, follow
 from layergen.tracing.repeating import repeated_blocks
 from layergen.tracing.unknowns import Atom
 from symmetry import GroupElement, SpecificationError, WeightSpace
@@ -32,6 +32,8 @@ ENTRIES = 10_000_000
 """Of networks with more weights than this no extensions are tried."""
 EXTENSIONS = 300
 """The most ways to make a specification larger that are tried."""
+FOLDED = 3
+"""How many random elements prove that repeated blocks are a family: tensor by tensor the same group is proved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Trace:
         How many rearrangements outside the group were tried.
     assumed
         The buffers whose values were taken to be the same in all networks: those that a `state_dict` does not keep,
-        those of integers and bools and, in the proof, which entries of others are not finite.
+        those of integers and bools and, in the proof, which entries of others are not finite. Also where a network
+        chooses by the order of numbers no two of which were taken to be alike, as by top-k routing.
     more
         The indices on which more acts than the weight space says: where `symmetries` is `"permutations"` what `"all"`
         would declare, found by the operators' rules and not proved; with `"all"` what cannot be declared beside it.
@@ -217,7 +220,7 @@ def trace(
     if not prove:
         return unproved
     try:
-        general = in_general_position(module)
+        general = general_(module).double()  # nothing reads the copy's own weights any more
         found = proved(followed, general, examples, extend=extend, moving=moving if every else {}, free=kept)
         constant = (name for name in found.space.names if not_finite(module, name))
         found = replace(found, assumed=(*followed.assumed, *constant), more=more)
@@ -257,13 +260,23 @@ def own_copy(module: nn.Module) -> nn.Module:
 
 def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) -> tuple[str, ...]:
     """What more than is declared may act on indices: than permutations or, with `every`, than can be declared."""
-    names = names_of(followed, nesting(followed))
+    names = names_of(followed)
     deeds = {atom: motion.left if every else (motion.group.deed, *motion.left) for atom, motion in moving.items()}
-    return tuple(
+    acting = [
         f"{names[atom]!r} ({atom.size}) may be {', and '.join(own)}{' beside that' * every}"
         for atom, own in deeds.items()
         if own
+    ]
+    return (*acting, *(two_parents(atom, followed, names) for atom in followed.beside if atom in names))
+
+
+def two_parents(atom: Atom, followed: Followed, names: Mapping[Atom, str]) -> str:
+    """What the language cannot say of a set that is nested within several others, none of which is in another."""
+    parent, others = names[followed.parents[atom]], culprits(names[one] for one in followed.beside[atom])
+    alone = (
+        f"{names[atom]!r} ({atom.size}) may be permuted by itself for each value of {others} as well as of {parent!r}"
     )
+    return f"{alone}: a set can be nested within one other only, and none of these is within the other"
 
 
 def proved(
@@ -297,7 +310,7 @@ def proved(
     if len(found) > max(3, len(candidates) // 2):
         warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
     texts = tuple(why_frozen(move.text, spelled) for move in found)
-    names = names_of(followed, nesting(followed))
+    names = names_of(followed)
     moving = {atom: motion for atom, motion in moving.items() if names[atom] in {index.name for index in space.indices}}
     while moving:
         space, frozen = declared(followed, loose=loose, still=still, motions=moving, free=free)
@@ -323,18 +336,20 @@ def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Exam
     """A trace with repeated blocks as families; blocks that may change places, proved by function preservation."""
 
     def preserved(space: WeightSpace, name: str) -> bool:
-        return all(broken_by(general, space, *example, only=name) is None for example in examples)
+        return broken_on(general, space, examples, only=name) is None
 
     space = repeated_blocks(found.space, preserved if is_small(found.space) else None)
-    if space != found.space and (g := breaking(general, space, examples)) is not None:
+    if space != found.space and (g := breaking(general, space, examples, certain=FOLDED)) is not None:
         warning = f"no families: {g.deed} changes what the module computes, where it did not tensor by tensor"
         return replace(found, warnings=(*found.warnings, warning))
     return replace(found, space=space)
 
 
-def breaking(general: nn.Module, space: WeightSpace, examples: Iterable[Example]) -> GroupElement | None:
+def breaking(
+    general: nn.Module, space: WeightSpace, examples: Sequence[Example], certain: int | None = None
+) -> GroupElement | None:
     """An element of the group that changes what a module computes on some example."""
-    return next(filter(None, (broken_by(general, space, *example) for example in examples)), None)
+    return broken_on(general, space, examples, certain=certain)
 
 
 def told(moves: Iterable[Move], followed: Followed) -> Iterator[Move]:
@@ -373,7 +388,11 @@ def in_general_position(module: nn.Module) -> nn.Module:
 
     Freshly made norms are ones and zeros, and small initial weights hide in a deep network whatever happens early.
     """
-    module = copy.deepcopy(module)
+    return general_(copy.deepcopy(module))
+
+
+def general_(module: nn.Module) -> nn.Module:
+    """A module itself, with such weights."""
     generator = torch.Generator().manual_seed(0)
 
     def normal(tensor: Tensor) -> Tensor:

@@ -64,6 +64,18 @@ class Context:
     """The operator and the module it is in, for reasons."""
     named: Mapping[str, Any] = field(default_factory=dict)
     """The arguments of the operator by the names that its schema gives them."""
+    batched: dict[int, Axis] = field(default_factory=dict)
+    """The axes, by level of `vmap`, that the operator at work does not see: its arguments have them all the same."""
+    hidden: dict[Value, dict[int, Axis]] = field(default_factory=dict)
+    """For the values inside a `vmap` the axes that operators do not see."""
+    numbers: dict[Value, Axis] = field(default_factory=dict)
+    """For values whose entries are numbers of places along an axis, in no order: that axis."""
+    weights: set[Value] = field(default_factory=set)
+    """Parameters, and views of them in which each entry is once."""
+    alive: set[Value] = field(default_factory=set)
+    """Values made of the data which are not all 0 but by chance, as those after a ReLU may be."""
+    distinct: dict[Value, tuple[Axis, ...]] = field(default_factory=dict)
+    """For some values axes along which no two entries are alike but by chance."""
     values: list[Value] = field(default_factory=list)
     constants: list[Value] = field(default_factory=list)
     """Values that are the same number everywhere."""
@@ -80,10 +92,27 @@ class Context:
     def value(self, axes: Sequence[Axis]) -> Value:
         """A value, put on record. The members of a family that met, or for which it is open which is which, are one."""
         made = Value(tuple(axes))
-        for family in scattered(made.axes):
+        whole = Value((*made.axes, *self.batched.values())) if self.batched else made
+        for family in scattered(whole.axes):
             collapse(family)
-        self.values.append(made)
+        self.values.append(whole)
+        if self.batched:
+            self.hidden[made] = dict(self.batched)
         return made
+
+    def numbering(self, axes: Sequence[Axis], along: Axis) -> Value:
+        """A value whose entries are numbers of places along an axis, put on record with that axis, as if one hot."""
+        made = self.value(axes)
+        self.value([*axes, along])
+        self.numbers[made] = along
+        return made
+
+    def chooses(self, value: Value, axis: Axis, why: str) -> None:
+        """The entries of a value choose places along an axis, which is frozen unless they are numbers of its places."""
+        if value in self.numbers:
+            self.unify(axis, self.numbers[value])
+        else:
+            self.freeze(axis, why)
 
     def apart_in(self, x: Value, dims: Iterable[int], *, ordered: bool = False) -> Value:
         """What is left of a value where the entries along some dimensions meet; where they are `ordered`, places count.

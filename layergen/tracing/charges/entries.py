@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
-from typing import Any, TypeAlias
+from typing import Any
 
-from layergen.tracing.charges.equations import Equations
+from layergen.tracing.charges.equations import Equations, Number
 from layergen.tracing.charges.table import rule
 from layergen.tracing.values import Step, Value
 
-__all__ = ["DEGREES", "HOMOGENEOUS", "LINEAR", "Degree", "powered"]
+__all__ = ["DEGREES", "HOMOGENEOUS", "LINEAR", "powered"]
 
-Degree: TypeAlias = int | Fraction
-LINEAR: dict[str, Degree] = {"sign": 1, "positive": 1, "O": 1, "GL": 1}
-ODD: dict[str, Degree] = {"sign": 1}
-EVEN: dict[str, Degree] = {"sign": 0}
-HOMOGENEOUS: dict[str, Degree] = {"positive": 1}
-NAMES: tuple[tuple[str, dict[str, Degree]], ...] = (
+LINEAR: dict[str, Number] = {"sign": 1, "positive": 1, "O": 1, "GL": 1}
+ODD: dict[str, Number] = {"sign": 1}
+EVEN: dict[str, Number] = {"sign": 0}
+HOMOGENEOUS: dict[str, Number] = {"positive": 1}
+NAMES: tuple[tuple[str, dict[str, Number]], ...] = (
     ("alias clone contiguous detach dropout feature_dropout alpha_dropout float lift_fresh lift_fresh_copy", LINEAR),
     ("neg to _to_copy", LINEAR),
     ("asin asinh atan erf hardshrink round sin sinh softshrink softsign tan tanh", ODD),
@@ -34,7 +33,7 @@ DEGREES = {name: degrees for names, degrees in NAMES for name in names.split()}
 """What f(λx) = λ^d f(x) holds for: the degree d by the word of the group that λ is from."""
 
 
-def powered(equations: Equations, step: Step, degrees: Mapping[str, Degree]) -> None:
+def powered(equations: Equations, step: Step, degrees: Mapping[str, Number]) -> None:
     """A function of single entries, of some degree for some groups."""
     degree = degrees.get(equations.group.word)
     if degree is None:

@@ -10,9 +10,11 @@ from typing import TypeAlias
 from layergen.tracing.charges.occurrences import Leaves, Occurrences
 from layergen.tracing.values import Value
 
-__all__ = ["Equations", "Group", "Lettered", "Row"]
+__all__ = ["Equations", "Group", "Lettered", "Number", "Row"]
 
-Row: TypeAlias = Mapping[int, Fraction]
+Number: TypeAlias = int | Fraction
+"""Whole numbers are no fractions, which take ten times as long."""
+Row: TypeAlias = Mapping[int, Number]
 """A sum of unknowns, each times a number, that is nought."""
 Lettered: TypeAlias = Mapping[Hashable, Leaves]
 """The unknowns of a value by the letters of its axes, as operands of `einsum`."""
@@ -77,9 +79,9 @@ class Equations:
 
     def still(self, *leaves: Leaves) -> None:
         """Nothing acts at these occurrences."""
-        self.rows += [{unknown: Fraction(1)} for one in leaves for _, unknown in one]
+        self.rows += [{unknown: 1} for one in leaves for _, unknown in one]
 
-    def relate(self, *terms: tuple[int | Fraction, Leaves]) -> None:
+    def relate(self, *terms: tuple[Number, Leaves]) -> None:
         """A sum of charges along axes that are aligned is nought. What has size 1 is no index, and has none.
 
         Where not the same indices are along them, nothing acts at any.
@@ -89,9 +91,9 @@ class Equations:
             self.still(*(leaves for _, leaves in wide))
             return
         for column in zip(*(leaves for _, leaves in wide), strict=True):
-            row: dict[int, Fraction] = {}
+            row: dict[int, Number] = {}
             for (factor, _), (_, unknown) in zip(wide, column, strict=True):
-                row[unknown] = row.get(unknown, Fraction(0)) + factor
+                row[unknown] = row.get(unknown, 0) + factor
             self.rows.append(row)
 
     def alike(self, first: Leaves, *others: Leaves) -> None:
@@ -119,7 +121,7 @@ class Equations:
             else:
                 self.relate(*found, (-1, kept))
 
-    def power(self, before: Value, after: Value, degree: int | Fraction) -> None:
+    def power(self, before: Value, after: Value, degree: Number) -> None:
         """A function of entries that multiplies a result by a power of what multiplies its argument."""
         for dim in range(len(after.axes)):
             self.relate((degree, self.along(before, dim)), (-1, self.along(after, dim)))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TypeAlias
 
 from layergen.tracing.charges.equations import Equations, Group, Row
 from layergen.tracing.charges.occurrences import Occurrences, moving, spelled_charges
 from layergen.tracing.charges.solving import solutions
 from layergen.tracing.charges.table import demand
-from layergen.tracing.nesting import nesting
 from layergen.tracing.propagation import Followed
 from layergen.tracing.unknowns import Atom
 from symmetry.language import axes
@@ -53,7 +51,6 @@ def motions(followed: Followed) -> dict[Atom, Motion]:
                 for atom, unknown in moving(one):
                     places.setdefault(atom, {})[name, dim, number] = unknown
     rows = {group: demands(group, followed, occurrences) for group in GROUPS}
-    parents = nesting(followed)
 
     def basis(group: Group, atom: Atom, besides: Iterable[Row] = ()) -> list[Charges]:
         unknowns = list(dict.fromkeys(places[atom].values()))
@@ -61,12 +58,12 @@ def motions(followed: Followed) -> dict[Atom, Motion]:
 
     found = {}
     for atom, where in places.items():
-        children = [child for child in places if parents.get(child) is atom]
+        children = [child for child in places if followed.parents.get(child) is atom]
         possible = {}
         for group in GROUPS:
             taken = [next(iter(charges)) for child in children for charges in basis(group, child)]
             # The scalars of what is nested in an index are scalars of the index too: those are taken.
-            besides = [{beside(where, places, unknown): Fraction(1)} for unknown in taken]
+            besides = [{beside(where, places, unknown): 1} for unknown in taken]
             possible[group] = [] if group.mixes and children else spanned(group, basis(group, atom, besides), where)
         for chosen in [group for group in GROUPS if possible[group]][:1]:
             charges = max(possible[chosen], key=len)

@@ -36,6 +36,7 @@ class Occurrences:
 
     def __init__(self) -> None:
         self.trees: dict[Value, tuple[Tree[Occurrence], ...]] = {}
+        self.leaves: dict[tuple[Value, int], Leaves] = {}
         self.atoms: list[Atom | None] = [None]
         """The index of each unknown."""
 
@@ -54,7 +55,9 @@ class Occurrences:
 
     def along(self, value: Value, dim: int) -> Leaves:
         """The unknowns along one axis."""
-        return tuple(moving(self.of(value)[dim]))
+        if (value, dim) not in self.leaves:
+            self.leaves[value, dim] = tuple(moving(self.of(value)[dim]))
+        return self.leaves[value, dim]
 
 
 def moving(tree: Tree[Occurrence]) -> Iterator[tuple[Atom, int]]:

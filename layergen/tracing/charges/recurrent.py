@@ -38,6 +38,8 @@ def layers(equations: Equations, step: Step) -> None:
     x, weights = step.named["input"], step.named["params"]
     count, both = step.named["num_layers"], 2 if step.named["bidirectional"] else 1
     each = len(weights) // (count * both)
+    if each % 2:  # the weights of a projection are one more
+        raise ValueError("what is projected has units of its own")
     factor, coming, units = 1, equations.along(x, len(x.axes) - 1), list[Leaves]()
     for layer in range(count):
         cells = [weights[first * each : (first + 1) * each] for first in range(layer * both, (layer + 1) * both)]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from layergen.tracing.charges.entries import HOMOGENEOUS, LINEAR, Degree
-from layergen.tracing.charges.equations import Equations
+from layergen.tracing.charges.entries import HOMOGENEOUS, LINEAR
+from layergen.tracing.charges.equations import Equations, Number
 from layergen.tracing.charges.occurrences import Leaves, moving, of_one
 from layergen.tracing.charges.table import rule
 from layergen.tracing.unknowns import Atom, join, size_of
@@ -173,7 +173,7 @@ def largest(equations: Equations, step: Step) -> None:
         reduced(equations, step, HOMOGENEOUS)
 
 
-def reduced(equations: Equations, step: Step, degrees: Mapping[str, Degree]) -> None:
+def reduced(equations: Equations, step: Step, degrees: Mapping[str, Number]) -> None:
     """What is left of a value where entries along some dimensions meet; dimensions that are kept have size 1."""
     x, result = step.arguments[0], step.results[0]
     gone = dims_of(step, x)

@@ -1,6 +1,6 @@
 """The operator table: what each ATen operator demands of the axes of its arguments, and the axes of its result."""
 
-from layergen.tracing.operators import images, norms, pieces, products, recurrent, reductions, views
+from layergen.tracing.operators import batching, images, norms, pieces, products, recurrent, reductions, views
 from layergen.tracing.operators.table import RULES
 
-__all__ = ["RULES", "images", "norms", "pieces", "products", "recurrent", "reductions", "views"]
+__all__ = ["RULES", "batching", "images", "norms", "pieces", "products", "recurrent", "reductions", "views"]

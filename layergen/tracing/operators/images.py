@@ -114,6 +114,13 @@ def pixel_shuffle(context: Context, result: Any, x: Value, factor: int) -> Value
     return context.value([*x.axes[:-3], channels, *spread])
 
 
+@rule("channel_shuffle", "native_channel_shuffle")
+def channel_shuffle(context: Context, result: Any, x: Value, groups: int) -> Value:
+    """Channels (g c) dealt out as (c g)."""
+    parts = regroup([x.axes[1]], [groups, size_of(x.axes[1]) // groups], context.place)
+    return context.value([x.axes[0], join(parts[::-1]), *x.axes[2:]])
+
+
 @rule("prelu")
 def prelu(context: Context, result: Any, x: Value, slope: Value) -> Value:
     """A slope for each channel, or one."""

@@ -121,7 +121,7 @@ def pad(context: Context, result: Any, x: Value, amounts: Sequence[Any], *argume
 @rule("embedding")
 def embedding(context: Context, result: Any, weight: Value, indices: Value, *arguments: Any, **options: Any) -> Value:
     """A row for each index."""
-    context.freeze(weight.axes[0], "an index from the data counts along it")
+    context.chooses(indices, weight.axes[0], "an index from the data counts along it")
     return context.value([*indices.axes, weight.axes[1]])
 
 
@@ -144,17 +144,45 @@ def gather(context: Context, result: Any, x: Value, dim: int, indices: Value, **
     dim %= max(len(x.axes), 1)
     for place, (axis, other) in enumerate(zip(x.axes, indices.axes, strict=True)):
         if place == dim:
-            context.freeze(axis, "entries are taken out of it by number")
+            context.chooses(indices, axis, "entries are taken out of it by number")
         elif size_of(axis) != 1 or size_of(other) != 1:
             context.unify(other, axis)
     return context.value(indices.axes)
+
+
+@rule("scatter", "scatter_", "scatter_add", "scatter_add_")
+def scatter(
+    context: Context, result: Any, x: Value, dim: int, indices: Value, source: Any = None, **options: Any
+) -> Value:
+    """Entries put in along a dimension by number, aligned in the others where those are whole."""
+    dim %= max(len(x.axes), 1)
+    for value in [x, *leaves_of([source])]:
+        for place, (axis, other) in enumerate(zip(value.axes, indices.axes, strict=True)):
+            if place != dim:
+                context.unify(axis, other)
+    for value in [indices, *leaves_of([source])]:
+        context.freeze(value.axes[dim], "of several entries for one place the last one stays")
+    context.chooses(indices, x.axes[dim], "entries are put into it by number")
+    context.apart_in(x, [dim])
+    return context.value(x.axes)
+
+
+@rule("one_hot")
+def one_hot(context: Context, result: Any, numbers: Value, count: int = -1) -> Value:
+    """1 at the place of each number, 0 at the others."""
+    along = context.fixed(int(result.shape[-1]), "numbers of its places are read")
+    if numbers in context.numbers and size_of(context.numbers[numbers]) == size_of(along):
+        along = context.numbers[numbers]
+    elif numbers in context.numbers:
+        context.freeze(context.numbers[numbers], "numbers of its places are read")
+    return context.value([*numbers.axes, along])
 
 
 @rule("index_select")
 def index_select(context: Context, result: Any, x: Value, dim: int, indices: Value) -> Value:
     """Entries along a dimension by number."""
     dim %= len(x.axes)
-    context.freeze(x.axes[dim], "entries are taken out of it by number")
+    context.chooses(indices, x.axes[dim], "entries are taken out of it by number")
     return context.value([*x.axes[:dim], indices.axes[0], *x.axes[dim + 1 :]])
 
 
@@ -164,8 +192,9 @@ def index(context: Context, result: Any, x: Value, indices: Sequence[Value | Non
     used = [place for place, one in enumerate(indices) if one is not None]
     if used != list(range(len(used))):
         return context.opaque([x, *leaves_of(list(indices))], result)
-    for place in used:
-        context.freeze(x.axes[place], "entries are taken out of it by number")
+    for place, one in enumerate(indices[: len(used)]):
+        if one is not None:
+            context.chooses(one, x.axes[place], "entries are taken out of it by number")
     chosen = context.pointwise([one for one in indices if one is not None])
     axes = [*chosen.axes, *x.axes[len(used) :]]
     if [size_of(axis) for axis in axes] != [int(size) for size in result.shape]:

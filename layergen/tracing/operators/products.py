@@ -83,6 +83,14 @@ def spelled(text: str, dots: int) -> list[Hashable]:
     return [*before, *range(-dots if there else 0, 0), *after]
 
 
+@rule("bilinear")
+def bilinear(context: Context, result: Any, x: Value, y: Value, weight: Value, bias: Value | None = None) -> Value:
+    """x[…, i], y[…, j], weight[out, i, j], bias[out]."""
+    before = batch_of(x, 1)
+    terms = [lettered(x, [*before, "i"]), lettered(y, [*before, "j"]), lettered(weight, ["out", "i", "j"])]
+    return context.combined([*terms, *([] if bias is None else [lettered(bias, ["out"])])], [*before, "out"])
+
+
 @rule("outer")
 def outer(context: Context, result: Any, left: Value, right: Value) -> Value:
     """Every entry with every entry."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from layergen.tracing.operators.pieces import side_by_side
@@ -75,42 +76,44 @@ def recurrent(
 ) -> Any:
     """Layers of weight_ih[(g h), x], weight_hh[(g h), h], biases; both directions where there are two.
 
-    A state has one set of units a layer and direction in one tensor: a family.
+    A state has one set of units a layer and direction in one tensor: a family. With projections, weight_hr[p, h] after
+    the biases, what is handed on has other units than the cells have.
     """
     biased, layers, _, _, both, batch_first = flags
-    each = (4 if biased else 2) * (2 if both else 1)
-    coming, units = x.axes[-1], []
-    step = 4 if biased else 2
+    projected = len(states) == 2 and states[0].shape[-1] != states[1].shape[-1]
+    step = (4 if biased else 2) + projected
+    each = step * (2 if both else 1)
+    coming, units, cells = x.axes[-1], [], []
     if len(weights) != each * layers:
         return context.opaque([x, *states, *weights], result)
     for layer in range(layers):
         outs = []
         mine = weights[layer * each : (layer + 1) * each]
         for direction in range(2 if both else 1):
-            ih, hh, *biases = mine[
-                direction * each // (2 if both else 1) : (direction + 1) * each // (2 if both else 1)
-            ]
-            hidden = hh.axes[1]
+            ih, hh, *biases = mine[direction * step : (direction + 1) * step]
+            out, inner = biases[-1].axes if projected else (hh.axes[1], hh.axes[1])
             context.value([context.unify(ih.axes[1], coming)])
-            context.value([hidden])
-            for value in (ih, hh, *biases):
-                parts_ = cut(value.axes[0], [size_of(hidden)] * gates, context.place)
-                for part_ in parts_:
-                    context.unify(hidden, part_)
-            outs.append(hidden)
+            context.value([context.unify(out, hh.axes[1])])
+            context.value([inner])
+            for value in (ih, hh, *(biases[:-1] if projected else biases)):
+                for part_ in cut(value.axes[0], [size_of(inner)] * gates, context.place):
+                    context.unify(inner, part_)
+            outs.append(out)
+            cells.append(inner)
         units += outs
         coming = known(concatenation(outs)) if both else outs[0]
-    for state in states:
+    of_states = [units, cells][: len(states)]
+    for state, own in zip(states, of_states, strict=True):
         if len(x.axes) == 3:
             context.unify(x.axes[0 if batch_first else 1], state.axes[1])
         if state not in context.constants:
-            unify_state(context, state.axes[-1], units)
+            unify_state(context, state.axes[-1], own)
 
-    def final() -> Value:
-        over = Atom(len(units), why="layers and directions")
-        first = over if len(units) > 1 else ONE
-        made = context.value([first, *states[0].axes[1:-1], side_by_side(context, over, units)])
+    def final(own: list[Axis]) -> Value:
+        over = Atom(len(own), why="layers and directions")
+        first = over if len(own) > 1 else ONE
+        made = context.value([first, *states[0].axes[1:-1], side_by_side(context, over, own)])
         context.steps.append(Step("final state", [*weights[1::step]], [made], writes=False))
         return made
 
-    return [context.value([*x.axes[:-1], coming]), *(final for _ in states)]
+    return [context.value([*x.axes[:-1], coming]), *(partial(final, own) for own in of_states)]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from layergen.tracing.differing import differ
 from layergen.tracing.operators.table import rule
-from layergen.tracing.unknowns import ONE
+from layergen.tracing.unknowns import ONE, Axis
 from layergen.tracing.values import Context, Value, leaves_of
 
 __all__: list[str] = []
@@ -56,7 +58,11 @@ def with_places(context: Context, result: Any, x: Value, dim: int) -> list[Any]:
     middle = [context.fixed(length)] if same else []
     axes = [*x.axes[:dim], *middle, *x.axes[dim + 1 :]]
 
+    place = context.place
+
     def places() -> Value:
+        if differ(context, x, dim):
+            return numbers(context, x, dim, axes, place)
         if x.axes:
             context.freeze(x.axes[dim])
         return context.value(axes)
@@ -64,14 +70,22 @@ def with_places(context: Context, result: Any, x: Value, dim: int) -> list[Any]:
     return [context.value(axes), places]
 
 
+def numbers(context: Context, x: Value, dim: int, axes: Sequence[Axis], place: str) -> Value:
+    """Numbers of places along a dimension of entries that differ: they go where the entries go."""
+    context.assumed.append(f"no two entries alike, by which to choose, in {place}")
+    return context.numbering(axes, x.axes[dim])
+
+
 @rule("argmax", "argmin")
 def place_of_extreme(context: Context, result: Any, x: Value, dim: Any = None, keepdim: bool = False) -> Any:
     """The place of the largest entry along a dimension."""
     if dim is None:
         return context.opaque([x], result)
-    left = context.apart_in(x, [dim], ordered=True)
-    dim %= len(x.axes)
-    return context.value([*x.axes[:dim], ONE, *x.axes[dim + 1 :]]) if keepdim else left
+    dim %= max(len(x.axes), 1)
+    one_order = differ(context, x, dim)
+    left = context.apart_in(x, [dim], ordered=not one_order)
+    axes = [*x.axes[:dim], ONE, *x.axes[dim + 1 :]] if keepdim else left.axes
+    return numbers(context, x, dim, axes, context.place) if one_order else context.value(axes)
 
 
 @rule("cumsum", "cumprod", "flip", "roll", "argsort", "logcumsumexp", "diff")

@@ -11,7 +11,7 @@ from typing import Any
 
 from layergen.tracing.values import Context, Value, leaves_of
 
-__all__ = ["RULES", "rule"]
+__all__ = ["CHOOSING", "CONSTANT", "RULES", "SAME_NUMBERS", "rule"]
 
 Rule = Callable[..., Any]
 RULES: dict[str, Rule] = {}
@@ -41,6 +41,18 @@ POINTWISE = """
 CONSTANT = """
     zeros ones full empty new_full new_empty scalar_tensor zeros_like ones_like full_like empty_like new_zeros new_ones
 """
+SAME_NUMBERS = """
+    view reshape _unsafe_view flatten unflatten squeeze unsqueeze view_copy _reshape_alias permute movedim transpose
+    swapaxes t mT expand expand_as broadcast_to alias clone contiguous detach select
+"""
+"""Operators that leave numbers of places what they are."""
+CHOOSING = {
+    **dict.fromkeys(["gather", "scatter", "scatter_", "scatter_add", "scatter_add_", "index_select"], "index"),
+    "index": "indices",
+    "embedding": "indices",
+    "one_hot": "self",
+}
+"""Operators that choose places by numbers, with the name of the argument that holds the numbers."""
 
 
 @rule(*POINTWISE.split())
