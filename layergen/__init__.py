@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layergen import data, drawing, graph, nn, steerable, testing, tracing, training
+    from layergen import data, drawing, graph, nn, report, steerable, testing, tracing, training
     from layergen.emission.generate import generate
     from layergen.evaluating import functional
     from layergen.features import Features
@@ -37,6 +37,7 @@ __all__ = [
     "generate",
     "graph",
     "nn",
+    "report",
     "stack",
     "steerable",
     "testing",

@@ -17,7 +17,7 @@ from tests.test_imports import ROOT
 from tests.test_pages import PAGES, blocks
 
 PACKAGES = {"symmetry": symmetry, "layergen": layergen}
-MODULES = ("data", "drawing", "graph", "nn", "steerable", "testing", "tracing", "training")
+MODULES = ("data", "drawing", "graph", "nn", "report", "steerable", "testing", "tracing", "training")
 
 
 def fresh(code):

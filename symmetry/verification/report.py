@@ -23,6 +23,7 @@ __all__ = [
     "Proof",
     "Report",
     "VerificationError",
+    "agreeing",
     "by_characters",
     "by_irreducibles",
     "by_null_space",
@@ -253,6 +254,11 @@ def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report
     """
     blocks = [*maps.blocks, *maps.bias_blocks]
     findings = [finding for proof in proofs for finding in proof(maps, blocks)]
+    return Report(maps, agreeing(findings))
+
+
+def agreeing(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings, all in agreement with the formula. Raises `VerificationError` for the first that is not."""
     for finding in findings:
         if not finding.agrees:
             note = f" ({finding.note})" if finding.note else ""
@@ -260,4 +266,4 @@ def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report
                 f"the block {finding.block} has dimension {finding.found} by {finding.proof}{note}, "
                 f"{finding.expected} by the formula"
             )
-    return Report(maps, tuple(findings))
+    return tuple(findings)
