@@ -13,10 +13,11 @@ from layergen.cli.console import facts, make_console
 from layergen.cli.files import check_output, write_whole
 from layergen.cli.inputs import read_inputs
 from layergen.cli.objects import blaming, loaded_module
-from layergen.cli.parameters import INPUT, Invariant, Output, Rank, Target, Terms, maps_of, read_maps
+from layergen.cli.parameters import INPUT, Invariant, Output, Rank, Target, Terms, maps_of
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import readable
 from symmetry.space.comparison import differences
+from symmetry.space.specification import load
 
 __all__ = ["report"]
 
@@ -61,17 +62,17 @@ def report(
     if (module is None) != (not inputs):
         given, missing = ("--input", "--module") if module is None else ("--module", "--input")
         raise SpecificationError(f"{given} is given without {missing}", remedy="a module is traced on its inputs")
-    found = None if module is None else traced(module, inputs or [])
-    if spec is not None:
-        name, maps = spec.name, read_maps(spec, target, invariant, terms=terms, rank=rank)
-    elif found is not None:
-        name, maps = str(module), maps_of(found.space, target, invariant, terms=terms, rank=rank)
-    else:
+    if spec is None and module is None:
         raise SpecificationError("there is nothing to report on", remedy="give a SPEC, or --module with --input")
+    declared = None if spec is None else load(spec)
+    found: Any = None if module is None else traced(module, inputs or [])
+    space = found.space if declared is None else declared
+    maps = maps_of(space, target, invariant, terms=terms, rank=rank)
     from layergen.report import page
 
+    name = module if spec is None else spec.name
     title = f"{name}: {len(maps.source)} tensors, {readable(maps.dimension)} equivariant maps"
-    differing = [] if found is None or spec is None else differences(maps.source, found.space)
+    differing = [] if found is None or declared is None else differences(declared, found.space)
     html = page(maps, title=title, trace=found, differences=differing, prove=not no_proof)
     write_whole(output, html.encode())
     make_console().print(facts({"wrote": str(output), "size": f"{len(html.encode()):,} bytes"}))
