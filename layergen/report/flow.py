@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -77,9 +76,7 @@ def graph(printed: Sequence[ops.Statement | str | None], program: ops.Program) -
     nodes = []
     for number, one in enumerate(printed):
         value, given = parts_of(one, results)
-        found = Counter(ops.parts(value))
-        found.subtract(part.like for part in ops.parts(value) if isinstance(part, ops.Zeros))  # its dtype alone
-        used = [part for part, times in found.items() if times > 0]
+        used = list(ops.parts(value))
         before = {last[part.name] for part in used if isinstance(part, ops.Variable) and part.name in last}
         features = frozenset(part.tensor for part in used if isinstance(part, ops.Feature))
         mix = next((mixes[part.parameter] for part in used if isinstance(part, ops.Product)), None)

@@ -122,7 +122,6 @@ def signature(pieces: Sequence[Piece], slots: Mapping[str, int]) -> object:
                 position.index.noun,
                 position.index.size,
                 position.index.acted_on_by,
-                position.parent,
                 position.charge,
             )
             for position in piece.positions

@@ -149,7 +149,7 @@ def test_an_index_is_seen_alone(tmp_path):
     assert pressed == "true"
 
 
-@pytest.mark.parametrize("name", ["nested", "invariant", "lstm", "sine", "attention", "another space"])
+@pytest.mark.parametrize("name", ["nested", "invariant", "local", "lstm", "sine", "attention", "another space"])
 def test_every_block_of_every_sort_opens(tmp_path, name):
     script = """
         const found = [];
