@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from layergen.evaluating import functional
     from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
+    from layergen.plan.explaining import Explanation, explain
     from layergen.representatives import augment, canonicalise
     from layergen.stacking import stack, unstack
     from layergen.tracing import Trace, trace
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EquivariantLinear",
+    "Explanation",
     "Features",
     "InvariantLinear",
     "Trace",
@@ -33,6 +35,7 @@ __all__ = [
     "canonicalise",
     "data",
     "drawing",
+    "explain",
     "functional",
     "generate",
     "graph",
@@ -50,6 +53,7 @@ __all__ = [
 
 HOMES = {
     "EquivariantLinear": "layergen.linear",
+    "Explanation": "layergen.plan.explaining",
     "Features": "layergen.features",
     "InvariantLinear": "layergen.linear",
     "Trace": "layergen.tracing",
@@ -57,6 +61,7 @@ HOMES = {
     "augment": "layergen.representatives",
     "by_fan_in": "layergen.widening",
     "canonicalise": "layergen.representatives",
+    "explain": "layergen.plan.explaining",
     "functional": "layergen.evaluating",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from layergen.report.strands import Strands, strands
 from symmetry.maps.diagrams import Diagram, piece_name
 from symmetry.maps.equivariant_maps import LIMIT, Block
 from symmetry.maps.isotypic import sources, targets
+from symmetry.maps.strands import Strands, strands
 from symmetry.space.layout import Piece
 from symmetry.space.weight_space import Tensor
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from html import escape
 from typing import Any
 
 __all__ = ["Fault", "Verdict", "raise_unless"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """The answer of a check, with the smallest counterexample found where there is one.
 
@@ -54,6 +55,19 @@ class Verdict:
     batch: int | None = None
     findings: tuple[str, ...] = ()
     snippet: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Verdict({self.kind or ('passed' if self.passed else 'not passed')})"
+
+    def __str__(self) -> str:
+        """The answer in words."""
+        return self.message
+
+    def _repr_html_(self) -> str:
+        """The answer in words, for notebooks, with a mark for yes or no."""
+        mark, hue = ("✓", 140) if self.passed else ("✗", 10)
+        style = f"border-left:4px solid hsl({hue}deg 60% 45%);padding-left:1em"
+        return f'<pre style="{style}">{mark} {escape(str(self))}</pre>'
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values.

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.cores import check_core, core_sets
 from symmetry.maps.diagrams import Diagram, block_diagrams
+from symmetry.maps.figures import block_figures
 from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
 from symmetry.space.markup import maps_table
+from symmetry.space.pictures import drawing
 from symmetry.space.reading import orders
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 
@@ -44,7 +46,7 @@ def readable(count: int) -> str:
     return f"{count:,}" if count < 10**30 else f"about 10^{int(math.log10(count))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Block:
     """The equivariant maps from one tensor to one tensor. Iterating gives the diagrams, which are a basis.
 
@@ -111,11 +113,29 @@ class Block:
         check_limit(self.diagram_count if opened else self.dimension, limit, f"the block {self}")
         return block_diagrams(self.target, self.source, opened=opened)
 
+    def draw(self) -> Any:
+        """Draw the diagrams of the block, as `layergen.drawing.partition_diagrams` does.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, for `layergen.drawing.picture` to make a file of.
+        """
+        return drawing().partition_diagrams(self)
+
     def __iter__(self) -> Iterator[Diagram]:
         return self.diagrams()
 
     def __str__(self) -> str:
         return f"{self.target} <- {self.source}"
+
+    def __repr__(self) -> str:
+        return f"Block({self}: dimension {readable(self.dimension)})"
+
+    def _repr_html_(self) -> str:
+        """The first diagrams of the block drawn, for notebooks."""
+        few = self.diagram_count <= LIMIT
+        return block_figures(str(self), self.diagram_count, self.diagrams(opened=True) if few else ())
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -209,6 +229,16 @@ class EquivariantMaps:
         ]
         targets = self.target.names if shown else ()
         return maps_table(targets, self.source.names if shown else (), dimensions, repr(self))
+
+    def draw(self) -> Any:
+        """Draw the block matrix, as `layergen.drawing.block_matrix` does.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, for `layergen.drawing.picture` to make a file of.
+        """
+        return drawing().block_matrix(self)
 
     @property
     def sizes(self) -> dict[str, int]:

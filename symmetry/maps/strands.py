@@ -1,15 +1,17 @@
 """The drawing of one partition diagram as SVG: dots of the target above, of the source below, joined where equal.
 
-The same picture as `layergen.drawing.partition_diagrams`, without names: a page draws it once for all blocks that
-differ in names alone.
+The same picture as `layergen.drawing.partition_diagrams`, without names and without matplotlib: notebooks show it, and
+pages draw it once for all blocks that differ in names alone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from symmetry.maps.diagrams import Diagram
+if TYPE_CHECKING:
+    from symmetry.maps.diagrams import Diagram
 
 __all__ = ["Dot", "Strand", "Strands", "strands"]
 
