@@ -78,7 +78,7 @@ def imported(code):
 
 PROGRAMS = {
     str(path.relative_to(ROOT)): path.read_text()
-    for folder in ("demo", "examples")
+    for folder in ("demo", "docs/tutorials", "examples")
     for path in sorted((ROOT / folder).glob("*.py"))
 } | {
     page: "".join(
