@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from typing import Any
 
-__all__ = ["Fault", "Verdict", "raise_unless"]
+__all__ = ["Fault", "Verdict", "raise_unless", "with_code"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -88,7 +89,15 @@ class Fault(AssertionError):
         self.verdict = verdict
 
 
+def with_code(verdict: Verdict, lines: Sequence[str]) -> Verdict:
+    """The verdict with code that shows its failure again, given `f` and `space` (and `target`)."""
+    every = ["import layergen, symmetry, torch", *lines]
+    text = verdict.message + "\n    to see it again:\n" + "\n".join(f"        {line}" for line in every)
+    return replace(verdict, message=text, snippet="\n".join(every))
+
+
 def raise_unless(verdict: Verdict) -> None:
     """Raise `AssertionError` with the message of a verdict that is not "passed"."""
+    __tracebackhide__ = True
     if not verdict.passed:
         raise AssertionError(verdict.message)
