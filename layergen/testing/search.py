@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -85,7 +86,7 @@ def leaving_nothing() -> Iterator[None]:
     A user of this kit has not asked for a folder `.hypothesis`, and need not know that there is hypothesis.
     """
     found = storage_directory(intent_to_write=False)
-    home = getattr(found, "path", found)  # earlier versions of hypothesis give the path itself
+    home: Path = getattr(found, "path", found)  # earlier versions of hypothesis give the path itself
     if home.exists():
         yield
         return
