@@ -98,3 +98,7 @@ found = {
 }
 r2 = {name: 1 - float((value - true).square().mean() / true.var()) for name, value in found.items()}
 {name: f"R² {value:.3f}" for name, value in r2.items()}
+
+# %% [markdown]
+# How far a network rises is in what it computes: from 300 networks the weights alone tell next to nothing of it, and
+# a few inputs all. With what is in how networks were trained it is the other way round: try both.
