@@ -85,7 +85,7 @@ def leaving_nothing() -> Iterator[None]:
 
     A user of this kit has not asked for a folder `.hypothesis`, and need not know that there is hypothesis.
     """
-    found = storage_directory(intent_to_write=False)
+    found: Any = storage_directory(intent_to_write=False)
     home: Path = getattr(found, "path", found)  # earlier versions of hypothesis give the path itself
     if home.exists():
         yield

@@ -16,8 +16,8 @@ from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
 from symmetry.space.markup import maps_table
-from symmetry.space.pictures import drawing
 from symmetry.space.reading import orders
+from symmetry.space.showing import drawing, explaining
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 
 if TYPE_CHECKING:
@@ -219,6 +219,10 @@ class EquivariantMaps:
         restriction = f", {self.restriction}" if self.restriction else ""
         sizes = f"{len(self.source)} tensors to {len(self.target)}, dimension {readable(self.dimension)}"
         return f"EquivariantMaps({sizes}{restriction})"
+
+    def __str__(self) -> str:
+        """The layer that the maps are, one line a core (`layergen.explain`); of very many diagrams the sizes."""
+        return str(explaining().explain(self)) if self.diagram_count <= LIMIT else repr(self)
 
     def _repr_html_(self) -> str:
         """The dimensions of all blocks as a table, for notebooks; of more than 30 tensors the total alone."""

@@ -14,8 +14,8 @@ from symmetry.language.errors import SpecificationError
 from symmetry.space.declarations import Tensor, check_distinct, check_tensors, check_used, declared_indices, make_tensor
 from symmetry.space.layout import Piece
 from symmetry.space.markup import space_table
-from symmetry.space.pictures import drawing
 from symmetry.space.reading import check_observed, observed_sizes
+from symmetry.space.showing import drawing
 
 __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 

@@ -27,10 +27,16 @@ def test_the_lines_of_a_layer_sum_to_its_dimension(name):
     maps = MAPS[name]()
     found = layergen.explain(maps)
     assert (found.dimension, found.bias_dimension) == (maps.dimension, maps.bias_dimension)
+    assert str(maps) == str(found)
     lines = str(found).splitlines()
     assert len(lines) == len(found.lines) + 2
     assert lines[-1].split() == [f"{maps.dimension:,}", f"{maps.bias_dimension:,}"]
     assert text_of(found._repr_html_()).endswith(f"{maps.dimension:,}{maps.bias_dimension:,}")
+
+
+def test_maps_of_too_many_diagrams_are_their_sizes():
+    maps = EquivariantMaps(WeightSpace({"w": "h h h h h h"}, sets={"h": 99}))
+    assert str(maps) == repr(maps) == "EquivariantMaps(1 tensors to 1, dimension 4,213,597)"
 
 
 def test_a_line_has_the_shape_of_its_matrix():
