@@ -63,7 +63,7 @@ mutants: $(READY) | $(SCRATCH)  ## small changes to the code of FOLDER that no t
 	@$(RUN) -m tests.mutants $(FOLDER)
 
 clean:  ## remove what the other targets made, .venv included
-	rm -rf $(VENV) .cache .hypothesis build dist demo/out benchmarks/out docs/gallery docs/reference
+	rm -rf $(VENV) .cache .hypothesis build dist demo/out benchmarks/out docs/gallery docs/reference docs/tutorials/*.md docs/tutorials/*.ipynb
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(SCRATCH):

@@ -53,9 +53,13 @@ def resolve_folders(app, page, source):
 
 
 def write_pages(app):
-    """The pages that follow from the specifications and from the packages."""
+    """The pages that follow from the specifications, from the packages and from scripts."""
     from made import write_gallery, write_reference
+    from percent import write_tutorials
+    from pictures import write_pictures
 
+    write_pictures(ROOT / "docs")
+    write_tutorials(ROOT / "docs" / "tutorials")
     write_gallery(ROOT / "docs")
     write_reference(ROOT / "docs")
 

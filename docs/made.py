@@ -23,6 +23,7 @@ PACKAGES = (
     "layergen.training",
     "layergen.graph",
     "layergen.drawing",
+    "layergen.report",
     "layergen.steerable",
 )
 """What has public names, in `__all__` of each."""

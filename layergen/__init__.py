@@ -11,11 +11,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from layergen import data, drawing, graph, nn, steerable, testing, tracing, training
+    from layergen import data, drawing, graph, nn, report, steerable, testing, tracing, training
     from layergen.emission.generate import generate
     from layergen.evaluating import functional
     from layergen.features import Features
     from layergen.linear import EquivariantLinear, InvariantLinear
+    from layergen.plan.explaining import Explanation, explain
     from layergen.representatives import augment, canonicalise
     from layergen.shared import SharedLinear
     from layergen.stacking import stack, unstack
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EquivariantLinear",
+    "Explanation",
     "Features",
     "InvariantLinear",
     "SharedLinear",
@@ -35,10 +37,12 @@ __all__ = [
     "canonicalise",
     "data",
     "drawing",
+    "explain",
     "functional",
     "generate",
     "graph",
     "nn",
+    "report",
     "stack",
     "steerable",
     "testing",
@@ -51,6 +55,7 @@ __all__ = [
 
 HOMES = {
     "EquivariantLinear": "layergen.linear",
+    "Explanation": "layergen.plan.explaining",
     "Features": "layergen.features",
     "InvariantLinear": "layergen.linear",
     "SharedLinear": "layergen.shared",
@@ -59,6 +64,7 @@ HOMES = {
     "augment": "layergen.representatives",
     "by_fan_in": "layergen.widening",
     "canonicalise": "layergen.representatives",
+    "explain": "layergen.plan.explaining",
     "functional": "layergen.evaluating",
     "generate": "layergen.emission.generate",
     "stack": "layergen.stacking",

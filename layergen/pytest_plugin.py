@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "assert_equivariant",
+    "assert_function_preserved",
     "assert_invariant",
     "assert_no_more_symmetric",
+    "coverage",
     "pytest_configure",
     "weight_space",
 ]
@@ -81,3 +83,23 @@ def assert_no_more_symmetric(weight_space: WeightSpace) -> Callable[..., Any]:
     from layergen import testing
 
     return partial(testing.assert_no_more_symmetric, space=weight_space)
+
+
+@pytest.fixture
+def assert_function_preserved(weight_space: WeightSpace) -> Callable[..., Any]:
+    """`layergen.testing.assert_function_preserved` for the test's weight space: call it with a module and inputs."""
+    from layergen import testing
+
+    def preserved(module: Any, inputs: Any, **options: Any) -> None:
+        __tracebackhide__ = True
+        testing.assert_function_preserved(module, weight_space, inputs, **options)
+
+    return preserved
+
+
+@pytest.fixture
+def coverage(weight_space: WeightSpace) -> Callable[..., Any]:
+    """`layergen.testing.coverage` for the test's weight space: call it with a linear layer."""
+    from layergen import testing
+
+    return partial(testing.coverage, space=weight_space)

@@ -23,6 +23,7 @@ PACKAGES = (
     "layergen.data",
     "layergen.training",
     "layergen.drawing",
+    "layergen.report",
     "layergen.steerable",
     "layergen.tracing",
     "layergen.testing",

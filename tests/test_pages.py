@@ -13,6 +13,9 @@ from symmetry import WeightSpace, dumps
 from tests.test_imports import ROOT
 
 PAGES = {str(path.relative_to(ROOT)): path for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]}
+MADE = ("docs/gallery/", "docs/reference/", "docs/tutorials/")
+"""Folders of pages that `make docs` makes."""
+PAGES = {page: path for page, path in PAGES.items() if not page.startswith(MADE)}
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NEEDS = {"docs/guides/representations.md": "escnn"}
 """Packages that a page is about and that some versions of Python do not have."""

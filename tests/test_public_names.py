@@ -17,7 +17,7 @@ from tests.test_imports import ROOT
 from tests.test_pages import PAGES, blocks
 
 PACKAGES = {"symmetry": symmetry, "layergen": layergen}
-MODULES = ("data", "drawing", "graph", "nn", "steerable", "testing", "tracing", "training")
+MODULES = ("data", "drawing", "graph", "nn", "report", "steerable", "testing", "tracing", "training")
 
 
 def fresh(code):
@@ -78,7 +78,7 @@ def imported(code):
 
 PROGRAMS = {
     str(path.relative_to(ROOT)): path.read_text()
-    for folder in ("demo", "examples")
+    for folder in ("demo", "docs/tutorials", "examples")
     for path in sorted((ROOT / folder).glob("*.py"))
 } | {
     page: "".join(

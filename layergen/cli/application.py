@@ -15,8 +15,10 @@ from layergen.cli.coverage import coverage
 from layergen.cli.diff import diff
 from layergen.cli.dims import dims
 from layergen.cli.draw import draw
+from layergen.cli.explain import explain
 from layergen.cli.generate import generate
 from layergen.cli.predict import predict
+from layergen.cli.report import report
 from layergen.cli.show import show
 from layergen.cli.trace import trace
 from layergen.cli.train import train
@@ -52,7 +54,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (show, dims, generate, check, coverage, trace, diff, draw, train, predict):
+for command in (show, dims, explain, generate, check, coverage, trace, diff, draw, report, train, predict):
     app.command()(command)
 
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.equivariant_maps import EquivariantMaps
 from symmetry.space.specification import load
-from symmetry.space.weight_space import SCALAR
+from symmetry.space.weight_space import SCALAR, WeightSpace
 
 __all__ = [
     "INPUT",
@@ -25,6 +25,7 @@ __all__ = [
     "Spec",
     "Target",
     "Terms",
+    "maps_of",
     "read_maps",
 ]
 
@@ -91,11 +92,18 @@ def read_maps(
     spec: Path, target: Path | None, invariant: bool, *, terms: str = "all", rank: list[str] | None = None
 ) -> EquivariantMaps:
     """The maps that a command is asked about. Raises `SpecificationError` for options or files that declare none."""
+    return maps_of(load(spec), target, invariant, terms=terms, rank=rank)
+
+
+def maps_of(
+    source: WeightSpace, target: Path | None, invariant: bool, *, terms: str = "all", rank: list[str] | None = None
+) -> EquivariantMaps:
+    """The maps from a weight space that a command is asked about. Raises `SpecificationError` as `read_maps` does."""
     if invariant and target is not None:
         raise SpecificationError(
             "--target and --invariant are both given", remedy="give one: invariant maps go to a single scalar"
         )
-    source, ranks = load(spec), read_ranks(rank or [])
+    ranks = read_ranks(rank or [])
     into = SCALAR if invariant else None if target is None else load(target)
     return EquivariantMaps(source, into, terms=terms, rank=ranks)
 

@@ -11,11 +11,31 @@ from layergen.plan import operations as ops
 from symmetry.language.axes import Atom
 from symmetry.space.weight_space import SCALAR
 
-__all__ = ["print_forward"]
+__all__ = ["forward_parts", "print_forward"]
 
 
 def print_forward(program: ops.Program) -> Iterator[str]:
     """`forward`: checks, sizes, statements, result."""
+    for _, lines in forward_parts(program):
+        yield from lines
+
+
+def forward_parts(program: ops.Program) -> Iterator[tuple[ops.Statement | str | None, list[str]]]:
+    """The lines of `forward`, each part of them with the statement or the name of the result that it prints."""
+    yield None, list(opening(program))
+    yield from ((one, lines_of(one)) for one in program.statements)
+    if program.plan.maps.target == SCALAR:
+        ((name, value),) = program.results
+        yield name, laid_out("return ", value)
+    else:
+        yield None, [f"{INDENT}return {{"]
+        for name, value in program.results:
+            yield name, laid_out(f"{literal(name)}: ", value, ",", INDENT + "    ")
+        yield None, [f"{INDENT}}}"]
+
+
+def opening(program: ops.Program) -> Iterator[str]:
+    """The signature, the checks, and the sizes that are read."""
     invariant, x = program.plan.maps.target == SCALAR, program.features
     body = (program.sizes, program.shapes, program.statements, program.results)
     read = {part.name for part in ops.parts(body) if isinstance(part, Atom)}
@@ -28,15 +48,6 @@ def print_forward(program: ops.Program) -> Iterator[str]:
     for size in program.sizes:
         yield from lines_of(size)
     yield from check_shapes(program)
-    for one in program.statements:
-        yield from lines_of(one)
-    if invariant:
-        yield from laid_out("return ", program.results[0][1])
-    else:
-        yield f"{INDENT}return {{"
-        for name, value in program.results:
-            yield from laid_out(f"{literal(name)}: ", value, ",", INDENT + "    ")
-        yield f"{INDENT}}}"
 
 
 def check_shapes(program: ops.Program) -> Iterator[str]:

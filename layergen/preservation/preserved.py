@@ -80,6 +80,7 @@ def assert_function_preserved(
         ...
     AssertionError: the function is not preserved: exchanging elements 0 and 1 of 'h' changes its output by ...
     """
+    __tracebackhide__ = True
     broken = first_broken([Function.of(module, space, inputs, options)], examples, tolerance, seed, turns)
     if broken is not None:
         g, change = broken

@@ -77,6 +77,7 @@ def assert_widening_preserved(
         ...
     AssertionError: the function is not preserved: repeating each element of 'h' (2 times) changes its output by ...
     """
+    __tracebackhide__ = True
     narrow = Function.of(module, space, inputs, options)
     wider = Function.of(wide, widened(space, factor), inputs, options)
     undeclared = wider.weights.keys() - owners(space).keys()

@@ -81,6 +81,7 @@ def assert_equivariant(
         ...
     AssertionError: not equivariant: exchanging elements 0 and 1 of 'h' does not move output 'b' alike ...
     """
+    __tracebackhide__ = True
     options: dict[str, Any] = {"examples": examples, "positional": positional, "tolerance": tolerance}
     raise_unless(check(f, space, target=target, form=form, channels=channels, dtype=dtype, seed=seed, **options))
 
@@ -135,6 +136,7 @@ def assert_invariant(
     >>> space = WeightSpace({"b": "h"}, sets={"h": 4})
     >>> assert_invariant(lambda x: x["b"].amax(1), space)
     """
+    __tracebackhide__ = True
     options: dict[str, Any] = {"examples": examples, "positional": positional, "tolerance": tolerance}
     raise_unless(check(f, space, invariant=True, form=form, channels=channels, dtype=dtype, seed=seed, **options))
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from layergen.testing.linearity import EXACT
 from symmetry import SCALAR
 from symmetry.maps.diagrams import Diagram
+from symmetry.space.markup import table
 
 __all__ = ["Coverage", "Reach", "diagram_text"]
 
@@ -59,7 +61,7 @@ class Reach:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Coverage:
     """What a linear layer reaches of the equivariant linear maps and biases, and what it does besides.
 
@@ -171,6 +173,29 @@ class Coverage:
             "contracted": self.contracted,
             "sizes": dict(self.sizes),
         }
+
+    def __repr__(self) -> str:
+        linear, bias = (f"{one.rank} of {one.dimension}" for one in (self.linear, self.bias))
+        return f"Coverage(linear {linear}, biases {bias}: {'passed' if self.passed else 'not passed'})"
+
+    def _repr_html_(self) -> str:
+        """The numbers as a table for notebooks, the first diagrams that are missing or tied, drawn, and the text."""
+        parts = {"linear maps": self.linear, "biases": self.bias}
+        head = ("", "dimension", "rank", "parameters", "missing", "only in combination")
+        rows = [
+            (
+                name,
+                f"{part.dimension:,}",
+                f"{part.rank:,}",
+                "" if part.parameters is None else f"{part.parameters:,}",
+                f"{len(part.missing):,}",
+                f"{len(part.tied):,}",
+            )
+            for name, part in parts.items()
+        ]
+        lacking = [one for part in parts.values() for one in (*part.missing, *part.tied)]
+        drawn = "".join(one._repr_html_() for one in lacking[:LISTED])
+        return table(head, rows, "passed" if self.passed else "not passed") + drawn + f"<pre>{escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         """A few lines: the numbers, what is missing, what is not equivariant."""

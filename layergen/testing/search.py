@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
 from hypothesis import HealthCheck, given, settings
+from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 from hypothesis.errors import Flaky
 from torch import Tensor
 
@@ -55,7 +59,8 @@ def search(
         compare(subject, g, output, tolerance)
 
     try:
-        commutes()
+        with leaving_nothing():
+            commutes()
     except Fault as fault:
         found = fault
     except Flaky:
@@ -72,6 +77,25 @@ def search(
     if not persists(subject, simplest, tolerance):
         return
     raise Fault(smallest_batch(subject, simplest, tolerance))
+
+
+@contextmanager
+def leaving_nothing() -> Iterator[None]:
+    """Where hypothesis has no folder yet, let it write what it keeps for later into one that goes away.
+
+    A user of this kit has not asked for a folder `.hypothesis`, and need not know that there is hypothesis.
+    """
+    found: Any = storage_directory(intent_to_write=False)
+    home: Path = getattr(found, "path", found)  # earlier versions of hypothesis give the path itself
+    if home.exists():
+        yield
+        return
+    with TemporaryDirectory() as folder:
+        set_hypothesis_home_dir(folder)
+        try:
+            yield
+        finally:
+            set_hypothesis_home_dir(home)
 
 
 def check_steady(subject: Subject, output: dict[str, Tensor], verdict: Verdict) -> None:

@@ -87,6 +87,7 @@ def assert_no_more_symmetric(
     AssertionError: more symmetric than declared: equivariant to permuting the free index 'x'
     ...
     """
+    __tracebackhide__ = True
     options: dict[str, Any] = {"form": form, "channels": channels, "tolerance": tolerance, "dtype": dtype, "seed": seed}
     raise_unless(sensitivity(f, space, target=target, invariant=invariant, **options))
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from layergen.testing.forms import FORMS
 from layergen.testing.subject import Subject
-from layergen.testing.verdict import Verdict
+from layergen.testing.verdict import Verdict, with_code
 
 __all__ = ["reproducible"]
 
@@ -29,6 +27,4 @@ def reproducible(verdict: Verdict, subject: Subject, channels: int, seed: int) -
     index = ", ".join(map(str, verdict.entry or ()))
     ending = f"{output}[{index}]" if index else output
     lines.append(f"print({expected}{ending}, f({moved}){ending})")
-    snippet = "\n".join(lines)
-    text = verdict.message + "\n    to see it again:\n" + "\n".join(f"        {line}" for line in lines)
-    return replace(verdict, message=text, snippet=snippet)
+    return with_code(verdict, lines)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from html import escape
 from typing import Any
 
-__all__ = ["Fault", "Verdict", "raise_unless"]
+__all__ = ["Fault", "Verdict", "raise_unless", "with_code"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Verdict:
     """The answer of a check, with the smallest counterexample found where there is one.
 
@@ -55,6 +57,19 @@ class Verdict:
     findings: tuple[str, ...] = ()
     snippet: str | None = None
 
+    def __repr__(self) -> str:
+        return f"Verdict({self.kind or ('passed' if self.passed else 'not passed')})"
+
+    def __str__(self) -> str:
+        """The answer in words."""
+        return self.message
+
+    def _repr_html_(self) -> str:
+        """The answer in words, for notebooks, with a mark for yes or no."""
+        mark, hue = ("✓", 140) if self.passed else ("✗", 10)
+        style = f"border-left:4px solid hsl({hue}deg 60% 45%);padding-left:1em"
+        return f'<pre style="{style}">{mark} {escape(str(self))}</pre>'
+
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values.
 
@@ -74,7 +89,15 @@ class Fault(AssertionError):
         self.verdict = verdict
 
 
+def with_code(verdict: Verdict, lines: Sequence[str]) -> Verdict:
+    """The verdict with code that shows its failure again, given `f` and `space` (and `target`)."""
+    every = ["import layergen, symmetry, torch", *lines]
+    text = verdict.message + "\n    to see it again:\n" + "\n".join(f"        {line}" for line in every)
+    return replace(verdict, message=text, snippet="\n".join(every))
+
+
 def raise_unless(verdict: Verdict) -> None:
     """Raise `AssertionError` with the message of a verdict that is not "passed"."""
+    __tracebackhide__ = True
     if not verdict.passed:
         raise AssertionError(verdict.message)

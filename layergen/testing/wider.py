@@ -14,7 +14,7 @@ from layergen.testing.inputs import BATCH, channels_of
 from layergen.testing.rounding import difference, scales
 from layergen.testing.sanity import check_finite, sane_output, with_noise
 from layergen.testing.subject import Subject, make_subject
-from layergen.testing.verdict import Fault, Verdict
+from layergen.testing.verdict import Fault, Verdict, with_code
 from layergen.widening import Summed, factors_of, widen, widened
 from symmetry import WeightSpace
 from symmetry.language.axes import print_axes
@@ -85,6 +85,7 @@ def assert_widening_invariant(
         ...
     AssertionError: not widening invariant: repeating each element of 'h' (2 times) changes the output at ...
     """
+    __tracebackhide__ = True
     subject = make_subject(f, space, None, form, channels, dtype, seed)
     widening = Widening(factors_of(subject.group, factor), summed or {})
     assert_widened_alike(subject, widening, tolerance, channels_of(f, channels), seed)
@@ -148,6 +149,7 @@ def assert_widening_equivariant(
         ...
     AssertionError: not widening equivariant: repeating each element of 'h' (2 times) does not widen output 'b' ...
     """
+    __tracebackhide__ = True
     subject = make_subject(f, space, target or space, form, channels, dtype, seed)
     widening = Widening(factors_of(subject.group, factor), summed or {})
     assert_widened_alike(subject, widening, tolerance, channels_of(f, channels), seed)
@@ -189,6 +191,7 @@ class Widening:
 
 def assert_widened_alike(subject: Subject, whole: Widening, tolerance: float | None, channels: int, seed: int) -> None:
     """Raise `AssertionError` for the first sets that show that what a function gives is not widened with its input."""
+    __tracebackhide__ = True
     spaces = [subject.space] if subject.target is None else [subject.space, subject.target]
     for name in whole.summed:
         if not any(name in space.names for space in spaces):
@@ -279,5 +282,4 @@ def with_snippet(verdict: Verdict, subject: Subject, widening: Widening, channel
         f"wide = {widening.code('x', subject.space, 'space')}",
         f"print({expected}{index}, f(wide){index})",
     ]
-    text = verdict.message + "\n    to see it again:\n" + "\n".join(f"        {line}" for line in lines)
-    return replace(verdict, message=text, snippet="\n".join(lines))
+    return with_code(verdict, lines)

@@ -23,6 +23,7 @@ from layergen.tracing.exporting import exported
 from layergen.tracing.lengths import Example, varied
 from layergen.tracing.propagation import Followed, follow
 from layergen.tracing.repeating import repeated_blocks
+from layergen.tracing.telling import in_one_line, in_tables, in_words
 from layergen.tracing.unknowns import Atom
 from symmetry import GroupElement, SpecificationError, WeightSpace
 
@@ -36,7 +37,7 @@ FOLDED = 3
 """How many random elements prove that repeated blocks are a family: tensor by tensor the same group is proved."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Trace:
     """A module's weight space, the axes that are frozen with the reasons, and what was not understood.
 
@@ -84,6 +85,17 @@ class Trace:
     assumed: tuple[str, ...] = ()
     more: tuple[str, ...] = ()
     spelled: WeightSpace | None = None
+
+    def __repr__(self) -> str:
+        return in_one_line(self)
+
+    def __str__(self) -> str:
+        """The axes of each tensor, what is frozen and why, what was tried, assumed and not understood."""
+        return in_words(self)
+
+    def _repr_html_(self) -> str:
+        """The same as tables, for notebooks."""
+        return in_tables(self)
 
 
 def trace(

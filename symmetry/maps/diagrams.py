@@ -23,6 +23,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from symmetry.maps.figures import diagram_figure
 from symmetry.maps.isotypic import decomposed, irreducible_columns, sources, targets
 from symmetry.maps.partitions import Partition, forest_partitions, joint_rule
 from symmetry.maps.relations import Steps, diagram_steps, ends
@@ -122,6 +123,10 @@ class Diagram:
         names = piece_name(self.target, self.target_piece), piece_name(self.source, self.source_piece)
         left, right = (f"{name}[{' '.join(words)}]" for name, words in zip(names, self.words, strict=True))
         return f"{left} <- {right}"
+
+    def _repr_html_(self) -> str:
+        """The diagram drawn, for notebooks: target above, source below, with its index notation."""
+        return diagram_figure(self)
 
     def matrix(self) -> NDArray[np.float64]:
         """The map as a dense matrix.

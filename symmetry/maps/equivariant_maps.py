@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from symmetry.language.errors import SpecificationError
 from symmetry.maps.cores import check_core, core_sets
 from symmetry.maps.diagrams import Diagram, block_diagrams
+from symmetry.maps.figures import block_figures
 from symmetry.maps.isotypic import sources, targets
 from symmetry.maps.relations import check_single
 from symmetry.maps.totals import free_size, movers, one, total
 from symmetry.space.layout import Piece
 from symmetry.space.markup import maps_table
 from symmetry.space.reading import orders
+from symmetry.space.showing import drawing, explaining
 from symmetry.space.weight_space import SCALAR, Tensor, WeightSpace
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def readable(count: int) -> str:
     return f"{count:,}" if count < 10**30 else f"about 10^{int(math.log10(count))}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Block:
     """The equivariant maps from one tensor to one tensor. Iterating gives the diagrams, which are a basis.
 
@@ -112,11 +114,29 @@ class Block:
         check_limit(self.diagram_count if opened else self.dimension, limit, f"the block {self}")
         return block_diagrams(self.target, self.source, opened=opened)
 
+    def draw(self) -> Any:
+        """Draw the diagrams of the block, as `layergen.drawing.partition_diagrams` does.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, for `layergen.drawing.picture` to make a file of.
+        """
+        return drawing().partition_diagrams(self)
+
     def __iter__(self) -> Iterator[Diagram]:
         return self.diagrams()
 
     def __str__(self) -> str:
         return f"{self.target} <- {self.source}"
+
+    def __repr__(self) -> str:
+        return f"Block({self}: dimension {readable(self.dimension)})"
+
+    def _repr_html_(self) -> str:
+        """The first diagrams of the block drawn, for notebooks."""
+        few = self.diagram_count <= LIMIT
+        return block_figures(str(self), self.diagram_count, self.diagrams(opened=True) if few else ())
 
 
 @dataclass(frozen=True, slots=True, init=False, repr=False)
@@ -203,6 +223,10 @@ class EquivariantMaps:
         sizes = f"{len(self.source)} tensors to {len(self.target)}, dimension {readable(self.dimension)}"
         return f"EquivariantMaps({sizes}{restriction})"
 
+    def __str__(self) -> str:
+        """The layer that the maps are, one line a core (`layergen.explain`); of very many diagrams the sizes."""
+        return str(explaining().explain(self)) if self.diagram_count <= LIMIT else repr(self)
+
     def _repr_html_(self) -> str:
         """The dimensions of all blocks as a table, for notebooks; of more than 30 tensors the total alone."""
         shown = len(self.source) <= 30 and len(self.target) <= 30
@@ -212,6 +236,16 @@ class EquivariantMaps:
         ]
         targets = self.target.names if shown else ()
         return maps_table(targets, self.source.names if shown else (), dimensions, repr(self))
+
+    def draw(self) -> Any:
+        """Draw the block matrix, as `layergen.drawing.block_matrix` does.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, for `layergen.drawing.picture` to make a file of.
+        """
+        return drawing().block_matrix(self)
 
     @property
     def sizes(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from symmetry.language.axes import print_axes
 if TYPE_CHECKING:
     from symmetry.space.weight_space import WeightSpace
 
-__all__ = ["maps_table", "space_table", "table"]
+__all__ = ["colours", "maps_table", "space_table", "table"]
 
 GOLDEN = 137.508
 """Degrees between the hues of two indices that follow each other: any number of them are far apart."""
@@ -32,10 +32,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str) -> s
     return f"<table><caption>{caption}</caption><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
+def colours(names: Iterable[str]) -> dict[str, str]:
+    """A colour for each name, in the language of style sheets."""
+    return {name: f"hsl({255 + GOLDEN * number:.0f}deg 60% 45%)" for number, name in enumerate(dict.fromkeys(names))}
+
+
 def space_table(space: WeightSpace) -> str:
     """The tensors of a weight space with their axes and shapes, indices in their colours."""
-    acted = [index.name for index in space.indices if index.section not in PLAIN]
-    hues = {name: f"hsl({255 + GOLDEN * number:.0f}deg 60% 45%)" for number, name in enumerate(acted)}
+    hues = colours(index.name for index in space.indices if index.section not in PLAIN)
 
     def coloured(word: re.Match[str]) -> str:
         hue = hues.get(word[0])

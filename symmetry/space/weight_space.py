@@ -15,6 +15,7 @@ from symmetry.space.declarations import Tensor, check_distinct, check_tensors, c
 from symmetry.space.layout import Piece
 from symmetry.space.markup import space_table
 from symmetry.space.reading import check_observed, observed_sizes
+from symmetry.space.showing import drawing
 
 __all__ = ["SCALAR", "Tensor", "WeightSpace", "joint_space"]
 
@@ -117,6 +118,16 @@ class WeightSpace:
     def _repr_html_(self) -> str:
         """The tensors as a table, for notebooks: indices on which a group acts are coloured."""
         return space_table(self)
+
+    def draw(self) -> Any:
+        """Draw which axes permute together, as `layergen.drawing.architecture` does.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            The picture, for `layergen.drawing.picture` to make a file of.
+        """
+        return drawing().architecture(self)
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter(self.tensors)

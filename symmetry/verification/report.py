@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from itertools import product
 
 from symmetry.kinds.index import Invariant
@@ -13,6 +14,7 @@ from symmetry.maps.counting import block_count
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps
 from symmetry.maps.isotypic import decomposed
 from symmetry.space.layout import Piece, leaves
+from symmetry.space.markup import table
 from symmetry.verification.characters import character_average
 from symmetry.verification.irreducibles import LARGEST, irreducible_dimension
 from symmetry.verification.null_space import null_space_dimension, small_sizes
@@ -23,6 +25,7 @@ __all__ = [
     "Proof",
     "Report",
     "VerificationError",
+    "agreeing",
     "by_characters",
     "by_irreducibles",
     "by_null_space",
@@ -76,6 +79,14 @@ class Finding:
         return self.found is None or self.found == self.expected
 
 
+def cell(finding: Finding) -> str:
+    """The result of a proof for a table."""
+    note = f" <small>{escape(finding.note)}</small>" if finding.note else ""
+    return ("–" if finding.found is None else f"{finding.found:,}") + note
+
+
+LISTED = 100
+"""The most blocks of which a notebook shows every finding."""
 Proof = Callable[[EquivariantMaps, Sequence[Block]], list[Finding]]
 """A function of maps and their blocks, biases included, that returns a finding for each block."""
 
@@ -110,6 +121,36 @@ class Report:
             f"{sum(f.found is not None for f in self.findings if f.proof == proof)} by {proof}" for proof in self.proofs
         ]
         return f"Report({self.maps!r}: blocks proved: {', '.join(ran)})"
+
+    def __str__(self) -> str:
+        """A line for each proof: how many blocks it proved, and for how many it does not apply."""
+        return "\n".join([repr(self.maps), *(f"  {proof}: {text}" for proof, text in self.tally())])
+
+    def _repr_html_(self) -> str:
+        """The findings of every proof as a table, for notebooks; of more than 100 blocks how many there are."""
+        blocks = list(dict.fromkeys(finding.block for finding in self.findings))
+        if len(blocks) > LISTED:
+            return table(("proof", "blocks"), [(escape(proof), text) for proof, text in self.tally()], repr(self.maps))
+        found = {(finding.block, finding.proof): finding for finding in self.findings}
+        rows = [
+            [escape(str(block)), str(block.dimension)]
+            + [cell(found[block, proof]) if (block, proof) in found else "" for proof in self.proofs]
+            for block in blocks
+        ]
+        return table(("block", "dimension", *map(escape, self.proofs)), rows, repr(self.maps))
+
+    def tally(self) -> Iterator[tuple[str, str]]:
+        """For each proof in how many blocks it agrees with the formula, and to how many it does not apply.
+
+        Yields
+        ------
+        tuple[str, str]
+            The name of the proof, and the numbers in words.
+        """
+        for proof in self.proofs:
+            own = [finding.found is not None for finding in self.findings if finding.proof == proof]
+            apart = f"; does not apply to {len(own) - sum(own):,}" if not all(own) else ""
+            yield proof, f"{sum(own):,} blocks proved{apart}"
 
     @property
     def proofs(self) -> tuple[str, ...]:
@@ -255,6 +296,11 @@ def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report
     """
     blocks = [*maps.blocks, *maps.bias_blocks]
     findings = [finding for proof in proofs for finding in proof(maps, blocks)]
+    return Report(maps, agreeing(findings))
+
+
+def agreeing(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """The findings, all in agreement with the formula. Raises `VerificationError` for the first that is not."""
     for finding in findings:
         if not finding.agrees:
             note = f" ({finding.note})" if finding.note else ""
@@ -262,4 +308,4 @@ def verify(maps: EquivariantMaps, *, proofs: Sequence[Proof] = PROOFS) -> Report
                 f"the block {finding.block} has dimension {finding.found} by {finding.proof}{note}, "
                 f"{finding.expected} by the formula"
             )
-    return Report(maps, tuple(findings))
+    return tuple(findings)

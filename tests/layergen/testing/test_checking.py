@@ -157,8 +157,7 @@ def test_failures_shrink_to_one_transposition_of_the_lowest_elements():
 
 def shown_again(verdict, function, space, capsys, target=None):
     """What the snippet of a verdict prints."""
-    names = {"symmetry": symmetry, "layergen": layergen, "torch": torch, "f": function, "space": space}
-    exec(verdict.snippet, names | {"target": target})
+    exec(verdict.snippet, {"f": function, "space": space, "target": target})
     return [float(word.strip("tensor(),")) for word in capsys.readouterr().out.split() if word.startswith("tensor(")]
 
 

@@ -101,8 +101,7 @@ def test_defects_shrink_to_one_flip_one_scale_one_turn(name):
 def test_the_counterexample_can_be_pasted():
     verdict = check(DEFECTS["tanh of scales"][0], SCALES)
     assert verdict.moved == {"h": {"factors": [2.0, 1.0, 1.0, 1.0, 1.0]}}
-    names = {"f": DEFECTS["tanh of scales"][0], "space": SCALES, "symmetry": __import__("symmetry"), "torch": torch}
-    exec(verdict.snippet, names | {"layergen": layergen})
+    exec(verdict.snippet, {"f": DEFECTS["tanh of scales"][0], "space": SCALES})
 
 
 def test_invariants_that_see_the_group():

@@ -171,7 +171,7 @@ def test_the_code_in_the_message_shows_the_failure_again(target, capsys):
     message = str(caught.value)
     expected, got = message.split("expected ")[1].split(";")[0].split(", got ")
     code = "\n".join(line.strip() for line in message.split("to see it again:\n")[1].splitlines())
-    exec(code, {"layergen": layergen, "torch": torch, "f": f, "space": SPACE, "target": target})
+    exec(code, {"f": f, "space": SPACE, "target": target})
     shown = capsys.readouterr().out.replace("tensor(", "").replace(")", "").split()
     assert [float(one) for one in shown] == pytest.approx([float(expected), float(got)], rel=1e-3)
 
