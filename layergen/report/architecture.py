@@ -12,6 +12,8 @@ __all__ = ["Architecture", "laid_out"]
 
 COLUMN, ROW, MARGIN = 190, 96, 48
 """Pixels between two columns, between two rows, and at the border."""
+LETTER = 6.5
+"""About how many pixels a letter is wide."""
 NAMED = 2
 """The most tensors that are named beside one index or curve; a title has all of them."""
 
@@ -62,8 +64,12 @@ def laid_out(space: WeightSpace) -> Architecture:
     for name, column in graph.nodes(data="column"):
         columns[column].append(name)
     tallest = max(map(len, columns.values()), default=1)
+    named = [said(tuple(graph.nodes[name]["tensors"])) for name in graph]
+    named += [said((tensor,)) for _, _, tensor in graph.edges(data="tensor")]
+    longest = LETTER * max(map(len, named), default=0)
+    left, step = MARGIN + longest / 2, max(COLUMN, 1.5 * longest)
     places = {
-        name: (MARGIN + COLUMN * column, MARGIN + ROW * tallest * (row + 0.5) / len(names) + 18 * (column % 2))
+        name: (left + step * column, MARGIN + ROW * tallest * (row + 0.5) / len(names) + 18 * (column % 2))
         for column, names in columns.items()
         for row, name in enumerate(names)
     }
@@ -80,7 +86,7 @@ def laid_out(space: WeightSpace) -> Architecture:
         if tensor not in between[start, end]:
             between[start, end].append(tensor)
     links = [link(places[start], places[end], tuple(tensors)) for (start, end), tensors in between.items()]
-    width = 2 * MARGIN + COLUMN * max(columns, default=0)
+    width = 2 * left + step * max(columns, default=0)
     return Architecture(max(width, 2 * COLUMN), 2 * MARGIN + ROW * tallest, tuple(spots), tuple(links))
 
 
