@@ -52,14 +52,13 @@ class Move:
 
 def moves(space: WeightSpace) -> Iterator[Move]:
     """Every kind of move outside the group: free indices, axes one by one, uncoupled sets, exchanges, un-nesting."""
-    yield from larger(space)
-    yield from (move for move in exchanged_tensors(space) if not in_group(space, move))
+    kinds = (*DECLARABLE, exchanged_tensors)
+    yield from (move for kind in kinds for move in kind(space) if not in_group(space, move))
 
 
 def larger(space: WeightSpace) -> Iterator[Move]:
-    """The moves that would make a specification larger: a free index as a set, a set uncoupled, units un-nested."""
-    kinds = (free_indices, single_positions, uncoupled_sets, unnested_sets, nested_sets, exchanged_sets)
-    return (move for kind in kinds for move in kind(space) if not in_group(space, move))
+    """The moves that would make a specification larger: a free index as a set, a set uncoupled, nested or not."""
+    return (move for kind in (*DECLARABLE, nested_sets) for move in kind(space) if not in_group(space, move))
 
 
 def set_moves(space: WeightSpace) -> Iterator[Move]:
@@ -260,3 +259,7 @@ def in_group(space: WeightSpace, move: Move) -> bool:
             if all(origin == n and np.array_equal(gather, g.tensor_index(n)) for n, (origin, gather) in whole.items()):
                 return True
     return False
+
+
+DECLARABLE = (free_indices, single_positions, uncoupled_sets, unnested_sets, exchanged_sets)
+"""The kinds of moves of whole indices; parts of an index at one value of another are moved value by value elsewhere."""

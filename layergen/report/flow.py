@@ -79,9 +79,10 @@ def graph(printed: Sequence[ops.Statement | str | None], program: ops.Program) -
         used = list(ops.parts(value))
         before = {last[part.name] for part in used if isinstance(part, ops.Variable) and part.name in last}
         features = frozenset(part.tensor for part in used if isinstance(part, ops.Feature))
-        mix = next((mixes[part.parameter] for part in used if isinstance(part, ops.Product)), None)
+        mix = next((mixes[part.parameter] for part in used if isinstance(part, ops.Product | ops.Affine)), None)
         result = one if isinstance(one, str) else None
-        nodes.append(Node(tuple(sorted(before)), features, mix, isinstance(one, ops.AddBias), result))
+        biased = isinstance(one, ops.AddBias) or any(isinstance(part, ops.Affine) for part in used)
+        nodes.append(Node(tuple(sorted(before)), features, mix, biased, result))
         last |= dict.fromkeys(given, number)
     return nodes
 

@@ -89,7 +89,7 @@ def test_tracebacks_show_the_emitted_lines():
     layer, x = EquivariantLinear(SPACE, 1, 2), features(SPACE, 1, 1, torch.float64)
     with pytest.raises(RuntimeError) as caught:
         layer(x)
-    (frame,) = [frame for frame in traceback.extract_tb(caught.tb) if "@ self.mix" in frame.line]
+    (frame,) = [frame for frame in traceback.extract_tb(caught.tb) if "self.mix" in frame.line]
     assert layer.code.splitlines()[frame.lineno - 1].strip() == frame.line
     assert inspect.getsource(layer.emitted.layer.forward) in layer.code
 

@@ -51,7 +51,8 @@ def test_a_line_has_the_shape_of_its_matrix():
     assert found["h2"].pools == ("2.weight[h2 h1]", "2.bias[h2]", "4.weight[y h2]")
 
 
-def test_the_command_prints_the_same():
+def test_the_command_prints_the_same(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
     path = ROOT / "generated" / "mlp.toml"
     out = run("explain", path).stdout
     assert "(h1)      3: 0.weight[h1 x], 0.bias[h1], 2.weight[h2 h1]" in out

@@ -87,8 +87,8 @@ def test_the_lines_of_one_diagram(tmp_path):
     (first, pressed), (second, released), again = asked(tmp_path, html("mlp"), script)
     assert (pressed, released, again) == ("true", "false", True)
     assert "self.mix_h1" in first
-    assert "self.mix)" not in first
-    assert "pools @ self.mix\n" in second
+    assert "self.mix.t()" not in first
+    assert "linear(pools, self.mix.t(), self.bias)" in second
     assert "self.mix_h1" not in second
 
 
@@ -97,7 +97,7 @@ def test_biases_have_a_block_too(tmp_path):
         return [$("#block-heading").textContent, texts("#block-body .diagrams code"), texts("#block-code code")[0]];"""
     heading, diagrams, code = asked(tmp_path, html("mlp"), script)
     assert (heading, diagrams) == ("2.bias from bias: 1 map", ["2.bias[h2] ← 1[]"])
-    assert code.strip().startswith("if self.bias is not None:")
+    assert code.strip().startswith("mixed = nn.functional.linear(pools, self.mix.t(), self.bias)")
 
 
 def test_keys_move_in_the_grid_and_come_back(tmp_path):

@@ -60,8 +60,8 @@ def test_the_lines_of_one_block():
     _, found = followed(EquivariantMaps(load("mlp")))
     assert list(set(found.reads["4.bias"]) & set(found.writes["0.weight"])) == [0]
     text = lines(found, "4.bias", "0.weight", 0)
-    assert text[0] == 'bias_4 = x["4.bias"].flatten(1)  # 1 <- 4.bias[y]: (batch, in)'
-    assert "mixed = pools @ self.mix" in text
+    assert text[0] == 'bias_4 = x["4.bias"].squeeze(1)  # 1 <- 4.bias[y]: (batch, in)'
+    assert "mixed = nn.functional.linear(pools, self.mix.t(), self.bias)" in text
     assert text[-1] == '"0.weight": to_weight_0_h1.unflatten(-1, (2, c)),'
     for other in ("_product(", "mixed_h2", "weight_2", "from_weight"):
         assert not any(line.startswith(other) or f"= {other}" in line for line in text)
