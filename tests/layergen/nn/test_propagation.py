@@ -29,6 +29,11 @@ SPACES = {
         vectors={"qk": {"size": 2, "group": "GL", "within": "head"}},
         positional={"layer": 2, "word": 3},
     ),
+    "three sets": WeightSpace(
+        {"0": "h x", "t": "k g h^-1", "u": "y g^-1", "v": "k"},
+        sets={"h": {"size": 3, "scaled": "positive"}, "g": {"size": 3, "scaled": "sign"}, "k": 3},
+        free={"x": 2, "y": 2},
+    ),
     "joined": WeightSpace(
         {"0": "(h + g) x", "1": "k (h + g)", "2": "k k"}, sets={"h": 3, "g": 2, "k": 4}, free={"x": 2}
     ),
