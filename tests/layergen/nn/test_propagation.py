@@ -172,3 +172,11 @@ def test_it_learns_a_product_that_linear_layers_do_not():
             found = metanet({k: v[500:] for k, v in x.items()})
         scores[label] = float((found - target[500:]).square().mean() / target[500:].var())
     assert scores["with"] < 0.1 < 0.5 < scores["without"]
+
+
+def test_sums_keep_the_deviation_of_their_terms():
+    space = WeightSpace({"w": "g h k"}, sets={"g": 30, "h": 20, "k": 4})
+    for one in passages(space):
+        lengths = [space.sizes[name] for name, _ in one.source]
+        carried = one.carry(torch.randn(20, 30, 20, 4, 1), {one.source: torch.randn(20, *lengths, 16)}, even=True)
+        assert 0.8 < carried.std() < 1.25
