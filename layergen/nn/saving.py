@@ -96,8 +96,9 @@ def read_metanet(
         raise SpecificationError(f"the header cannot be read: {error}", place=str(path)) from None
     code = [name for name, value in options.items() if value == AGAIN]
     if set(code) != set(given):
-        names = ", ".join(code) or "nothing"
-        raise ValueError(f"{path}: this network was saved with {names} to be given again, not {', '.join(given)}")
+        names, others = (", ".join(some) or "nothing" for some in (code, given))
+        hint = "; on the command line --probes and --input, as for training" if "probes" in {*code} - {*given} else ""
+        raise ValueError(f"{path}: this network was saved with {names} to be given again, not {others}{hint}")
     with torch.random.fork_rng(devices=[]):  # the first weights, which the file replaces, draw no random numbers
         metanet = kind(space, **options | dict(given))
     try:
