@@ -217,10 +217,8 @@ class Metanet(nn.Module):
         super().__init__()
         self.arguments = arguments
         counts = {"in_channels": in_channels, "hidden": hidden, "layers": layers, "fourier": fourier}
-        check_arguments(space, out_features, out_channels, counts)
+        check_arguments(space, out_features, out_channels, counts, statistics=statistics)
         check_choices(head=(head, HEADS), aggregation=(aggregation, (None, *POOLS)))
-        if statistics and out_features is None:
-            raise ValueError("statistics are invariants of whole networks: give out_features, not out_channels")
         self.updated = updated_channels(update, in_channels, out_features, out_channels)
         self.space, self.in_channels = space, in_channels
         self.reading = WeightReading(
@@ -259,12 +257,9 @@ class Metanet(nn.Module):
             self.head = EquivariantLinear(read, hidden, out_channels or 1, bias, target=space, **options)
         else:
             self.head = head_of(head, read, hidden, out_features, maximum, options)
-        self.fused: nn.Module | None = None
-        if out_features is not None and (numbers := self.reading.summary.out_features):
-            self.fused = perceptron(numbers, FUSED, out_features, dropout=dropout)
-        self.carried: nn.Module | None = None
-        if out_features is not None and fuse and propagation is not None and propagation.out_features:
-            self.carried = perceptron(propagation.out_features, FUSED, out_features, dropout=dropout)
+        carried = propagation.out_features if fuse and propagation is not None else 0
+        rows = (self.reading.summary.out_features, carried)
+        self.fused, self.carried = (row_head(numbers, out_features, dropout) for numbers in rows)
         self.gamma = None if self.updated is None else nn.Parameter(torch.full((len(space),), 0.01))
         self.to(device=device, dtype=dtype)
         warn_of_large(self)
@@ -455,6 +450,11 @@ def tensors_read(maps: EquivariantMaps, head: str | None, maximum: bool) -> set[
         return outputs(maps.source)
     pooled = head is not None and (maximum or head == "attention")
     return leading(maps) | ({*maps.source.names} - opaque(maps.source) if pooled else set())
+
+
+def row_head(numbers: int, out_features: int | None, dropout: float) -> nn.Module | None:
+    """A perceptron from so many numbers of a network to invariants, if there are both."""
+    return perceptron(numbers, FUSED, out_features, dropout=dropout) if numbers and out_features else None
 
 
 def head_of(

@@ -11,12 +11,16 @@ from symmetry.space.weight_space import WeightSpace
 __all__ = ["check_arguments", "check_choices", "updated_channels"]
 
 
-def check_arguments(space: Any, out_features: int | None, out_channels: int | None, counts: Mapping[str, Any]) -> None:
+def check_arguments(
+    space: Any, out_features: int | None, out_channels: int | None, counts: Mapping[str, Any], *, statistics: bool
+) -> None:
     """Raise unless the output is of one sort and counts are in range."""
     if not isinstance(space, WeightSpace):
         raise TypeError(f"Metanet takes a WeightSpace first, not {type(space).__name__}")
     if (out_features is None) == (out_channels is None):
         raise ValueError("give either out_features (invariant) or out_channels (weights to weights)")
+    if statistics and out_features is None:
+        raise ValueError("statistics are invariants of whole networks: give out_features, not out_channels")
     for name, count in {"out_features": out_features, "out_channels": out_channels, **counts}.items():
         least = 0 if name in ("layers", "fourier") else 1
         if count is not None and (not isinstance(count, Integral) or count < least):

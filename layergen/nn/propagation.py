@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from layergen.features import Features, observed
-from layergen.nn.embedding import PerTensorLinear
+from layergen.nn.embedding import PerTensorLinear, at_size
 from layergen.nn.entries import Entries, piece_entries
 from layergen.nn.passages import Line, Passage, passages
 from layergen.nn.probes import beside
@@ -90,7 +90,8 @@ class Propagation(nn.Module):
             )
         self.weights, self.channels, self.activation, self.gain = space, channels, activation, gain
         self.lines = {line: f"run {line_text(line)}" for line in dict.fromkeys(one.target for one in found) if line}
-        self.space = space_of(space, self.lines)
+        axes = {name: line_text(line) for line, name in self.lines.items()}
+        self.space = beside(space, axes).only(axes)
         self.entries = [piece_entries(self.space[name].pieces[0]) for name in self.lines.values()]
         known = [one for one in found if one.source is None or one.source in self.lines]
         self.into = [[one for one in known if one.target == line] for line in self.lines]
@@ -130,7 +131,7 @@ class Propagation(nn.Module):
         """The first vectors: learned ones for values of positional indices, noughts for neurons."""
         sizes = {line: [space.index(name).size for name, _ in line] for line in self.lines}
         return {
-            line: self.starts[name].expand(len(like), -1, -1)
+            line: at_size(self.starts[name], *sizes[line]).expand(len(like), -1, -1)
             if name in self.starts
             else like.new_zeros(len(like), *sizes[line], self.channels)
             for line, name in self.lines.items()
@@ -167,14 +168,6 @@ def passed(entries: Entries, values: Tensor, function: Callable[[Tensor], Tensor
 def line_text(line: Line) -> str:
     """Axes of vectors, such as `head qk^-1`."""
     return print_axes([Atom(name, charge=charge) for name, charge in line])
-
-
-def space_of(space: WeightSpace, lines: dict[Line, str]) -> WeightSpace:
-    """The space of the vectors, over the indices that they need."""
-    used = {name for line in lines for name, _ in line}
-    _, sections = space.declarations({})
-    kept = {section: {n: d for n, d in table.items() if n in used} for section, table in sections.items()}
-    return WeightSpace({name: line_text(line) for line, name in lines.items()}, **kept)
 
 
 class PropagationReading(nn.Module):

@@ -93,8 +93,8 @@ def test_every_matrix_and_every_weight_matters(name):
     (sum(value.sin().sum() for value in vectors.values()) + outputs.sin().sum()).backward()
     for value in x.values():
         assert (value.grad != 0).all()
-    for parameter in propagation.parameters():
-        assert parameter.grad is not None
+    assert all((matrix.grad != 0).any() for matrix in (*propagation.matrices[-1], *propagation.starts.values()))
+    assert (propagation.gains.grad[-1] != 0).any(1).all()
 
 
 @pytest.mark.parametrize("name", ["permutations", "signs", "scales", "heads"])
@@ -127,6 +127,18 @@ def test_widths_may_differ():
     other = space.resized({"h1": 9, "h2": 2})
     x = {name: torch.randn(2, *shape, 1) for name, shape in other.shapes.items()}
     assert metanet(x).shape == (2, 2)
+
+
+def test_depths_may_differ():
+    tensors = {"{layer}.up": "u d", "{layer}.norm": "d", "emb": "word d"}
+    sets = {"d": 4, "u": {"size": 3, "within": "layer"}}
+    space = WeightSpace(tensors, sets=sets, positional={"layer": 2, "word": 3})
+    other = space.resized({"layer": 5})
+    propagation = perturbed(Propagation(space, 3, rounds=2).double())
+    vectors, _ = propagation(networks(other, 2))
+    assert {name: value.shape[1:-1] for name, value in vectors.items()} == propagation.space.resized(
+        {"layer": 5}
+    ).shapes
 
 
 def test_it_is_saved_without_code(tmp_path):
