@@ -8,8 +8,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from benchmarks.learning.tasks import FITTED
+from layergen import Features
 
-__all__ = ["kept"]
+__all__ = ["kept", "kept_with_targets"]
 
 
 def kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -33,3 +34,14 @@ def kept(name: str, make: Callable[[], dict[str, Tensor]]) -> dict[str, Tensor]:
         save_file(make(), path.with_suffix(".unfinished"))
         path.with_suffix(".unfinished").replace(path)
     return load_file(path)
+
+
+def kept_with_targets(name: str, targets: str, make: Callable[[], tuple[Features, Tensor]]) -> tuple[Features, Tensor]:
+    """Features and targets that an earlier run left in a file, the targets under a name there; else made and left."""
+
+    def together() -> Features:
+        features, asked = make()
+        return {**features, targets: asked}
+
+    found = kept(name, together)
+    return found, found.pop(targets)

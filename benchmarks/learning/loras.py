@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.kept import kept
+from benchmarks.learning.kept import kept_with_targets
 from benchmarks.learning.methods import Method, trained
 from benchmarks.learning.tasks import R2, Part, Task
 from demo.baselines import Standardised
@@ -103,8 +105,8 @@ def fit_loras(networks: int, steps: int, seed: int = 0) -> tuple[Features, Tenso
 
 def lora_updates(networks: int = 2_000, steps: int = 300) -> Task:
     """G: norm, effective rank and share of an output of low-rank updates (Putterman et al. 2024 ask such of theirs)."""
-    found = kept(f"loras-{networks}-{steps}", lambda: together(*fit_loras(networks, steps)))
-    asked = found.pop("asked")
+    fitted = partial(fit_loras, networks, steps)
+    found, asked = kept_with_targets(f"loras-{networks}-{steps}", "asked", fitted)
     targets = (asked - asked.mean(0)) / asked.std(0)
     whole, held = Part({name: found[name] for name in lora_space(None).names}, targets), networks // 8
     return Task(
@@ -149,8 +151,3 @@ PRODUCTS: dict[str, Method] = {
     )
 }
 """What the paper compares with: BA itself, on which GL does nothing."""
-
-
-def together(features: Features, asked: Tensor) -> Features:
-    """Features and what is asked in one dictionary."""
-    return {**features, "asked": asked}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.kept import kept
+from benchmarks.learning.kept import kept_with_targets
+from benchmarks.learning.recipes import Adam, evenly, like
 from benchmarks.learning.tasks import TAU, Part, Task
 from layergen import Features
 from symmetry import WeightSpace
@@ -97,11 +100,8 @@ def fit_elmans(networks: int, steps: int, seed: int = 0) -> tuple[Features, Tens
     """
     generator = torch.Generator().manual_seed(seed)
 
-    def between(low: float, high: float) -> Tensor:
-        """Numbers for each network, even in their logarithms."""
-        return low * (high / low) ** torch.rand(networks, generator=generator)
-
-    rate, last, spread, wrong = between(1e-4, 3e-2), between(0.1, 1) * steps, between(0.3, 3), between(0.01, 0.4)
+    ranges = (1e-4, 3e-2), (0.1, 1.0), (0.3, 3.0), (0.01, 0.4)
+    rate, last, spread, wrong = (evenly(networks, *ends, generator) for ends in ranges)
     weights = {}
     for name, shape in elman_space(signs=False).shapes.items():
         drawn = torch.randn(networks, *shape, generator=generator)
@@ -113,43 +113,18 @@ def fit_elmans(networks: int, steps: int, seed: int = 0) -> tuple[Features, Tens
         logits = evaluated(weights, x)
         loss = nn.functional.cross_entropy(logits.flatten(0, 1), (classes ^ flipped.long()).flatten(), reduction="sum")
         loss.backward()  # type: ignore[no-untyped-call]
-        adam.step(rate * (step < last))
+        adam.step(rate * (step < last * steps))
     with torch.no_grad():
         x, classes = strings(TESTED, torch.Generator().manual_seed(seed + 1))
         accuracy = (evaluated(weights, x).argmax(-1) == classes).double().mean(1)
     return {name: value.detach()[..., None] for name, value in weights.items()}, accuracy.float()
 
 
-class Adam:
-    """Adam for many networks at once, with a learning rate for each."""
-
-    def __init__(self, weights: dict[str, Tensor]) -> None:
-        self.weights, self.count = weights, 0
-        self.moments = {name: (torch.zeros_like(value), torch.zeros_like(value)) for name, value in weights.items()}
-
-    @torch.no_grad()
-    def step(self, rate: Tensor) -> None:
-        """One step with the rates `(network,)`; gradients are used up."""
-        self.count += 1
-        for name, value in self.weights.items():
-            first, second = self.moments[name]
-            assert value.grad is not None
-            first.lerp_(value.grad, 0.1)
-            second.lerp_(value.grad.square(), 0.001)
-            root = (second / (1 - 0.999**self.count)).sqrt() + 1e-8
-            value -= like(rate, value) * first / (1 - 0.9**self.count) / root
-            value.grad = None
-
-
-def like(numbers: Tensor, value: Tensor) -> Tensor:
-    """Numbers for each network, with as many axes as a value."""
-    return numbers.reshape(-1, *[1] * (value.ndim - 1))
-
-
 def recurrent(networks: int = 1_600, steps: int = 300) -> Task:
     """F: the accuracy of recurrent networks on a language (Zhou, Finn and Harrison 2024 ask this of their own)."""
-    features = kept(f"elmans-{networks}-{steps}", lambda: together(*fit_elmans(networks, steps)))
-    accuracy = features.pop("accuracy")[:, None]
+    fitted = partial(fit_elmans, networks, steps)
+    features, found = kept_with_targets(f"elmans-{networks}-{steps}", "accuracy", fitted)
+    accuracy = found[:, None]
     targets = (accuracy - accuracy.mean()) / accuracy.std()
     whole = Part({name: features[name] for name in elman_space(signs=False).names}, targets)
     held = networks // 8
@@ -168,8 +143,3 @@ def recurrent(networks: int = 1_600, steps: int = 300) -> Task:
         torch.tanh,
         1.0,
     )
-
-
-def together(features: Features, accuracy: Tensor) -> Features:
-    """Features and the accuracy in one dictionary."""
-    return {**features, "accuracy": accuracy}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import sklearn.datasets
@@ -10,8 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 import layergen
-from benchmarks.learning.kept import kept
-from benchmarks.learning.recurrent import Adam, like
+from benchmarks.learning.kept import kept_with_targets
+from benchmarks.learning.recipes import Adam, evenly, like
 from benchmarks.learning.tasks import TAU, Part, Task
 from layergen import Features
 from symmetry import WeightSpace
@@ -158,10 +159,8 @@ def fit_readers(networks: int, steps: int, seed: int = 0) -> tuple[Features, Ten
     """
     generator, module = torch.Generator().manual_seed(seed), Reader()
 
-    def between(low: float, high: float) -> Tensor:
-        return low * (high / low) ** torch.rand(networks, generator=generator)
-
-    rate, last, spread, wrong = between(3e-4, 3e-2), between(0.1, 1) * steps, between(0.3, 3), between(0.01, 0.5)
+    ranges = (3e-4, 3e-2), (0.1, 1.0), (0.3, 3.0), (0.01, 0.5)
+    rate, last, spread, wrong = (evenly(networks, *ends, generator) for ends in ranges)
     weights = {}
     for name, value in module.named_parameters():
         drawn = torch.randn(networks, *value.shape, generator=generator)
@@ -177,7 +176,7 @@ def fit_readers(networks: int, steps: int, seed: int = 0) -> tuple[Features, Ten
         logits = run(weights, x)
         loss = nn.functional.cross_entropy(logits.flatten(0, 2), taken.flatten(), reduction="sum") / after.numel()
         loss.backward()  # type: ignore[no-untyped-call]
-        adam.step(rate * (step < last))
+        adam.step(rate * (step < last * steps))
     with torch.no_grad():
         x, after = strings(letters[known:], TESTED, torch.Generator().manual_seed(seed + 1))
         parts = [
@@ -190,10 +189,11 @@ def fit_readers(networks: int, steps: int, seed: int = 0) -> tuple[Features, Ten
 
 def readers(networks: int = 600, steps: int = 400) -> Task:
     """N: how well small language models read, their blocks stacked."""
-    found = kept(f"readers-{networks}-{steps}", lambda: together(*fit_readers(networks, steps)))
-    accuracy = found.pop("accuracy")[:, None]
+    fitted = partial(fit_readers, networks, steps)
+    features, found = kept_with_targets(f"readers-{networks}-{steps}", "accuracy", fitted)
+    accuracy = found[:, None]
     targets = (accuracy - accuracy.mean()) / accuracy.std()
-    whole, held = Part({name: found[name] for name in reader_space().names}, targets), networks // 6
+    whole, held = Part({name: features[name] for name in reader_space().names}, targets), networks // 6
     return Task(
         "N: accuracy of transformers",
         whole.take(slice(2 * held, None)),
@@ -208,8 +208,3 @@ def readers(networks: int = 600, steps: int = 400) -> Task:
         strings(text(), 64, torch.Generator().manual_seed(2))[0],
         nn.functional.gelu,
     )
-
-
-def together(features: Features, accuracy: Tensor) -> Features:
-    """Features and the accuracy in one dictionary."""
-    return {**features, "accuracy": accuracy}
