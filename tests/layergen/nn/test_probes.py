@@ -14,101 +14,19 @@ from layergen.nn import Metanet, Probes
 from layergen.testing import assert_equivariant, assert_invariant
 from layergen.tracing.recording import OwnAxes
 from symmetry import WeightSpace
+from tests.layergen.nn.probed import (
+    CHANNELS_LAST,
+    NETWORKS,
+    Convolutional,
+    LastState,
+    Scattered,
+    Transformer,
+    networks,
+    perceptron,
+    small,
+    weights_of,
+)
 
-
-class Convolutional(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.norm, self.b = nn.Conv2d(1, 6, 3, stride=2), nn.BatchNorm2d(6), nn.Conv2d(6, 5, 3)
-        self.out = nn.Linear(5 * 4, 3)
-
-    def forward(self, x):
-        x = torch.relu_(self.norm(self.a(x)))  # in place: what the norm gave is recorded as it was
-        return self.out(nn.functional.max_pool2d(self.b(x).relu(), 2).flatten(1))
-
-
-class Recurrent(nn.Module):
-    def __init__(self, kind):
-        super().__init__()
-        self.rnn, self.out = kind(3, 5, batch_first=True), nn.Linear(5, 2)
-
-    def forward(self, x):
-        return self.out(self.rnn(x)[0][:, -1])
-
-
-class LastState(Recurrent):
-    def forward(self, x):
-        return self.out(self.rnn(x)[1][-1])
-
-
-class Cell(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.cell, self.out = nn.LSTMCell(3, 5), nn.Linear(5, 2)
-
-    def forward(self, x):
-        nothing = torch.zeros(x.shape[0], 5)
-        state = self.cell(x[:, 0], (nothing, nothing))
-        return self.out(self.cell(x[:, 1], state)[0])
-
-
-class Transformer(nn.Module):
-    def __init__(self, tokens=None):
-        super().__init__()
-        self.read = nn.Linear(3, 8) if tokens is None else nn.Embedding(tokens, 8)
-        self.encoder = nn.TransformerEncoderLayer(8, 2, 10, batch_first=True)
-        self.out = nn.Linear(8, 2)
-
-    def forward(self, x):
-        return self.out(self.encoder(self.read(x)).mean(1))
-
-
-class Tied(nn.Module):
-    """Two names of one weight, a residual connection, and a buffer that is no weight."""
-
-    def __init__(self):
-        super().__init__()
-        self.read, self.a, self.b, self.out = nn.Linear(2, 4), nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
-        self.b.weight = self.a.weight
-        self.register_buffer("scale", torch.tensor(0.7), persistent=False)
-
-    def forward(self, x):
-        x = self.read(x).tanh_()  # in place: what the layer gave is recorded as it was
-        x = x + self.scale * self.a(x).tanh()
-        return self.out(self.b(x))
-
-
-class Scattered(nn.Module):
-    """Parts without gradients and in another precision, constants, and several outputs, one with its axes turned."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.b, self.c = nn.Linear(2, 5), nn.Linear(5, 5), nn.Linear(5, 2)
-
-    def forward(self, x):
-        with torch.no_grad():
-            y = self.a(x).tanh()
-        with torch.autocast("cpu", enabled=False):
-            z = self.b(self.a(x).sin()) * torch.tensor([1.0, 2.0]).sum()
-        return {"y": self.c(y + z).T, "nothing": None, "place": x.argmax(-1), "z": self.c(z)}
-
-
-def perceptron():
-    return nn.Sequential(nn.Linear(2, 5), nn.Tanh(), nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3))
-
-
-NETWORKS = {
-    "perceptron": (perceptron, [torch.randn(4, 2)]),
-    "convolutions": (Convolutional, [torch.randn(4, 1, 15, 15)]),
-    "GRU": (lambda: Recurrent(nn.GRU), [torch.randn(4, 6, 3)]),
-    "LSTM": (lambda: Recurrent(nn.LSTM), [torch.randn(4, 6, 3)]),
-    "last state": (lambda: LastState(nn.GRU), [torch.randn(4, 6, 3)]),
-    "cell": (Cell, [torch.randn(4, 2, 3)]),
-    "transformer": (Transformer, [torch.randn(4, 6, 3)]),
-    "tokens": (lambda: Transformer(11), [torch.randint(11, (4, 6))]),
-    "tied": (Tied, [torch.randn(4, 2)]),
-}
-CHANNELS_LAST = {"perceptron", "GRU", "LSTM", "last state", "transformer", "tokens", "tied", "cell"}
 RECORDED = {
     "perceptron": ["probe.0[h_0]", "probe.1[h_0]", "probe.2[h_2]", "probe.3[h_2]"],
     "convolutions": ["probe.a[a]", "probe.norm[a]", "probe.relu_[a]", "probe.b[b]", "probe.max_pool2d[b]"],
@@ -116,28 +34,6 @@ RECORDED = {
     "last state": ["probe.rnn[rnn]", "probe.select[rnn]"],
     "cell": ["probe.cell[cell]", "probe.cell_2[cell]", "probe.cell_3[cell]"],
 }
-
-
-def networks(make, count=3):
-    """Some networks in general position, in evaluation mode."""
-    torch.manual_seed(0)
-    made = [make().eval() for _ in range(count)]
-    for network in made:
-        for buffer in network.buffers():
-            if buffer.is_floating_point() and buffer.ndim:
-                buffer.data = torch.rand_like(buffer) + 0.5
-    return made
-
-
-def small(name, **options):
-    make, example = NETWORKS[name]
-    torch.manual_seed(1)
-    return Probes(make().eval(), example, count=3, **options)
-
-
-def weights_of(name, probes, count=3):
-    made = networks(NETWORKS[name][0], count)
-    return made, stack([network.state_dict() for network in made], probes.weights)
 
 
 def outputs_of_parts(network, x):
@@ -386,23 +282,6 @@ def test_record_and_reduce():
     torch.testing.assert_close(values["probe.a"][0], made[0].a(probes.inputs[0]()).amax((-2, -1)).T)
 
 
-def test_declared_positions_are_kept():
-    class Patches(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.read, self.place, self.out = nn.Linear(3, 5), nn.Parameter(torch.randn(4, 5)), nn.Linear(5, 2)
-
-        def forward(self, x):
-            return self.out((self.read(x) + self.place).tanh()).mean(1)
-
-    tensors = {"place": "p d", "read.weight": "d x", "read.bias": "d", "out.weight": "y d", "out.bias": "y"}
-    space = WeightSpace(tensors, sets={"d": 5}, positional={"p": 4}, free={"x": 3, "y": 2})
-    probes = Probes(Patches(), [torch.randn(3, 4, 3)], count=3, space=space)
-    assert [str(tensor) for tensor in probes.space] == ["probe.read[p d]", "probe.add[p d]", "probe.tanh[p d]"]
-    metanet = Metanet(space, out_features=1, hidden=4, probes=probes.double()).double()
-    assert_invariant(metanet, space, examples=5)
-
-
 def test_concatenated_values_keep_their_axis():
     class Beside(nn.Module):
         def __init__(self):
@@ -414,10 +293,6 @@ def test_concatenated_values_keep_their_axis():
 
     probes = Probes(Beside(), [torch.randn(3, 2)], count=3)
     assert str(probes.space["probe.cat"]) == "probe.cat[(a + b + 2)]"
-
-
-MLP = {"0.weight": "h x", "0.bias": "h", "2.weight": "k h", "2.bias": "k", "4.weight": "y k", "4.bias": "y"}
-FREE = {"x": 2, "y": 3}
 
 
 def test_scattered_modules():
@@ -436,127 +311,6 @@ def test_values_on_wrong_axes_are_noticed(monkeypatch):
     monkeypatch.setattr(OwnAxes, "of", lambda self, value, reduce: right(self, value, reduce).roll(1, 0))
     with pytest.raises(ValueError, match=r"'probe\.0' does not move with the weights"):
         small("perceptron")
-
-
-def make(tensors=(), **sections):
-    sections = {"sets": {"h": 5, "k": 7}, "free": FREE} | sections
-    space = WeightSpace({**MLP, **dict(tensors)}, **sections)
-    return Probes(perceptron(), [torch.randn(4, 2)], count=3, space=space)
-
-
-def test_a_declared_space():
-    assert make().space.names == ("probe.0", "probe.1", "probe.2", "probe.3")
-    part = make({"2.bias": "7", "2.weight": "7 h", "4.weight": "y 7"}, sets={"h": 5})  # a smaller group
-    assert part.space.names == ("probe.0", "probe.1")
-
-
-class WithHeads(nn.Module):
-    """A hidden layer that is read as two heads, which all have the same matrix over their units."""
-
-    def __init__(self):
-        super().__init__()
-        self.a, self.mix, self.out = nn.Linear(2, 6), nn.Linear(3, 3), nn.Linear(6, 1)
-
-    def forward(self, x):
-        return self.out(self.mix(self.a(x).tanh().unflatten(1, (2, 3))).flatten(1).tanh())
-
-
-def nested():
-    tensors = {"a.weight": "(n u) x", "a.bias": "(n u)", "mix.weight": "v w", "mix.bias": "v"}
-    sets = {"n": 2, "u": {"size": 3, "within": "n"}, "v": 3, "w": 3}
-    space = WeightSpace({**tensors, "out.weight": "1 (n v)", "out.bias": "1"}, sets=sets, free={"x": 2})
-    return Probes(WithHeads(), [torch.randn(4, 2)], space=space)
-
-
-class Mean(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.a, self.b = nn.Linear(2, 5), nn.Linear(5, 1)
-
-    def forward(self, x):
-        return self.b(self.a(x).tanh()).mean(0)
-
-
-class Counts(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.v, self.b = nn.Embedding(7, 5), nn.Linear(5, 1)
-
-    def forward(self, k):
-        return self.b(self.v(k).sin() * (k > 2)[..., None])
-
-
-def other_space():
-    probes = small("perceptron")
-    return Metanet(trace(Convolutional(), NETWORKS["convolutions"][1]).space, out_features=1, probes=probes)
-
-
-def other_width():
-    probes = small("perceptron")
-    return probes(
-        {name: torch.zeros(2, *shape, 1) for name, shape in probes.weights.resized({"h_0": 6}).shapes.items()}
-    )
-
-
-X = torch.randn(4, 2)
-BAD = {
-    "a set where there is none": (
-        lambda: make({"0.weight": "h q", "4.bias": "y"}, sets={"h": 5, "k": 7, "q": 2}, free={"y": 3}),
-        r"tensor '0.weight', axis 1 \(q\): the module does not let 'q' be permuted: an axis of the input",
-    ),
-    "two sets for one": (
-        lambda: make({"2.weight": "k g"}, sets={"h": 5, "k": 7, "g": 5}),
-        r"tensor '2.weight', axis 1 \(g\): 'g' and 'h' are one set in the module",
-    ),
-    "another shape": (
-        lambda: make({"2.bias": "h"}),
-        r"'2.bias' is declared with shape \(5,\), in the module it has shape \(7,\)",
-    ),
-    "no such tensor": (
-        lambda: make({"5.bias": "k"}),
-        r"'5.bias' is declared with shape \(7,\), in the module there is no such tensor",
-    ),
-    "a part": (
-        lambda: Probes(perceptron(), [X], space=WeightSpace({"2.weight": "k h", "2.bias": "k"}, sets={"h": 5, "k": 7})),
-        "'0.weight' has the axis of 'h', and is not in the space",
-    ),
-    "units of all heads": (nested, "the space is not the module's"),
-    "no probes": (lambda: small("perceptron") and Probes(perceptron(), [X], count=0), "count=0: give an integer"),
-    "no chunks": (lambda: small("perceptron", chunk_size=0), "chunk_size=0: give an integer"),
-    "long codes": (lambda: small("perceptron", code=3), "code=3: give an integer from 1 to 2"),
-    "shape of probes": (
-        lambda: small("perceptron", start=[torch.zeros(3, 4)]),
-        r"probes of shapes \[\(3, 4\)\] given, expected \[\(3, 2\)\]",
-    ),
-    "start": (lambda: small("perceptron", start="zeros"), 'start is "examples", "uniform" or a list of tensors'),
-    "record": (
-        lambda: small("perceptron", record="x*"),
-        r"record=\['x\*'\]; the values that live on sets are: '0', '1'",
-    ),
-    "integers": (
-        lambda: Probes(Counts(), [torch.arange(5)]),
-        "input 'k' holds int64, which cannot be learned, and is read by aten::gt",
-    ),
-    "rows": (
-        lambda: Probes(nn.Bilinear(2, 3, 1), [torch.randn(4, 2), torch.randn(5, 3)]),
-        r"inputs have shapes \[\(4, 2\), \(5, 3\)\]: give tensors with an example in each row",
-    ),
-    "no inputs": (lambda: Probes(perceptron(), []), r"inputs have shapes \[\]"),
-    "mixed": (lambda: Probes(Mean(), [X]), "the module mixes the probes: its output 0"),
-    "width": (other_width, r"'0.weight' has shape \(6, 2, 1\), expected \(5, 2, 1\)"),
-    "another space": (other_space, "the probes run networks of another weight space .* make them with space="),
-    "channels": (
-        lambda: Metanet(make().weights, out_features=1, in_channels=2, probes=make()),
-        "in_channels=2: probes run networks",
-    ),
-}
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_input(name):
-    bad, message = BAD[name]
-    with pytest.raises(ValueError, match=message):
-        bad()
 
 
 class Sine(nn.Module):
