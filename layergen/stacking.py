@@ -160,11 +160,11 @@ def which(numbers: Sequence[int], count: int) -> str:
 def network_faults(state: Mapping[str, Any], first: Mapping[str, Any], space: WeightSpace) -> Iterator[str]:
     """The faults of one network, one line each; dtypes and devices are compared with those of the network `first`."""
     declared = owners(space)
-    yield from (f"{name!r} is missing" for name in declared if name not in state)
+    yield from (f"{name!r} is missing{hint(name, state)}" for name in declared if name not in state)
     for name, value in state.items():
         if name not in declared:
             if is_weight(name, value) and not any(is_same(value, state.get(other)) for other in declared):
-                yield f"{name!r} is not declared{hint(name, space)}"
+                yield f"{name!r} is not declared{hint(name, declared)}"
         elif not is_dense(value):
             kind = value.layout if isinstance(value, Tensor) else type(value).__name__
             yield f"{name!r} is no dense tensor but {kind}"
@@ -201,9 +201,9 @@ def is_same(value: Any, other: Any) -> bool:
     return storages[0] is storages[1] and value.storage_offset() == other.storage_offset()
 
 
-def hint(name: str, space: WeightSpace) -> str:
-    """The hint at a declared name that ends in the undeclared name, or that the undeclared name ends in."""
-    near = [other for other in owners(space) if other.endswith(f".{name}") or name.endswith(f".{other}")]
+def hint(name: str, names: Iterable[str]) -> str:
+    """The hint at one of some names that ends in a name which is not among them, or that this one ends in."""
+    near = [other for other in names if other.endswith(f".{name}") or name.endswith(f".{other}")]
     return f" (there is {near[0]!r})" if near else ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from layergen.stacking import is_weight, network_faults, owners
+from layergen.stacking import hint, is_weight, network_faults, owners
 from symmetry.language.axes import Expression
 from symmetry.language.errors import SpecificationError
 from symmetry.space.weight_space import WeightSpace
@@ -100,7 +100,7 @@ def sizes_of(state: Mapping[str, Any], space: WeightSpace) -> dict[str, int]:
     """
     seen = seen_at({name: tuple(value.shape) for name, value in state.items() if isinstance(value, Tensor)}, space)
     if missing := [name for name in owners(seen) if name not in state]:
-        raise SpecificationError(", ".join(f"{name!r} is missing" for name in missing))
+        raise SpecificationError(", ".join(f"{name!r} is missing{hint(name, state)}" for name in missing))
     return seen.sizes
 
 
@@ -113,7 +113,7 @@ def seen_at(shapes: Mapping[str, tuple[int, ...]], space: WeightSpace) -> Weight
     """
     found, lengths = members_found(shapes, space)
     if missing := [tensor.members[0] for tensor in space if not found[tensor.name]]:
-        raise SpecificationError(", ".join(f"{name!r} is missing" for name in missing))
+        raise SpecificationError(", ".join(f"{name!r} is missing{hint(name, shapes)}" for name in missing))
     seen = {}
     for tensor in space:
         own = shapes[found[tensor.name][0]]

@@ -112,12 +112,12 @@ class Zoo(Dataset[Network]):
         faults += unlabelled(listing, required)
         buckets, found, others = sorted_into_buckets(listing, self.spaces, finite=finite, dtype=dtype, step=step)
         self.faults: tuple[Fault, ...] = tuple(sorted([*faults, *others], key=str))
-        if self.faults and not skip_bad:
-            raise ZooError(str(path), self.faults, len(listing.names), "leave them out with skip_bad=True (--skip-bad)")
         bad = {fault.network for fault in self.faults}
         kept = np.array([name not in bad for name in listing.names])
-        if not kept.any():
-            raise ZooError(str(path), self.faults, len(listing.names), "none is left")
+        if not kept.any() or (self.faults and not skip_bad):
+            leave = "leave them out with skip_bad=True (--skip-bad)"
+            remedy = leave if kept.any() else "none is left: is the specification that of these networks?"
+            raise ZooError(str(path), self.faults, len(listing.names), remedy)
         self.listing: Listing = listing.only(kept)
         used, numbers = np.unique(found[kept], return_inverse=True)
         self.buckets: list[Bucket] = [buckets[number] for number in used]

@@ -297,8 +297,20 @@ def test_folders_without_networks(tmp_path):
     with pytest.raises(SpecificationError, match="there is no such folder"):
         Zoo(tmp_path / "nowhere")
     fill(tmp_path / "all", [4])
-    with pytest.raises(ZooError, match="1 of 1 network cannot be used"):
-        Zoo(tmp_path / "all", space=WeightSpace({"b": "h"}, sets={"h": 2}), skip_bad=True)
+    for skip_bad in (False, True):
+        with pytest.raises(ZooError, match=r"1 of 1 network cannot be used:(?s:.*)none is left: is the specification"):
+            Zoo(tmp_path / "all", space=WeightSpace({"b": "h"}, sets={"h": 2}), skip_bad=skip_bad)
+
+
+def test_names_with_something_before_them_are_pointed_at(tmp_path):
+    fill(tmp_path, [4])
+    inner = WeightSpace(
+        {f"net.{name}": "h x" if name == "0.weight" else "h" for name in ("0.weight", "0.bias")},
+        sets={"h": 4},
+        free={"x": 2},
+    )
+    with pytest.raises(ZooError, match=r"'net.0.weight' is missing \(there is '0.weight'\)"):
+        Zoo(tmp_path, space=inner)
 
 
 def test_a_file_that_changes_is_noticed(tmp_path):
