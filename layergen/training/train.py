@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,8 @@ def train(
         If the zoo does not give what is asked for, or if there is another run in `output`.
     FloatingPointError
         If the loss is not finite.
+    ImportError
+        If packages that training needs are not installed.
 
     Examples
     --------
@@ -82,6 +85,7 @@ def train(
     ['epoch', 'learning_rate', 'r2', 'seconds', 'tau', 'training_loss', 'validation_loss']
     >>> folder.cleanup()
     """
+    check_installed("safetensors", "scipy", *["tensorboard"] * tensorboard)
     run = Run(output)
     with joined(device) as processes, torch.random.fork_rng():
         lesson = lesson_of(zoo, configuration)
@@ -102,6 +106,12 @@ def train(
         best = trainer.progress.rows[trainer.progress.best_epoch]
         finish(run, lesson, configuration, processes, best, {} if probes is None else {"probes": probes})
     return run
+
+
+def check_installed(*names: str) -> None:
+    """Raise `ImportError` for packages that are not installed, before there is a folder that waits for them."""
+    if missing := [name for name in names if find_spec(name) is None]:
+        raise ImportError(f"training needs the packages {', '.join(missing)}: pip install 'layergen[train]'")
 
 
 def finish(
@@ -125,10 +135,8 @@ def finish(
 
 def boarded(folder: Path) -> Callable[[Row], object]:
     """A function that writes rows of the log for TensorBoard."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise ImportError("tensorboard=True needs the package tensorboard: pip install 'layergen[train]'") from None
+    from torch.utils.tensorboard import SummaryWriter
+
     writer = SummaryWriter(folder / "tensorboard")
 
     def write(row: Row) -> None:

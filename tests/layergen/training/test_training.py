@@ -2,6 +2,7 @@
 
 import csv
 import json
+import sys
 from dataclasses import replace
 
 import polars
@@ -195,6 +196,13 @@ def test_what_cannot_be_learned_makes_no_folder(zoo, tmp_path, configuration, me
     with pytest.raises(SpecificationError) as error:
         train(zoo, configuration, tmp_path / "run")
     assert message in str(error.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_missing_package_makes_no_folder(zoo, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(ImportError, match=r"training needs the packages scipy: pip install 'layergen\[train\]'"):
+        train(zoo, CONFIGURATION, tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
