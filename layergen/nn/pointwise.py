@@ -107,8 +107,9 @@ class NormPointwise(Scaling):
     """Give vectors the length `function(scale · length + shift)`, and pass other entries through `function`.
 
     The norm nonlinearity of Worrall et al. (2017). Vectors are entries that the symmetry multiplies by a matrix or a
-    sign; their length is the root mean square of their components, and under signs the absolute value. Takes and gives
-    features, `{tensor: (batch, *axes, channels)}`.
+    sign; their length is the root mean square of their components, and under signs the absolute value. Vectors under
+    GL have no length that the symmetry leaves alone, and stay as they are. Takes and gives features,
+    `{tensor: (batch, *axes, channels)}`.
 
     Parameters
     ----------
@@ -136,8 +137,9 @@ class NormPointwise(Scaling):
         super().__init__(space, channels, function)
 
     def _factor(self, lengths: Tensor, scaled: Tensor) -> Tensor:
-        """The factor that gives vectors the length `function(scaled)`."""
-        return self.function(scaled) / lengths
+        """The factor that gives vectors the length `function(scaled)`, and one where no length is known."""
+        known = lengths != 0
+        return torch.where(known, self.function(scaled) / torch.where(known, lengths, 1.0), 1.0)
 
 
 class Gated(Scaling):

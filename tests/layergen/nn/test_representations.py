@@ -119,6 +119,16 @@ def test_nonlinearities(space, make):
     assert all(not torch.allclose(value, 2 * network(x)[name]) for name, value in doubled.items())
 
 
+def test_vectors_without_a_length_stay_as_they_are():
+    rank = {"r": {"size": 2, "group": "GL"}}
+    space = WeightSpace({"a": "r x", "b": "y r^-1", "c": "y"}, free={"x": 3, "y": 2}, vectors=rank)
+    x = {name: torch.randn(4, *shape, 2) for name, shape in space.shapes.items()}
+    out = NormPointwise(space, 2, torch.relu)(x)
+    assert torch.equal(out["a"], x["a"])
+    assert torch.equal(out["b"], x["b"])
+    assert torch.equal(out["c"], x["c"].relu())
+
+
 def test_the_wrong_nonlinearity_is_refused():
     with pytest.raises(
         SpecificationError, match=r"over the index 'xy' = .*C4.* leaves alone the length along the index only"
