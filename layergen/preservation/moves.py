@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from symmetry import Index, WeightSpace, element
-from symmetry.language.axes import print_axes, substitute
+from symmetry.language.axes import Expression, Sum, print_axes, substitute
 from symmetry.space.group import movers
-from symmetry.space.layout import Position, take_apart
+from symmetry.space.layout import Position, expression_size, take_apart
+from symmetry.space.weight_space import Tensor as Declared
 
 __all__ = ["Move", "larger", "moves", "set_moves"]
 
@@ -52,7 +53,7 @@ class Move:
 
 def moves(space: WeightSpace) -> Iterator[Move]:
     """Every kind of move outside the group: free indices, axes one by one, uncoupled sets, exchanges, un-nesting."""
-    kinds = (*DECLARABLE, exchanged_tensors)
+    kinds = (*DECLARABLE, exchanged_tensors, exchanged_terms)
     yield from (move for kind in kinds for move in kind(space) if not in_group(space, move))
 
 
@@ -246,6 +247,28 @@ def exchanged_tensors(space: WeightSpace) -> Iterator[Move]:
             same = np.arange(math.prod(first.shape))
             origins = {first.name: (second.name, same), second.name: (first.name, same)}
             yield Move(f"exchanging {first.name!r} and {second.name!r}", origins)
+
+
+def exchanged_terms(space: WeightSpace) -> Iterator[Move]:
+    """Two terms of one size of an axis in each other's place wherever that axis stands: queries taken for keys."""
+    for axis in dict.fromkeys(axis for tensor in space for axis in tensor.axes if isinstance(axis, Sum)):
+        sizes = [expression_size(term, space.sizes) for term in axis.terms]
+        parts = np.split(np.arange(sum(sizes)), np.cumsum(sizes)[:-1])
+        for first, second in combinations(range(len(parts)), 2):
+            if sizes[first] == sizes[second]:
+                order = [*parts]
+                order[first], order[second] = parts[second], parts[first]
+                gathers = {tensor.name: taken(tensor, axis, np.concatenate(order)) for tensor in space}
+                origins = {name: (name, gather) for name, gather in gathers.items() if is_moved(gather)}
+                yield Move(f"exchanging the terms {first} and {second} of {print_axes([axis])}", origins)
+
+
+def taken(tensor: Declared, axis: Expression, order: Gather) -> Gather:
+    """The gather of a tensor whose entries along an axis are in another order, wherever that axis is."""
+    flat = np.arange(math.prod(tensor.shape)).reshape(tensor.shape)
+    for place in (place for place, one in enumerate(tensor.axes) if one == axis):
+        flat = np.take(flat, order, axis=place)
+    return flat.ravel()
 
 
 def in_group(space: WeightSpace, move: Move) -> bool:

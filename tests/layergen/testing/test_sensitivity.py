@@ -75,6 +75,20 @@ def test_tensors_and_sets_that_are_not_told_apart():
     assert "exchanging 'h' and 'k'" in sensitivity(transposing, space).message
 
 
+def test_terms_of_an_axis_that_are_not_told_apart():
+    space = WeightSpace({"qk": "(u + u) d", "b": "u", "v": "d u"}, sets={"u": 4}, free={"d": 2})
+    layer = layergen.EquivariantLinear(space, 1, 1)
+
+    def exchanged(x):
+        return x | {"qk": x["qk"].roll(4, 1)}
+
+    def blind(x):
+        return {name: value + exchanged(layer(exchanged(x)))[name] for name, value in layer(x).items()}
+
+    assert "equivariant to exchanging the terms 0 and 1 of (u + u)" in sensitivity(blind, space).message
+    assert sensitivity(layer, space)
+
+
 def test_what_is_zero_or_constant_or_not_looked_at():
     layer = layergen.EquivariantLinear(SPACE, 1, 1)
     zero = sensitivity(lambda x: layer(x) | {"b": 0 * x["b"]}, SPACE).message
