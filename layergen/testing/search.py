@@ -17,13 +17,13 @@ from hypothesis.configuration import set_hypothesis_home_dir, storage_directory
 from hypothesis.errors import Flaky
 from torch import Tensor
 
+from layergen.testing.comparing import Deed, compare
 from layergen.testing.inputs import BATCH
-from layergen.testing.rounding import difference, scales, stretches
-from layergen.testing.sanity import check_finite, check_repeated, with_noise
+from layergen.testing.rounding import stretches
+from layergen.testing.sanity import check_repeated, with_noise
 from layergen.testing.subject import OUTPUT, Subject, in_double
 from layergen.testing.verdict import Fault, Verdict
 from symmetry import GroupElement, WeightSpace, element
-from symmetry.language.axes import print_axes
 from symmetry.space.elements import simple_elements
 from symmetry.space.group import movers
 from symmetry.strategies import group_elements
@@ -56,7 +56,7 @@ def search(
     )
     @given(group_elements(subject.group, positional=positional))
     def commutes(g: GroupElement) -> None:
-        compare(subject, g, output, tolerance)
+        check(subject, g, output, tolerance)
 
     try:
         with leaving_nothing():
@@ -151,7 +151,7 @@ def is_systematic(subject: Subject, verdict: Verdict) -> bool:
 def fails(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> Verdict | None:
     """The verdict on one permutation if it fails."""
     try:
-        compare(subject, g, output, tolerance)
+        check(subject, g, output, tolerance)
     except Fault as fault:
         return fault.verdict
     return None
@@ -167,40 +167,8 @@ def smallest_batch(subject: Subject, verdict: Verdict, tolerance: float | None) 
     return replace(verdict, batch=BATCH)
 
 
-def compare(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> None:
+def check(subject: Subject, g: GroupElement, output: dict[str, Tensor], tolerance: float | None) -> None:
     """Raise `Fault` where the function of the moved features is not the output, moved."""
     expected, found = subject.expected(g, output), subject.output(subject.moved(g))
-    stretch = stretches(subject, g)
-    check_finite(found, f" after {g.deed}")
-    for name, value in expected.items():
-        if name not in found or found[name].shape != value.shape:
-            message = f"output {name!r} has another shape after {g.deed}"
-            raise Fault(Verdict(False, message, "wrong shape", tensor=name))
-        if value.numel():
-            scale = scales(output[name])
-            error, allowed, entry = difference(subject, name, value, found[name], tolerance, scale, stretch.get(name))
-            if not error <= allowed:
-                values = value[entry].item(), found[name][entry].item()
-                raise Fault(failure(subject, g, name, entry, values, error, allowed))
-
-
-def failure(
-    subject: Subject,
-    g: GroupElement,
-    name: str,
-    entry: tuple[int, ...],
-    values: tuple[float, float],
-    error: float,
-    allowed: float,
-) -> Verdict:
-    """The verdict on a permutation that fails."""
-    if subject.target is None:
-        kind, what, where = "invariant", "changes the output", f" at {entry}"
-    else:
-        axes = ", ".join(("batch", *(print_axes((axis,)) for axis in subject.target[name].axes), "channel"))
-        kind, what, where = "equivariant", f"does not move output {name!r} alike", f" at ({axes}) = {entry}"
-    lines = [
-        f"not {kind}: {g.deed} {what}{where}",
-        f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.1g}",
-    ]
-    return Verdict(False, "\n".join(lines), f"not {kind}", g.described, name, entry, error, allowed)
+    deed = Deed(g.deed, "move", described=g.described)
+    compare(subject, output, expected, found, deed, tolerance, stretches(subject, g))

@@ -9,15 +9,14 @@ from typing import Any
 import torch
 
 from layergen.features import Features
+from layergen.testing.comparing import Deed, compare
 from layergen.testing.forms import Form
 from layergen.testing.inputs import BATCH, channels_of
-from layergen.testing.rounding import difference, scales
-from layergen.testing.sanity import check_finite, sane_output, with_noise
+from layergen.testing.sanity import sane_output, with_noise
 from layergen.testing.subject import Subject, make_subject
 from layergen.testing.verdict import Fault, Verdict, with_code
 from layergen.widening import Summed, factors_of, widen, widened
 from symmetry import WeightSpace
-from symmetry.language.axes import print_axes
 
 __all__ = ["assert_widening_equivariant", "assert_widening_invariant"]
 
@@ -200,27 +199,19 @@ def assert_widened_alike(subject: Subject, whole: Widening, tolerance: float | N
         output = sane_output(subject)
         subject = with_noise(subject, output)
         for widening in (*(Widening({name: n}, whole.summed) for name, n in whole.factors.items()), whole):
-            compare(subject, output, widening, tolerance)
+            check(subject, output, widening, tolerance)
     except Fault as fault:
         failed = fault.verdict.entry is not None
         verdict = with_snippet(fault.verdict, subject, widening, channels, seed) if failed else fault.verdict
         raise AssertionError(verdict.message) from None
 
 
-def compare(subject: Subject, output: Features, widening: Widening, tolerance: float | None) -> None:
+def check(subject: Subject, output: Features, widening: Widening, tolerance: float | None) -> None:
     """Raise `Fault` where the function of widened features is not the output, widened."""
     expected = output if subject.target is None else widening.of(output, subject.target)
-    found = wider_output(subject, widening)
-    check_finite(found, f" after {widening.deed}")
-    for name, value in expected.items():
-        if name not in found or found[name].shape != value.shape:
-            message = f"output {name!r} has another shape after {widening.deed}"
-            raise Fault(Verdict(False, message, "wrong shape", tensor=name))
-        if value.numel():
-            error, allowed, entry = difference(subject, name, value, found[name], tolerance, scales(output[name]))
-            if not error <= allowed:
-                values = value[entry].item(), found[name][entry].item()
-                raise Fault(failure(subject, widening, name, entry, values, error, allowed))
+    notes = misread(subject.space, widening.wide(subject.space))
+    deed = Deed(widening.deed, "widen", "widening ", notes=notes)
+    compare(subject, output, expected, wider_output(subject, widening), deed, tolerance)
 
 
 def wider_output(subject: Subject, widening: Widening) -> Features:
@@ -236,29 +227,6 @@ def wider_output(subject: Subject, widening: Widening) -> Features:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         message = f"the function does not take wider networks: {widening.deed} raises {reason}"
         raise Fault(Verdict(False, message, "of one width only")) from error
-
-
-def failure(
-    subject: Subject,
-    widening: Widening,
-    name: str,
-    entry: tuple[int, ...],
-    values: tuple[float, float],
-    error: float,
-    allowed: float,
-) -> Verdict:
-    """The verdict on a function that tells a network from the same network widened."""
-    if subject.target is None:
-        kind, what, where = "widening invariant", "changes the output", f" at {entry}"
-    else:
-        axes = ", ".join(("batch", *(print_axes((axis,)) for axis in subject.target[name].axes), "channel"))
-        kind, what, where = "widening equivariant", f"does not widen output {name!r} alike", f" at ({axes}) = {entry}"
-    lines = [
-        f"not {kind}: {widening.deed} {what}{where}",
-        f"    expected {values[0]:.6g}, got {values[1]:.6g}; relative error {error:.3g}, tolerance {allowed:.1g}",
-        *misread(subject.space, widening.wide(subject.space)),
-    ]
-    return Verdict(False, "\n".join(lines), f"not {kind}", None, name, entry, error, allowed, BATCH)
 
 
 def misread(space: WeightSpace, wide: WeightSpace) -> list[str]:
