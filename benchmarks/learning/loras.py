@@ -121,6 +121,7 @@ def lora_updates(networks: int = 2_000, steps: int = 300) -> Task:
         lora_space("GL"),
         Updated(),
         torch.randn(64, INPUTS, generator=torch.Generator().manual_seed(1)),
+        torch.positive,  # nothing is between the factors
     )
 
 
