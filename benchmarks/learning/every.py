@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from benchmarks.learning import methods, tasks
+from benchmarks.learning import cnns, methods, tasks
 from benchmarks.learning.clothes import PICTURED, clothes
 from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
 from benchmarks.learning.graphs import GRAPHS
@@ -20,7 +20,7 @@ from benchmarks.learning.transformers import readers
 __all__ = ["METHODS", "TASKS"]
 
 TASKS: dict[str, Callable[[], Task]] = {
-    **tasks.TASKS,
+    **dict(sorted((tasks.TASKS | cnns.TASKS).items())),
     "F": recurrent,
     "G": lora_updates,
     "H": partial(editing, "H: dilation of pictures", dilation),

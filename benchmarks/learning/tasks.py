@@ -15,11 +15,7 @@ from scipy.stats import kendalltau
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-import layergen
-import symmetry
 from benchmarks.learning.inrs import FREQUENCY, Siren, fit_inrs, grid, siren_space
-from demo.network import DigitsCNN
-from demo.zoo import HYPERPARAMETERS, digits, load_or_train
 from layergen import Features
 from symmetry import WeightSpace
 
@@ -174,32 +170,6 @@ def task_of_clothes(title: str, train: Part, validation: Part, test: Part) -> Ta
     return task_of_inrs(title, train, validation, test, (2, 32, 32, 1), ACCURACY, grid(28))
 
 
-def zoo_task(title: str, score: Score, targets: Callable[[object], Tensor]) -> Task:
-    """A task on the demonstration's CNNs, split as there: 1,200 to train on, 100 for validation, 300 held out."""
-    zoo, space = load_or_train(quiet=True), symmetry.load(ROOT / "demo" / "digits_cnn.toml")
-    whole = Part(layergen.stack(zoo.state_dicts, space), targets(zoo))
-    train, validation, test = whole.take(slice(-400)), whole.take(slice(-400, -300)), whole.take(slice(-300, None))
-    mean, deviation = train.targets.mean(0), train.targets.std(0)
-    parts = [Part(part.features, (part.targets - mean) / deviation) for part in (train, validation, test)]
-    outputs, examples = whole.targets.shape[1], digits().train_images[:256, None]
-    loss = nn.functional.mse_loss
-    return Task(title, *parts, score, loss, outputs, space, None, DigitsCNN(), examples)
-
-
-def zoo_accuracy() -> Task:
-    """B: the test accuracy of the demonstration's CNNs."""
-    return zoo_task("B: accuracy of CNNs", TAU, lambda zoo: zoo.test_accuracy.float()[:, None])
-
-
-def zoo_recipes() -> Task:
-    """D: the logarithms of the five hyper-parameters that each of the demonstration's CNNs was trained with."""
-    return zoo_task(
-        "D: recipes of CNNs",
-        R2,
-        lambda zoo: torch.stack([zoo.hyperparameters[name].float().log() for name in HYPERPARAMETERS], 1),
-    )
-
-
 def cached(file: str, widths: tuple[int, ...], fit: Callable[[], tuple[Features, float]]) -> Features:
     """The INRs that an earlier run left in a file of the cache, else fitted and left there."""
     path = FITTED / f"{file}.safetensors"
@@ -234,9 +204,7 @@ def idx(name: str) -> Tensor:
 
 TASKS: dict[str, Callable[[], Task]] = {
     "A": sines,
-    "B": zoo_accuracy,
     "C": digit_inrs,
-    "D": zoo_recipes,
     "E": fashion_inrs,
 }
-"""By letter, what makes each task; INRs are fitted once and kept in the cache."""
+"""By letter, what makes each task on INRs; they are fitted once and kept in the cache."""
