@@ -84,16 +84,24 @@ class Kept(nn.Module):
 
 
 class Steps(nn.Module):
-    """Weights plus a step that a network gives, less by a factor for each tensor that is learned and begins at 0.01."""
+    """Weights plus a step that a network gives, in the deviations of each tensor's weights.
 
-    def __init__(self, network: nn.Module, names: tuple[str, ...]) -> None:
+    It is multiplied by a factor for each tensor, which is learned and begins at 0.01.
+    """
+
+    deviations: Tensor
+
+    def __init__(self, network: nn.Module, task: Task) -> None:
         super().__init__()
-        self.network, self.names = network, names
-        self.factors = nn.Parameter(torch.full((len(names),), 0.01))
+        self.network, self.names = network, task.space.names
+        self.factors = nn.Parameter(torch.full((len(self.names),), 0.01))
+        features = task.train.features
+        self.register_buffer("deviations", torch.stack([features[name].std() for name in self.names]))
 
     def forward(self, x: Features) -> Features:
         step = self.network(x)
-        return {name: x[name] + factor * step[name] for name, factor in zip(self.names, self.factors, strict=True)}
+        factors = zip(self.names, self.factors * self.deviations, strict=True)
+        return {name: x[name] + factor * step[name] for name, factor in factors}
 
 
 class Rescaled(nn.Module):
@@ -159,19 +167,19 @@ def each(task: Task, *, hidden: int) -> Rendered:
     layers: list[nn.Module] = [Standardise(task.space, 1).fit(task.train.features)]
     for channels in (1, hidden):
         layers += [PerTensorLinear(task.space, channels, hidden), Pointwise(nn.GELU())]
-    return Rendered(Steps(nn.Sequential(*layers, PerTensorLinear(task.space, hidden, 1)), task.space.names))
+    return Rendered(Steps(nn.Sequential(*layers, PerTensorLinear(task.space, hidden, 1)), task))
 
 
 def flat(task: Task, *, hidden: int) -> Rendered:
     """A perceptron on the raw weights, which gives what to add to each."""
     network = FlatPerceptron(task.train.features, count_of_weights(task.space), hidden)
-    return Rendered(Steps(Unflattened(network, task.space), task.space.names))
+    return Rendered(Steps(Unflattened(network, task.space), task))
 
 
 def outputs(task: Task, *, count: int) -> Rendered:
     """A perceptron on outputs at learned inputs, which gives what to add to each weight."""
     network = OutputsAlone(probes_of(task, count), task.train.features, count_of_weights(task.space))
-    return Rendered(Steps(Unflattened(network, task.space), task.space.names))
+    return Rendered(Steps(Unflattened(network, task.space), task))
 
 
 def count_of_weights(space: WeightSpace) -> int:
@@ -193,12 +201,12 @@ def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, 
 
 def nfn(task: Task, *, kind: str, **options: Any) -> Rendered:
     """A network of nfn's layers that gives what to add to the weights."""
-    return Rendered(Steps(NfnSteps(task, kind, **options), task.space.names))
+    return Rendered(Steps(NfnSteps(task, kind, **options), task))
 
 
 def graph(task: Task, *, kind: Kind, **options: Any) -> Rendered:
     """A graph network that gives what to add to the weights."""
-    return Rendered(GraphSteps(task, kind, **options))
+    return Rendered(Steps(GraphSteps(task, kind, **options), task))
 
 
 OURS = ({"hidden": 16, "rate": 3e-3}, {"hidden": 16, "fourier": 8, "norm": True}, {"hidden": 32, "rate": 1e-3})

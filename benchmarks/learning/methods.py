@@ -33,7 +33,7 @@ class Method:
     title: str
     run: Callable[..., Outcome]
     configurations: tuple[Options, Options, Options]
-    applies: Callable[[Task], bool] = lambda _: True
+    applies: Callable[[Any], bool] = lambda _: True
 
 
 def trained(network: Callable[..., nn.Module]) -> Callable[..., Outcome]:
