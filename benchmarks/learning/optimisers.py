@@ -45,7 +45,7 @@ class Optimising:
 
 def final_loss(task: Optimising, rule: nn.Module, digits: range, seed: int) -> float:
     """The mean loss of the last steps of a run by a rule, over eight perceptrons."""
-    losses = [float(loss) for loss in training(rule, digits, task.width, task.steps, seed=seed)]
+    losses = [loss.item() for loss in training(rule, digits, task.width, task.steps, seed=seed)]
     return sum(losses[-LAST:]) / LAST
 
 
