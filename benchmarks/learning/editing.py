@@ -15,7 +15,7 @@ from benchmarks.learning.inrs import evaluated, grid
 from benchmarks.learning.methods import Method, probes_of, propagation_of, trained
 from benchmarks.learning.others import network_spec_from_wsfeat, packed
 from benchmarks.learning.others import nfn as published
-from benchmarks.learning.tasks import ERROR, Part, Task, fashion_inrs, idx
+from benchmarks.learning.tasks import ERROR, Part, Task, fashion_inrs, idx, three_parts
 from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
 from layergen.nn import Metanet, PerTensorLinear, Pointwise, Standardise
@@ -49,10 +49,8 @@ def editing(title: str, edit: Callable[[Tensor], Tensor], count: int = 5_000) ->
     order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))[:count]
     pictures = idx("train-images-idx3-ubyte.gz")[order].float() / 255
     wanted = edit(pictures)[:, ::STRIDE, ::STRIDE].flatten(1)
-    held, parts = count // 8, (task.train, task.validation, task.test)
-    rows = (wanted[2 * held :], wanted[:held], wanted[held : 2 * held])
-    sized = (Part(part.features, pixels) for part, pixels in zip(parts, rows, strict=True))
-    train, validation, test = sized
+    parts = zip((task.train, task.validation, task.test), three_parts(Part({}, wanted)), strict=True)
+    train, validation, test = (Part(part.features, edited.targets) for part, edited in parts)
     asked = {"score": ERROR, "loss": nn.functional.mse_loss, "outputs": wanted.shape[1]}
     return replace(task, title=f"{title}, {EDITED}", train=train, validation=validation, test=test, **asked)
 

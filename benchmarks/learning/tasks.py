@@ -19,7 +19,7 @@ from benchmarks.learning.inrs import FREQUENCY, Siren, fit_inrs, grid, siren_spa
 from layergen import Features
 from symmetry import WeightSpace
 
-__all__ = ["TASKS", "Part", "Score", "Task"]
+__all__ = ["TASKS", "Part", "Score", "Task", "three_parts"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FITTED = ROOT / ".cache" / "learning"
@@ -138,9 +138,13 @@ def fashion_inrs(networks: int = 5_000, steps: int = 350) -> Task:
 
 def inr_task(title: str, whole: Part, widths: tuple[int, ...], score: Score, examples: Tensor) -> Task:
     """A task on INRs; an eighth of the networks each for validation and test, in the order given."""
-    held = len(whole) // 8
-    train, validation, test = (whole.take(slice(*ends)) for ends in ((2 * held, None), (held,), (held, 2 * held)))
-    return task_of_inrs(title, train, validation, test, widths, score, examples)
+    return task_of_inrs(title, *three_parts(whole), widths, score, examples)
+
+
+def three_parts(whole: Part, share: int = 8) -> tuple[Part, Part, Part]:
+    """To train on, for validation, for test: of `share` networks in order one for validation, one for test."""
+    held = len(whole) // share
+    return whole.take(slice(2 * held, None)), whole.take(slice(held)), whole.take(slice(held, 2 * held))
 
 
 def task_of_inrs(
