@@ -28,7 +28,7 @@ __all__ = ["RULES", "TASKS", "Falling", "Optimising", "each_weight", "final_loss
 
 LAST = 10
 """How many steps at the end of a run the loss is the mean of."""
-FACTORS = (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.4, 2, 3, 5, 8)
+FACTORS = (0.1, 0.3, 0.5, 1, 1.5, 2, 3, 5)
 """The rates of Adam and of SGD that are tried, as multiples of a usual one."""
 LOSS = Score("loss at the end", False, lambda found, _: float(found))
 
