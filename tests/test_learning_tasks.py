@@ -171,6 +171,22 @@ def test_targets_are_the_edited_pictures_of_the_same_networks(edit, pictures):
     assert (shown - signals[12:, ::2, ::2].flatten(1)).square().mean() < 0.05
 
 
+def test_simple_editors_do_what_their_names_say(edit):
+    x = edit.test.features
+    line = editing.Rescaled()
+    with torch.no_grad():
+        line.scale.fill_(0.5)
+        line.shift.fill_(0.2)
+    shown = editing.Rendered(editing.Kept())(x)
+    torch.testing.assert_close(editing.Rendered(line)(x), 0.5 * shown + 0.2)
+    flat = editing.Unflattened(nn.Identity(), edit.space)
+    same = flat(torch.cat([value.flatten(1) for value in x.values()], 1))
+    assert all(torch.equal(same[name], value) for name, value in x.items())
+    steps = editing.Steps(nn.Identity(), edit)(x)
+    for name, value in x.items():
+        torch.testing.assert_close(steps[name], (1 + 0.01 * edit.train.features[name].std()) * value)
+
+
 @pytest.mark.parametrize("name", editing.EDITORS)
 def test_every_editor_runs(name, edit):
     torch.manual_seed(0)
