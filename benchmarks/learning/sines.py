@@ -159,7 +159,11 @@ def is_embedding(task: Task) -> bool:
     return task.loss is contrastive
 
 
-OURS = ({"hidden": 16, "rank": 4}, {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True}, {"hidden": 32})
+OURS = (
+    {"hidden": 16, "rank": 4},
+    {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True},
+    {"hidden": 16, "rate": 1e-3, "statistics": True},
+)
 NFN = ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "fourier": 16})
 CARRIED = (
     {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True},
