@@ -21,7 +21,7 @@ __all__ = ["TASKS", "accuracy_of", "clothes_zoo", "cnn_task", "recipe_of", "smal
 
 HELD, TESTED = 100, 300
 """How many networks are for validation, and for test, at the end of a zoo."""
-CLOTHES = ZooConfig(networks=1_000, train_images=6_000)
+CLOTHES = ZooConfig(networks=800, train_images=6_000)
 JUDGED = 2_000
 """How many further pictures of clothes the accuracy of a network is measured on."""
 
@@ -59,7 +59,7 @@ def of_digits(title: str, score: Score, targets: Callable[[Zoo], Tensor]) -> Tas
 
 
 def of_clothes(title: str, score: Score, targets: Callable[[Zoo], Tensor]) -> Task:
-    """A task on 1,000 of the same CNNs, trained on pictures of clothes."""
+    """A task on 800 of the same CNNs, trained on pictures of clothes."""
     data = small_clothes(CLOTHES.train_images, JUDGED)
     return cnn_task(title, score, targets, clothes_zoo(CLOTHES, data), data.train_images[:256, None])
 

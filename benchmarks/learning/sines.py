@@ -164,6 +164,11 @@ OURS = (
     {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True},
     {"hidden": 16, "rate": 1e-3, "statistics": True},
 )
+PROBED = (
+    {"hidden": 16, "rank": 4, "probes": 16},
+    {"hidden": 8, "layers": 0, "probes": 16},
+    {"hidden": 8, "layers": 0, "probes": 64, "rate": 1e-3},
+)
 NFN = ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "fourier": 16})
 CARRIED = (
     {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True},
@@ -179,7 +184,7 @@ VIEWERS: dict[str, Method] = {
     "view-signs": Method("… and signs", trained(ours), also(OURS, signs=True), is_embedding),
     "view-carried": Method("… and propagation", trained(ours), CARRIED, is_embedding),
     "view-carried-signs": Method("… propagation and signs", trained(ours), also(CARRIED, signs=True), is_embedding),
-    "view-probed": Method("`Metanet` with probes", trained(ours), also(OURS, probes=16), is_embedding),
+    "view-probed": Method("`Metanet` with probes", trained(ours), PROBED, is_embedding),
     "view-hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN, is_embedding),
     "view-gmn": Method("`GraphMetanet`, gmn", trained(graph), also(CONFIGURATIONS, kind="gmn"), is_embedding),
 }
