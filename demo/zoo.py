@@ -66,7 +66,7 @@ class ZooConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Digits:
+class Pictures:
     """Images `(image, 8, 8)` between 0 and 1 and labels `(image,)`, in two parts that share no image."""
 
     train_images: Tensor
@@ -92,13 +92,13 @@ class Zoo:
         return [{name: tensor[i] for name, tensor in self.weights.items()} for i in range(len(self))]
 
 
-def digits(train_images: int = 1200) -> Digits:
+def digits(train_images: int = 1200) -> Pictures:
     """Scikit-learn's 1,797 digits; the first `train_images` of one fixed shuffle are for training."""
     bunch = load_digits()
     order = torch.randperm(len(bunch.target), generator=torch.Generator().manual_seed(0))
     images = (torch.tensor(bunch.images, dtype=torch.float32) / 16)[order]
     labels = torch.tensor(bunch.target, dtype=torch.int64)[order]
-    return Digits(images[:train_images], labels[:train_images], images[train_images:], labels[train_images:])
+    return Pictures(images[:train_images], labels[:train_images], images[train_images:], labels[train_images:])
 
 
 def load_or_train(config: ZooConfig = ZooConfig(), *, quiet: bool = False) -> Zoo:
@@ -110,11 +110,11 @@ def load_or_train(config: ZooConfig = ZooConfig(), *, quiet: bool = False) -> Zo
     return zoo
 
 
-def train(config: ZooConfig, *, quiet: bool = False) -> Zoo:
-    """Train every network of `config`. A network that diverges to infinity is left out of the answer."""
+def train(config: ZooConfig, data: Pictures | None = None, *, quiet: bool = False) -> Zoo:
+    """Train every network of `config` on pictures, or else digits. Networks that diverge to infinity are left out."""
     generator = torch.Generator().manual_seed(config.seed)
     drawn = _drawn_hyperparameters(config, generator)
-    data = digits(config.train_images)
+    data = data or digits(config.train_images)
     # Networks with like step limits share a stack, so that few wait for others; the longest go first, so that
     # the threads end together.
     stacks = torch.split(drawn["steps"].argsort(descending=True, stable=True), config.stack)

@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import torch
 from sklearn.datasets import load_digits
@@ -44,11 +44,11 @@ def training(rule: nn.Module, digits: range, width: int, steps: int, seed: int =
         yield loss
 
 
-def teach(network: nn.Module, runs: int) -> nn.Module:
-    """The rule that a network gives, once it has learned to make the mean loss of 20 steps small."""
+def teach(network: nn.Module, runs: Iterable[int]) -> nn.Module:
+    """The rule that a network gives, once it has learned, run by run, to make the mean loss of 20 steps small."""
     rule = nn.Sequential(TensorNorm(SPACE, [1, 2, 3]), network, Pointwise(lambda v: 0.02 * v))
     optimiser = torch.optim.Adam(rule.parameters(), lr=2e-3)
-    for run in range(runs):
+    for run in runs:
         losses = training(rule, OLD, 16, 100, seed=run)
         for _ in range(5):
             optimiser.zero_grad()
@@ -61,7 +61,7 @@ def teach(network: nn.Module, runs: int) -> nn.Module:
 def main(quick: bool = False) -> dict[str, list[float]]:
     """Print and return the mean loss of the last ten steps of each trial, of rules with several rates at the best."""
     torch.manual_seed(0)
-    runs, trials = (1, [(16, 20), (64, 20)]) if quick else (40, [(16, 100), (64, 100), (64, 400)])
+    runs, trials = range(1 if quick else 40), [(16, 20), (64, 20)] if quick else [(16, 100), (64, 100), (64, 400)]
     metanet = Metanet(SPACE, in_channels=5, out_channels=1, hidden=8, layers=1, fourier=0, update=[4])
     pointwise = nn.Sequential(PerTensorLinear(SPACE, 5, 16), Pointwise(nn.GELU()), PerTensorLinear(SPACE, 16, 5))
     nn.init.zeros_(pointwise[2].weight)  # it begins as Adam, as the metanetwork nearly does

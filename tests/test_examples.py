@@ -37,7 +37,7 @@ class Rate(nn.Module):
 
 def test_rules_learn_from_what_their_steps_do():
     rate = Rate()
-    learned_optimiser.teach(rate, 1)
+    learned_optimiser.teach(rate, range(1))
     assert rate.factor > 0.105
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import layergen
-from benchmarks.learning import clothes, editing, kept, loras, recurrent, sines, tasks, transformers
+from benchmarks.learning import clothes, cnns, editing, kept, loras, recurrent, sines, tasks, transformers
 from benchmarks.learning.every import METHODS, TASKS
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.inrs import fit_inrs, grid
@@ -115,6 +115,31 @@ def test_all_clothes_keep_the_parts_of_their_data_set(monkeypatch):
     assert not torch.equal(few.train.features[weight][:3], few.test.features[weight][:3])
 
 
+def test_cnns_of_clothes_are_trained_on_pictures_made_small(monkeypatch):
+    shown = torch.arange(10).repeat(40)
+    pictures = torch.zeros(400, 28, 28)
+    pictures[torch.arange(400), 2 + 2 * shown, 5] = 255 * 9
+    monkeypatch.setattr(cnns, "idx", lambda name: pictures if "images" in name else shown)
+    data = cnns.small_clothes(300, 100)
+    assert data.train_images.shape == (300, 8, 8)
+    assert data.train_images[:10].nonzero()[:, 1:].tolist() == [[2 * row // 3, 1] for row in range(10)]
+    assert torch.equal(data.test_labels, shown[300:])
+    config = cnns.ZooConfig(networks=24, train_images=300, steps=(60, 400), learning_rate=(5e-3, 2e-2))
+    zoo = cnns.clothes_zoo(config, data)
+    again = cnns.clothes_zoo(config, replace(data, train_images=torch.zeros(0)))
+    assert torch.equal(zoo.test_accuracy, again.test_accuracy)
+    assert zoo.test_accuracy.max() > 0.3, "pictures with the bright spot in one of eight rows"
+    monkeypatch.setattr(cnns, "HELD", 3)
+    monkeypatch.setattr(cnns, "TESTED", 5)
+    task = cnns.cnn_task("", cnns.R2, cnns.recipe_of, zoo, data.train_images[:, None])
+    assert [len(part) for part in (task.train, task.validation, task.test)] == [16, 3, 5]
+    rate = zoo.hyperparameters["learning_rate"][-5:].log()
+    found = task.test.targets[:, cnns.HYPERPARAMETERS.index("learning_rate")]
+    assert torch.corrcoef(torch.stack([rate, found]))[0, 1] > 0.999
+    assert METHODS["ours"].applies(task)
+    assert METHODS["hnp"].applies(task)
+
+
 def test_sines_are_found_by_least_squares():
     line = torch.linspace(-1, 1, 64)
     truth = torch.tensor([[2.0, 3.0], [7.0, 0.5], [0.4, 9.5]])
@@ -146,6 +171,22 @@ def test_targets_are_the_edited_pictures_of_the_same_networks(edit, pictures):
     assert (shown - signals[12:, ::2, ::2].flatten(1)).square().mean() < 0.05
 
 
+def test_simple_editors_do_what_their_names_say(edit):
+    x = edit.test.features
+    line = editing.Rescaled()
+    with torch.no_grad():
+        line.scale.fill_(0.5)
+        line.shift.fill_(0.2)
+    shown = editing.Rendered(editing.Kept())(x)
+    torch.testing.assert_close(editing.Rendered(line)(x), 0.5 * shown + 0.2)
+    flat = editing.Unflattened(nn.Identity(), edit.space)
+    same = flat(torch.cat([value.flatten(1) for value in x.values()], 1))
+    assert all(torch.equal(same[name], value) for name, value in x.items())
+    steps = editing.Steps(nn.Identity(), edit)(x)
+    for name, value in x.items():
+        torch.testing.assert_close(steps[name], (1 + 0.01 * edit.train.features[name].std()) * value)
+
+
 @pytest.mark.parametrize("name", editing.EDITORS)
 def test_every_editor_runs(name, edit):
     torch.manual_seed(0)
@@ -174,7 +215,7 @@ def test_which_methods_a_task_is_for(edit, pictures):
     assert {"signs", "product", "ours"} <= apply["G"]
     assert not {"hnp", "np", "dws"} & (apply["G"] | apply["F"])
     assert "product" not in apply["F"]
-    assert set(tasks.TASKS) < set(TASKS)
+    assert set(tasks.TASKS) | set(cnns.TASKS) < set(TASKS)
     torch.manual_seed(0)
     for task, name in ((updates, "product"), (updates, "signs"), (strings, "ours"), (strings, "gmn")):
         METHODS[name].run(task, 0.1, **METHODS[name].configurations[0])

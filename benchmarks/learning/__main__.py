@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.learning.every import METHODS, TASKS
+from benchmarks.learning.optimisers import Optimising
 from benchmarks.learning.tasks import Task
 from benchmarks.machine import machine, machine_text
 
@@ -52,7 +53,9 @@ def main(
     print(markdown(table, scores))
 
 
-def runs(task: Task, letter: str, name: str, seconds: float, seeds: int, tried: int, out: Path) -> Iterator[Run]:
+def runs(
+    task: Task | Optimising, letter: str, name: str, seconds: float, seeds: int, tried: int, out: Path
+) -> Iterator[Run]:
     """What the best configuration gives, seed by seed; the best is that of the first seed on validation."""
     first = [run(task, letter, name, place, 0, seconds, out) for place in range(tried)]
     sign = 1 if task.score.rises else -1
@@ -62,7 +65,7 @@ def runs(task: Task, letter: str, name: str, seconds: float, seeds: int, tried: 
         yield run(task, letter, name, best, seed, seconds, out)
 
 
-def run(task: Task, letter: str, name: str, place: int, seed: int, seconds: float, out: Path) -> Run:
+def run(task: Task | Optimising, letter: str, name: str, place: int, seed: int, seconds: float, out: Path) -> Run:
     """What one configuration gives with one seed, from its file if there is one."""
     path = out / f"{letter}-{name}-{place}-{seed}-{seconds:g}s.json"
     options = METHODS[name].configurations[place]

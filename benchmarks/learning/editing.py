@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from math import prod
 from typing import Any
 
 import torch
@@ -10,12 +12,14 @@ from torch import Tensor, nn
 
 from benchmarks.learning.graphs import CONFIGURATIONS, GraphSteps, Kind, also
 from benchmarks.learning.inrs import evaluated, grid
-from benchmarks.learning.methods import Method, probes_of, trained
+from benchmarks.learning.methods import Method, probes_of, propagation_of, trained
 from benchmarks.learning.others import network_spec_from_wsfeat, packed
 from benchmarks.learning.others import nfn as published
-from benchmarks.learning.tasks import ERROR, Part, Task, fashion_inrs, idx
+from benchmarks.learning.tasks import ERROR, Part, Task, fashion_inrs, idx, three_parts
+from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
-from layergen.nn import Metanet, Standardise
+from layergen.nn import Metanet, PerTensorLinear, Pointwise, Standardise
+from symmetry import WeightSpace
 
 __all__ = ["EDITORS", "Rendered", "contrast", "dilation", "editing", "edits"]
 
@@ -45,11 +49,10 @@ def editing(title: str, edit: Callable[[Tensor], Tensor], count: int = 5_000) ->
     order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))[:count]
     pictures = idx("train-images-idx3-ubyte.gz")[order].float() / 255
     wanted = edit(pictures)[:, ::STRIDE, ::STRIDE].flatten(1)
-    held, parts = count // 8, (task.train, task.validation, task.test)
-    rows = (wanted[2 * held :], wanted[:held], wanted[held : 2 * held])
-    sized = (Part(part.features, pixels) for part, pixels in zip(parts, rows, strict=True))
-    loss, spaces = nn.functional.mse_loss, (task.space, task.signed)
-    return Task(f"{title}, {EDITED}", *sized, ERROR, loss, wanted.shape[1], *spaces, task.module, task.examples)
+    parts = zip((task.train, task.validation, task.test), three_parts(Part({}, wanted)), strict=True)
+    train, validation, test = (Part(part.features, edited.targets) for part, edited in parts)
+    asked = {"score": ERROR, "loss": nn.functional.mse_loss, "outputs": wanted.shape[1]}
+    return replace(task, title=f"{title}, {EDITED}", train=train, validation=validation, test=test, **asked)
 
 
 class Rendered(nn.Module):
@@ -79,16 +82,49 @@ class Kept(nn.Module):
 
 
 class Steps(nn.Module):
-    """Weights plus a step that a network gives, less by a factor for each tensor that is learned and begins at 0.01."""
+    """Weights plus a step that a network gives, in the deviations of each tensor's weights.
 
-    def __init__(self, network: nn.Module, names: tuple[str, ...]) -> None:
+    It is multiplied by a factor for each tensor, which is learned and begins at 0.01.
+    """
+
+    deviations: Tensor
+
+    def __init__(self, network: nn.Module, task: Task) -> None:
         super().__init__()
-        self.network, self.names = network, names
-        self.factors = nn.Parameter(torch.full((len(names),), 0.01))
+        self.network, self.names = network, task.space.names
+        self.factors = nn.Parameter(torch.full((len(self.names),), 0.01))
+        features = task.train.features
+        self.register_buffer("deviations", torch.stack([features[name].std() for name in self.names]))
 
     def forward(self, x: Features) -> Features:
         step = self.network(x)
-        return {name: x[name] + factor * step[name] for name, factor in zip(self.names, self.factors, strict=True)}
+        factors = zip(self.names, self.factors * self.deviations, strict=True)
+        return {name: x[name] + factor * step[name] for name, factor in factors}
+
+
+class Rescaled(nn.Module):
+    """The last layer multiplied by one number and shifted by another, the same for all networks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.shift = nn.Parameter(torch.ones(())), nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Features) -> Features:
+        weight, bias = list(x)[-2:]
+        return {**x, weight: self.scale * x[weight], bias: self.scale * x[bias] + self.shift}
+
+
+class Unflattened(nn.Module):
+    """All numbers that a network gives for each of some networks, as features of weights."""
+
+    def __init__(self, network: nn.Module, space: WeightSpace) -> None:
+        super().__init__()
+        self.network, self.shapes = network, space.shapes
+
+    def forward(self, x: Features) -> Features:
+        pieces = self.network(x).split([prod(shape) for shape in self.shapes.values()], 1)
+        named = zip(self.shapes.items(), pieces, strict=True)
+        return {name: piece.reshape(-1, *shape, 1) for (name, shape), piece in named}
 
 
 class NfnSteps(nn.Module):
@@ -119,26 +155,68 @@ def kept(task: Task) -> Rendered:
     return Rendered(Kept())
 
 
-def ours(task: Task, *, signs: bool = False, probes: int = 0, **options: Any) -> Rendered:
-    """A metanetwork that gives what to add to the weights, over permutations or signs, with probes or without."""
+def rescaled(task: Task) -> Rendered:
+    """The same line of what every network shows."""
+    return Rendered(Rescaled())
+
+
+def each(task: Task, *, hidden: int) -> Rendered:
+    """A perceptron for each weight, the same for all weights of a tensor."""
+    layers: list[nn.Module] = [Standardise(task.space, 1).fit(task.train.features)]
+    for channels in (1, hidden):
+        layers += [PerTensorLinear(task.space, channels, hidden), Pointwise(nn.GELU())]
+    return Rendered(Steps(nn.Sequential(*layers, PerTensorLinear(task.space, hidden, 1)), task))
+
+
+def flat(task: Task, *, hidden: int) -> Rendered:
+    """A perceptron on the raw weights, which gives what to add to each."""
+    network = FlatPerceptron(task.train.features, count_of_weights(task.space), hidden)
+    return Rendered(Steps(Unflattened(network, task.space), task))
+
+
+def outputs(task: Task, *, count: int) -> Rendered:
+    """A perceptron on outputs at learned inputs, which gives what to add to each weight."""
+    network = OutputsAlone(probes_of(task, count), task.train.features, count_of_weights(task.space))
+    return Rendered(Steps(Unflattened(network, task.space), task))
+
+
+def count_of_weights(space: WeightSpace) -> int:
+    """How many weights a network has."""
+    return sum(map(prod, space.shapes.values()))
+
+
+def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, **options: Any) -> Rendered:
+    """A metanetwork that gives what to add to the weights, over permutations or signs.
+
+    It has as many probes and channels of propagation as are given.
+    """
     space = (task.signed if signs else None) or task.space
     probed = probes_of(task, probes, space) if probes else None
-    editor = Metanet(space, out_channels=1, update=True, probes=probed, **options)
+    propagation = propagation_of(task, carried, space) if carried else None
+    editor = Metanet(space, out_channels=1, update=True, probes=probed, propagation=propagation, **options)
     return Rendered(editor.fit(task.train.features))
 
 
 def nfn(task: Task, *, kind: str, **options: Any) -> Rendered:
     """A network of nfn's layers that gives what to add to the weights."""
-    return Rendered(Steps(NfnSteps(task, kind, **options), task.space.names))
+    return Rendered(Steps(NfnSteps(task, kind, **options), task))
 
 
 def graph(task: Task, *, kind: Kind, **options: Any) -> Rendered:
     """A graph network that gives what to add to the weights."""
-    return Rendered(GraphSteps(task, kind, **options))
+    return Rendered(Steps(GraphSteps(task, kind, **options), task))
 
 
 OURS = ({"hidden": 16, "rate": 3e-3}, {"hidden": 16, "fourier": 8, "norm": True}, {"hidden": 32, "rate": 1e-3})
+CARRIED = (
+    {"hidden": 16, "layers": 1, "carried": 32, "rate": 3e-3},
+    {"hidden": 16, "layers": 1, "carried": 64, "rate": 1e-3},
+    {"hidden": 16, "carried": 32, "fourier": 8, "norm": True},
+)
 NFN = ({"hidden": 16}, {"hidden": 16, "rate": 1e-3}, {"hidden": 32, "rate": 1e-3})
+WIDE = ({"hidden": 64}, {"hidden": 256, "rate": 1e-3}, {"hidden": 256, "decay": 0.3})
+COUNTS = ({"count": 16}, {"count": 48}, {"count": 196})
+RATES = ({"rate": 3e-2}, {"rate": 1e-2}, {"rate": 3e-3})
 
 
 def edits(task: Task) -> bool:
@@ -148,9 +226,16 @@ def edits(task: Task) -> bool:
 
 EDITORS: dict[str, Method] = {
     "kept": Method("nothing changed", trained(kept), ({}, {}, {}), edits),
+    "edit-line": Method("last layer scaled and shifted", trained(rescaled), RATES, edits),
+    "edit-each": Method("perceptron for each weight", trained(each), NFN, edits),
+    "edit-flat": Method("flat perceptron", trained(flat), WIDE, edits),
+    "edit-outputs": Method("outputs at probes alone", trained(outputs), COUNTS, edits),
     "edit-ours": Method("`Metanet`", trained(ours), OURS, edits),
     "edit-signs": Method("… and signs", trained(ours), also(OURS, signs=True), edits),
-    "edit-probed": Method("… with probes", trained(ours), also(OURS, probes=16), edits),
+    "edit-carried": Method("… and propagation", trained(ours), CARRIED, edits),
+    "edit-carried-signs": Method("… propagation and signs", trained(ours), also(CARRIED, signs=True), edits),
+    "edit-probed": Method("`Metanet` with probes", trained(ours), also(OURS, probes=16), edits),
+    "edit-carried-probed": Method("… propagation and probes", trained(ours), also(CARRIED, probes=16), edits),
     "edit-hnp": Method("nfn, `HNPLinear`", trained(nfn), also(NFN, kind="HNP"), edits),
     "edit-np": Method("nfn, `NPLinear`", trained(nfn), also(NFN, kind="NP"), edits),
     **{

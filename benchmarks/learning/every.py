@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from benchmarks.learning import methods, tasks
+from benchmarks.learning import cnns, methods, optimisers, tasks
 from benchmarks.learning.clothes import PICTURED, clothes
 from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.loras import PRODUCTS, lora_updates
 from benchmarks.learning.methods import Method
+from benchmarks.learning.optimisers import RULES, Optimising
 from benchmarks.learning.recurrent import recurrent
 from benchmarks.learning.sines import LINES, VIEWERS, embedded, is_embedding, moved_sines
 from benchmarks.learning.tasks import Task
@@ -19,8 +20,8 @@ from benchmarks.learning.transformers import readers
 
 __all__ = ["METHODS", "TASKS"]
 
-TASKS: dict[str, Callable[[], Task]] = {
-    **tasks.TASKS,
+TASKS: dict[str, Callable[[], Task | Optimising]] = {
+    **dict(sorted((tasks.TASKS | cnns.TASKS).items())),
     "F": recurrent,
     "G": lora_updates,
     "H": partial(editing, "H: dilation of pictures", dilation),
@@ -30,6 +31,7 @@ TASKS: dict[str, Callable[[], Task]] = {
     "L": partial(clothes, 10_000),
     "M": partial(clothes, 60_000),
     "N": readers,
+    **optimisers.TASKS,
 }
 """By letter, what makes each task; what has to be fitted is fitted once and kept in the cache. L and M take an hour."""
 
@@ -51,11 +53,16 @@ def answering(name: str, method: Method) -> Method:
     return replace(method, applies=applies)
 
 
+def of_networks(method: Method) -> Method:
+    """A method for tasks that come with networks."""
+    return replace(method, applies=lambda task: isinstance(task, Task) and method.applies(task))
+
+
+ANSWERS = methods.METHODS | GRAPHS | PRODUCTS
 METHODS: dict[str, Method] = {
-    **{name: answering(name, method) for name, method in (methods.METHODS | GRAPHS | PRODUCTS).items()},
-    **EDITORS,
-    **VIEWERS,
-    **LINES,
-    **{name: answering(name, method) for name, method in PICTURED.items()},
+    **{name: of_networks(answering(name, method)) for name, method in ANSWERS.items()},
+    **{name: of_networks(method) for name, method in (EDITORS | VIEWERS | LINES).items()},
+    **{name: of_networks(answering(name, method)) for name, method in PICTURED.items()},
+    **RULES,
 }
 """By name, each in three configurations, of which validation chooses one."""

@@ -45,10 +45,10 @@ class GraphInvariants(OnFeatures):
 
 
 class GraphSteps(OnFeatures):
-    """Weights plus what a graph network gives for each, less by a factor that begins at 0.01."""
+    """What a graph network gives for each weight."""
 
     def __init__(self, task: Task, kind: Kind, **options: Any) -> None:
-        super().__init__(task, GraphMetanet(out_channels=1, kind=kind, update=True, **options))
+        super().__init__(task, GraphMetanet(out_channels=1, kind=kind, **options))
 
     def forward(self, x: Features) -> Features:
         found = self.network(self.graphs(x))

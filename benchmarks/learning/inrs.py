@@ -36,7 +36,8 @@ class Siren(nn.Module):
         *hidden, last = self.layers
         for layer in hidden:
             x = (FREQUENCY * layer(x)).sin()
-        return last(x)  # type: ignore[no-any-return]
+        values: Tensor = last(x)
+        return values
 
 
 def siren_space(widths: tuple[int, ...], *, signs: bool) -> WeightSpace:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.kept import kept_with_targets
 from benchmarks.learning.methods import Method, trained
-from benchmarks.learning.tasks import R2, Part, Task
+from benchmarks.learning.tasks import R2, Part, Task, three_parts
 from demo.baselines import Standardised
 from layergen import Features
 from layergen.nn.heads import perceptron
@@ -108,12 +108,10 @@ def lora_updates(networks: int = 2_000, steps: int = 300) -> Task:
     fitted = partial(fit_loras, networks, steps)
     found, asked = kept_with_targets(f"loras-{networks}-{steps}", "asked", fitted)
     targets = (asked - asked.mean(0)) / asked.std(0)
-    whole, held = Part({name: found[name] for name in lora_space(None).names}, targets), networks // 8
+    whole = Part({name: found[name] for name in lora_space(None).names}, targets)
     return Task(
         "G: norm, rank and direction of LoRAs",
-        whole.take(slice(2 * held, None)),
-        whole.take(slice(held)),
-        whole.take(slice(held, 2 * held)),
+        *three_parts(whole),
         R2,
         nn.functional.mse_loss,
         targets.shape[1],
@@ -121,6 +119,7 @@ def lora_updates(networks: int = 2_000, steps: int = 300) -> Task:
         lora_space("GL"),
         Updated(),
         torch.randn(64, INPUTS, generator=torch.Generator().manual_seed(1)),
+        torch.positive,  # nothing is between the factors
     )
 
 

@@ -33,7 +33,7 @@ class Method:
     title: str
     run: Callable[..., Outcome]
     configurations: tuple[Options, Options, Options]
-    applies: Callable[[Task], bool] = lambda _: True
+    applies: Callable[[Any], bool] = lambda _: True
 
 
 def trained(network: Callable[..., nn.Module]) -> Callable[..., Outcome]:
@@ -51,11 +51,15 @@ def metanet(task: Task, space: WeightSpace | None = None, **options: Any) -> Met
     return network.fit(task.train.features)
 
 
+def propagation_of(task: Task, count: int, space: WeightSpace | None = None, rounds: int = 1) -> Propagation:
+    """Vectors that the weights carry along, by the function of the networks that are read."""
+    return Propagation(space or task.space, count, rounds=rounds, activation=task.activation, gain=task.gain)
+
+
 def carrying(task: Task, space: WeightSpace | None = None, *, count: int, rounds: int = 1, **options: Any) -> Metanet:
-    """A metanetwork that carries vectors along the weights, by the function of the networks that are read."""
-    where = space or task.space
-    propagation = Propagation(where, count, rounds=rounds, activation=task.activation, gain=task.gain)
-    return metanet(task, where, propagation=propagation, fold=True, maximum=False, **options)
+    """A metanetwork that carries vectors along the weights."""
+    propagation = propagation_of(task, count, space, rounds)
+    return metanet(task, space, propagation=propagation, fold=True, maximum=False, **options)
 
 
 def probes_of(task: Task, count: int, space: WeightSpace | None = None) -> Probes:
@@ -120,11 +124,13 @@ def probed(
     rate: float,
     decay: float = 0.01,
     first: float = 0.5,
+    carried: int = 0,
     space: WeightSpace | None = None,
     **options: Any,
 ) -> Outcome:
-    """A metanetwork with probes, its summary first."""
-    network = metanet(task, space, probes=probes_of(task, count, space), **options)
+    """A metanetwork with probes, its summary first, and with `carried` channels of propagation."""
+    more = {"propagation": propagation_of(task, carried, space), "maximum": False} if carried else {}
+    network = metanet(task, space, probes=probes_of(task, count, space), **more, **options)
     return in_two(network, task, seconds, first, Recipe(3e-3, decay), Recipe(rate, decay))
 
 
@@ -198,6 +204,11 @@ PROBED: tuple[Options, Options, Options] = (
     {"hidden": 16, "count": 48, "rate": 1e-3, "decay": 0.3, "dropout": 0.4, "statistics": True, "fuse": False},
     {"hidden": 16, "count": 64, "rate": 1e-3, "first": 0.7},
 )
+CARRIED_PROBED: tuple[Options, Options, Options] = (
+    {"hidden": 16, "layers": 0, "count": 64, "carried": 64, "rate": 1e-3, "first": 0.3},
+    {"hidden": 16, "layers": 1, "count": 16, "carried": 32, "rate": 3e-3, "first": 0.3},
+    {"hidden": 16, "layers": 0, "count": 64, "carried": 32, "rate": 1e-3, "first": 0.6},
+)
 OUTPUTS: tuple[Options, Options, Options] = (
     {"count": 16, "first": 0.3},
     {"count": 48, "first": 0.5, "decay": 0.3, "dropout": 0.4},
@@ -237,5 +248,7 @@ METHODS: dict[str, Method] = {
     "messages": Method("… and messages", trained(metanet), MESSAGES),
     "probed": Method("`Metanet` with probes", probed, PROBED),
     "probed-signs": Method("… and signs", signed(probed), PROBED, has_signs),
+    "carried-probed": Method("… propagation and probes", probed, CARRIED_PROBED),
+    "carried-probed-signs": Method("… propagation, probes and signs", signed(probed), CARRIED_PROBED, has_signs),
 }
 """By name. A network of layers for perceptrons with one output (DWSNets) is for the same tasks as signs."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.kept import kept_with_targets
 from benchmarks.learning.recipes import Adam, evenly, like
-from benchmarks.learning.tasks import TAU, Part, Task
+from benchmarks.learning.tasks import TAU, Part, Task, three_parts
 from layergen import Features
 from symmetry import WeightSpace
 
@@ -127,12 +127,9 @@ def recurrent(networks: int = 1_600, steps: int = 300) -> Task:
     accuracy = found[:, None]
     targets = (accuracy - accuracy.mean()) / accuracy.std()
     whole = Part({name: features[name] for name in elman_space(signs=False).names}, targets)
-    held = networks // 8
     return Task(
         "F: accuracy of RNNs",
-        whole.take(slice(2 * held, None)),
-        whole.take(slice(held)),
-        whole.take(slice(held, 2 * held)),
+        *three_parts(whole),
         TAU,
         nn.functional.mse_loss,
         1,

@@ -13,10 +13,11 @@ from torch import Tensor, nn
 from benchmarks.learning.graphs import CONFIGURATIONS, GraphInvariants, Kind, also
 from benchmarks.learning.inrs import evaluated, fit_inrs, siren_space
 from benchmarks.learning.kept import kept
-from benchmarks.learning.methods import Method, metanet, probes_of, trained
+from benchmarks.learning.methods import Method, metanet, probes_of, propagation_of, trained
 from benchmarks.learning.others import NfnNet
 from benchmarks.learning.tasks import Part, Score, Task, sines
 from benchmarks.learning.training import Outcome
+from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
 
 __all__ = ["LINES", "VIEWERS", "Views", "contrastive", "embedded", "fitted_sine", "is_embedding", "moved_sines"]
@@ -123,11 +124,24 @@ class Views(nn.Module):
         return found
 
 
-def ours(task: Task, *, signs: bool = False, probes: int = 0, **options: Any) -> Views:
-    """A metanetwork over permutations or signs, with probes or without."""
+def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, **options: Any) -> Views:
+    """A metanetwork over permutations or signs, with as many probes and channels of propagation as are given."""
     space = (task.signed if signs else None) or task.space
-    more = {"probes": probes_of(task, probes, space)} if probes else {}
-    return Views(metanet(task, space, **more, **options), task.train.features)
+    probed = probes_of(task, probes, space) if probes else None
+    propagation = propagation_of(task, carried, space) if carried else None
+    network = metanet(task, space, probes=probed, propagation=propagation, **options)
+    return Views(network, task.train.features)
+
+
+def flat(task: Task, *, hidden: int) -> Views:
+    """A perceptron on the raw weights."""
+    return Views(FlatPerceptron(task.train.features, task.outputs, hidden), task.train.features)
+
+
+def outputs(task: Task, *, count: int) -> Views:
+    """A perceptron on outputs at learned inputs."""
+    network = OutputsAlone(probes_of(task, count), task.train.features, task.outputs)
+    return Views(network, task.train.features)
 
 
 def hnp(task: Task, **options: Any) -> Views:
@@ -145,12 +159,32 @@ def is_embedding(task: Task) -> bool:
     return task.loss is contrastive
 
 
-OURS = ({"hidden": 16, "rank": 4}, {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True}, {"hidden": 32})
+OURS = (
+    {"hidden": 16, "rank": 4},
+    {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True},
+    {"hidden": 16, "rate": 1e-3, "statistics": True},
+)
+PROBED = (
+    {"hidden": 16, "rank": 4, "probes": 16},
+    {"hidden": 8, "layers": 0, "probes": 16},
+    {"hidden": 8, "layers": 0, "probes": 64, "rate": 1e-3},
+)
 NFN = ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "fourier": 16})
+CARRIED = (
+    {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True},
+    {"hidden": 16, "layers": 1, "carried": 32, "maximum": False, "fold": True},
+    {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True, "rate": 1e-3},
+)
+WIDE = ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})
+COUNTS = ({"count": 16}, {"count": 48}, {"count": 64})
 VIEWERS: dict[str, Method] = {
+    "view-flat": Method("flat perceptron", trained(flat), WIDE, is_embedding),
+    "view-outputs": Method("outputs at probes alone", trained(outputs), COUNTS, is_embedding),
     "view-ours": Method("`Metanet`", trained(ours), OURS, is_embedding),
     "view-signs": Method("… and signs", trained(ours), also(OURS, signs=True), is_embedding),
-    "view-probed": Method("… with probes", trained(ours), also(OURS, probes=16), is_embedding),
+    "view-carried": Method("… and propagation", trained(ours), CARRIED, is_embedding),
+    "view-carried-signs": Method("… propagation and signs", trained(ours), also(CARRIED, signs=True), is_embedding),
+    "view-probed": Method("`Metanet` with probes", trained(ours), PROBED, is_embedding),
     "view-hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN, is_embedding),
     "view-gmn": Method("`GraphMetanet`, gmn", trained(graph), also(CONFIGURATIONS, kind="gmn"), is_embedding),
 }

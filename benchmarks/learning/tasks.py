@@ -15,15 +15,11 @@ from scipy.stats import kendalltau
 from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
-import layergen
-import symmetry
 from benchmarks.learning.inrs import FREQUENCY, Siren, fit_inrs, grid, siren_space
-from demo.network import DigitsCNN
-from demo.zoo import HYPERPARAMETERS, digits, load_or_train
 from layergen import Features
 from symmetry import WeightSpace
 
-__all__ = ["TASKS", "Part", "Score", "Task"]
+__all__ = ["TASKS", "Part", "Score", "Task", "three_parts"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FITTED = ROOT / ".cache" / "learning"
@@ -142,9 +138,13 @@ def fashion_inrs(networks: int = 5_000, steps: int = 350) -> Task:
 
 def inr_task(title: str, whole: Part, widths: tuple[int, ...], score: Score, examples: Tensor) -> Task:
     """A task on INRs; an eighth of the networks each for validation and test, in the order given."""
-    held = len(whole) // 8
-    train, validation, test = (whole.take(slice(*ends)) for ends in ((2 * held, None), (held,), (held, 2 * held)))
-    return task_of_inrs(title, train, validation, test, widths, score, examples)
+    return task_of_inrs(title, *three_parts(whole), widths, score, examples)
+
+
+def three_parts(whole: Part, share: int = 8) -> tuple[Part, Part, Part]:
+    """To train on, for validation, for test: of `share` networks in order one for validation, one for test."""
+    held = len(whole) // share
+    return whole.take(slice(2 * held, None)), whole.take(slice(held)), whole.take(slice(held, 2 * held))
 
 
 def task_of_inrs(
@@ -172,32 +172,6 @@ def task_of_inrs(
 def task_of_clothes(title: str, train: Part, validation: Part, test: Part) -> Task:
     """A task on INRs of Fashion-MNIST: which of the ten pieces of clothing a network shows."""
     return task_of_inrs(title, train, validation, test, (2, 32, 32, 1), ACCURACY, grid(28))
-
-
-def zoo_task(title: str, score: Score, targets: Callable[[object], Tensor]) -> Task:
-    """A task on the demonstration's CNNs, split as there: 1,200 to train on, 100 for validation, 300 held out."""
-    zoo, space = load_or_train(quiet=True), symmetry.load(ROOT / "demo" / "digits_cnn.toml")
-    whole = Part(layergen.stack(zoo.state_dicts, space), targets(zoo))
-    train, validation, test = whole.take(slice(-400)), whole.take(slice(-400, -300)), whole.take(slice(-300, None))
-    mean, deviation = train.targets.mean(0), train.targets.std(0)
-    parts = [Part(part.features, (part.targets - mean) / deviation) for part in (train, validation, test)]
-    outputs, examples = whole.targets.shape[1], digits().train_images[:256, None]
-    loss = nn.functional.mse_loss
-    return Task(title, *parts, score, loss, outputs, space, None, DigitsCNN(), examples)
-
-
-def zoo_accuracy() -> Task:
-    """B: the test accuracy of the demonstration's CNNs."""
-    return zoo_task("B: accuracy of CNNs", TAU, lambda zoo: zoo.test_accuracy.float()[:, None])
-
-
-def zoo_recipes() -> Task:
-    """D: the logarithms of the five hyper-parameters that each of the demonstration's CNNs was trained with."""
-    return zoo_task(
-        "D: recipes of CNNs",
-        R2,
-        lambda zoo: torch.stack([zoo.hyperparameters[name].float().log() for name in HYPERPARAMETERS], 1),
-    )
 
 
 def cached(file: str, widths: tuple[int, ...], fit: Callable[[], tuple[Features, float]]) -> Features:
@@ -234,9 +208,7 @@ def idx(name: str) -> Tensor:
 
 TASKS: dict[str, Callable[[], Task]] = {
     "A": sines,
-    "B": zoo_accuracy,
     "C": digit_inrs,
-    "D": zoo_recipes,
     "E": fashion_inrs,
 }
-"""By letter, what makes each task; INRs are fitted once and kept in the cache."""
+"""By letter, what makes each task on INRs; they are fitted once and kept in the cache."""

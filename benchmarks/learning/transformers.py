@@ -13,7 +13,7 @@ from torch.func import functional_call, vmap
 import layergen
 from benchmarks.learning.kept import kept_with_targets
 from benchmarks.learning.recipes import Adam, evenly, like
-from benchmarks.learning.tasks import TAU, Part, Task
+from benchmarks.learning.tasks import TAU, Part, Task, three_parts
 from layergen import Features
 from symmetry import WeightSpace
 
@@ -193,12 +193,10 @@ def readers(networks: int = 600, steps: int = 400) -> Task:
     features, found = kept_with_targets(f"readers-{networks}-{steps}", "accuracy", fitted)
     accuracy = found[:, None]
     targets = (accuracy - accuracy.mean()) / accuracy.std()
-    whole, held = Part({name: features[name] for name in reader_space().names}, targets), networks // 6
+    whole = Part({name: features[name] for name in reader_space().names}, targets)
     return Task(
         "N: accuracy of transformers",
-        whole.take(slice(2 * held, None)),
-        whole.take(slice(held)),
-        whole.take(slice(held, 2 * held)),
+        *three_parts(whole, 6),
         TAU,
         nn.functional.mse_loss,
         1,

@@ -119,9 +119,11 @@ class Metanet(nn.Module):
         weights, and with probes of what they record, and of how sure the outputs are from probe to probe. It reads the
         outputs too where they are fused. Give `out_features` with it.
     update
-        Whether the network gives `x + γ · output`, with a learned number γ for each tensor that begins at 0.01. Where
-        `x` has more channels than the output, as weights with their gradients have, it is its first `out_channels`;
-        or the numbers of the channels that outputs are added to, in order.
+        Whether the network gives `x + γ σ · output`, with a learned number γ for each tensor that begins at 0.01, and
+        with the deviation σ of its weights that `fit` has found (1 before), so that networks are changed by a hundredth
+        at first, however small their weights. Where `x` has more channels than the output, as weights with their
+        gradients have, it is its first `out_channels`; or the numbers of the channels that outputs are added to, in
+        order.
     summed
         By tensor what its entries are summed over when the networks run, as for `layergen.widen`: the name of an index,
         or the number of an axis; or several of them. Without it weights are taken as they are.
@@ -379,8 +381,9 @@ class Metanet(nn.Module):
             output = output + self.carried(carried)
         if self.gamma is None:
             return output
-        gammas = zip(self.space.names, self.gamma, strict=True)
-        return {name: x[name][..., self.updated] + gamma * output[name] for name, gamma in gammas}
+        gammas = self.gamma[:, None] * self.reading.standardise.deviation[:, self.updated]
+        steps = {name: gamma * output[name] for name, gamma in zip(self.space.names, gammas, strict=True)}
+        return {name: x[name][..., self.updated] + step for name, step in steps.items()}
 
     def summary(self, x: Features) -> Tensor:
         """What is known of networks before anything is learned: outputs at probes, and statistics.

@@ -144,6 +144,21 @@ def test_updates_of_a_chosen_channel(update):
     assert_equivariant(network, PLAIN, channels=3)
 
 
+def test_updates_are_in_the_deviations_of_weights():
+    """Weights a hundred times as small are changed a hundred times less."""
+    torch.manual_seed(0)
+    network = Metanet(PLAIN, in_channels=2, out_channels=1, hidden=4, update=[1]).double()
+    x, sizes = features(PLAIN, 5, 2), dict(zip(PLAIN.names, (0.01, 1.0, 30.0), strict=True))
+    small = {name: value * torch.tensor([7.0, sizes[name]]) for name, value in x.items()}
+    with torch.no_grad():
+        unfitted, steps = network(x), ({name: network.fit(x)(x)[name] - x[name][..., 1:] for name in x})
+        moved = network.fit(small)(small)
+    for name, step in steps.items():
+        torch.testing.assert_close(moved[name] - small[name][..., 1:], sizes[name] * step)
+        assert 0 < step.abs().max() < 0.1 * x[name][..., 1].std()
+        assert not torch.allclose(unfitted[name], x[name][..., 1:] + step)
+
+
 def test_tensors_are_divided_by_their_own_size():
     x = features(PLAIN, 2, 3)
     found = TensorNorm(PLAIN, [0, 2])({name: value * 100 for name, value in x.items()})
