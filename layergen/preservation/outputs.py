@@ -22,7 +22,7 @@ WIDER = {
 }
 
 
-LARGE = 1_000_000
+LARGE = 10_000
 """Of weights of more entries there is no copy for each run: what is written into them is undone."""
 
 
@@ -127,7 +127,8 @@ def relative_change(before: Tensor, after: Tensor) -> float:
         return math.inf
     if not finite.any():
         return 0.0
-    return float((before - after)[finite].abs().max()) / max(float(before[finite].abs().max()), 1e-300)
+    difference, largest = (torch.where(finite, one, 0).abs().max() for one in (before - after, before))
+    return float(difference) / max(float(largest), 1e-300)
 
 
 def same_marks(before: Tensor, after: Tensor) -> bool:

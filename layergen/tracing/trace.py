@@ -26,6 +26,7 @@ from layergen.tracing.repeating import repeated_blocks
 from layergen.tracing.telling import in_one_line, in_tables, in_words
 from layergen.tracing.unknowns import Atom
 from symmetry import GroupElement, SpecificationError, WeightSpace
+from symmetry.space.comparison import differences
 
 __all__ = ["Trace", "trace"]
 
@@ -33,8 +34,6 @@ ENTRIES = 10_000_000
 """Of networks with more weights than this no extensions are tried."""
 EXTENSIONS = 300
 """The most ways to make a specification larger that are tried."""
-FOLDED = 3
-"""How many random elements prove that repeated blocks are a family: tensor by tensor the same group is proved."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -345,23 +344,24 @@ def is_small(space: WeightSpace) -> bool:
 
 
 def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Example]) -> Trace:
-    """A trace with repeated blocks as families; blocks that may change places, proved by function preservation."""
+    """A trace with repeated blocks as families; blocks that may change places, proved by function preservation.
+
+    Where none may, the families' group is the one that is proved tensor by tensor.
+    """
 
     def preserved(space: WeightSpace, name: str) -> bool:
         return broken_on(general, space, examples, only=name) is None
 
     space = repeated_blocks(found.space, preserved if is_small(found.space) else None)
-    if space != found.space and (g := breaking(general, space, examples, certain=FOLDED)) is not None:
+    if differences(space, found.space) and (g := breaking(general, space, examples)) is not None:
         warning = f"no families: {g.deed} changes what the module computes, where it did not tensor by tensor"
         return replace(found, warnings=(*found.warnings, warning))
     return replace(found, space=space)
 
 
-def breaking(
-    general: nn.Module, space: WeightSpace, examples: Sequence[Example], certain: int | None = None
-) -> GroupElement | None:
+def breaking(general: nn.Module, space: WeightSpace, examples: Sequence[Example]) -> GroupElement | None:
     """An element of the group that changes what a module computes on some example."""
-    return broken_on(general, space, examples, certain=certain)
+    return broken_on(general, space, examples)
 
 
 def told(moves: Iterable[Move], followed: Followed) -> Iterator[Move]:
