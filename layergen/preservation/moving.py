@@ -1,8 +1,7 @@
 """A module's weights after a group element has acted on them, one tensor and one axis at a time where that is enough.
 
 Where every index along an axis is nested in none but those before it there, or those that number a family's members,
-the axis is permuted by itself: a list of its places does, and not one of all entries. Of a large model that takes a
-hundredth of the time.
+the axis is permuted by itself: a list of its places does, and not one of all entries.
 """
 
 from __future__ import annotations

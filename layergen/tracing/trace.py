@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +11,13 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from layergen.preservation import broken_on, unnoticed_moves
 from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
 from layergen.tracing.charges import Motion, motions
+from layergen.tracing.copying import own_copy, put_in_general_position
 from layergen.tracing.declaring import Frozen, declared, names_of
 from layergen.tracing.exporting import exported
 from layergen.tracing.lengths import Example, varied
@@ -209,7 +209,7 @@ def trace(
     """
     if symmetries not in ("permutations", "all"):
         raise SpecificationError(f"symmetries are {symmetries!r}", remedy='write "permutations" or "all"')
-    module = own_copy(module)
+    module = own_copy(module, sharing=True)
     examples = [(tuple(example_inputs), dict(example_options or {})), *map(every_call, also)]
     programs = [exported(module, *example) for example in examples]
     if vary and (other := varied(module, examples[0])) is not None:
@@ -231,7 +231,7 @@ def trace(
     if not prove:
         return unproved
     try:
-        general = general_(module).double()  # nothing reads the copy's own weights any more
+        general = put_in_general_position(module, torch.float64).double()  # nothing reads the old weights any more
         found = proved(followed, general, examples, extend=extend, moving=moving if every else {}, free=kept)
         constant = (name for name in found.space.names if not_finite(module, name))
         found = replace(found, assumed=(*followed.assumed, *constant), more=more)
@@ -247,26 +247,6 @@ def every_call(example: Sequence[Any] | Mapping[str, Any]) -> Example:
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], Mapping):
         return tuple(example[0]), dict(example[1])
     return tuple(example), {}
-
-
-def own_copy(module: nn.Module) -> nn.Module:
-    """The module to work on, in evaluation mode; tensors that hooks compute from others are copied as they are.
-
-    Raises `SpecificationError` for a module that cannot be copied.
-    """
-    computed = {
-        id(value): value.detach().clone()
-        for part in module.modules()
-        for value in vars(part).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
-    try:
-        return copy.deepcopy(module, computed).eval()
-    except Exception as error:  # copying runs the code of whatever the module holds
-        remedy = "trace a module of tensors, modules and plain values"
-        raise SpecificationError(
-            f"the module cannot be copied: {type(error).__name__}: {error}", remedy=remedy
-        ) from None
 
 
 def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) -> tuple[str, ...]:
@@ -316,7 +296,7 @@ def proved(
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
     candidates = list(islice(told(larger(spelled), followed), EXTENSIONS)) if extend and is_small(space) else []
     found = candidates
-    for example in examples:
+    for example in examples if candidates else ():
         found = unnoticed_moves(general, found, spelled, *example)
     if len(found) > max(3, len(candidates) // 2):
         warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
@@ -393,36 +373,3 @@ def not_finite(module: nn.Module, name: str) -> bool:
     """Whether a buffer has entries that are not finite, which stay as they are in the proof."""
     buffer = dict(module.named_buffers()).get(name)
     return buffer is not None and not bool(buffer.isfinite().all())
-
-
-def in_general_position(module: nn.Module) -> nn.Module:
-    """A copy with weights that no two entries of which are alike, and through which signals neither die nor grow.
-
-    Freshly made norms are ones and zeros, and small initial weights hide in a deep network whatever happens early.
-    """
-    return general_(copy.deepcopy(module))
-
-
-def general_(module: nn.Module) -> nn.Module:
-    """A module itself, with such weights."""
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(tensor: Tensor) -> Tensor:
-        return torch.randn(tensor.shape, generator=generator).to(tensor)
-
-    with torch.no_grad():
-        for tensor in module.parameters():
-            if tensor.is_floating_point() and tensor.numel():
-                if tensor.ndim > 1:
-                    tensor.copy_(normal(tensor) / (tensor.numel() / tensor.shape[0]) ** 0.5)
-                else:
-                    tensor.copy_(0.3 * normal(tensor) + (1 if float(tensor.mean()) > 0.5 else 0))
-        kept = module.state_dict().keys()
-        for name, buffer in module.named_buffers():
-            # Buffers without negative entries may be variances; what is not finite masks something.
-            if name in kept and buffer.is_floating_point() and buffer.numel():
-                finite = buffer.isfinite()
-                positive = bool((buffer[finite] >= 0).all()) and not name.endswith("running_mean")
-                general = 1 + 0.3 * normal(buffer).tanh() if positive else 0.3 * normal(buffer)
-                buffer.copy_(torch.where(finite, general, buffer))
-    return module
