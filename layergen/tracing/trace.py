@@ -20,6 +20,7 @@ from layergen.tracing.charges import Motion, motions
 from layergen.tracing.copying import own_copy, put_in_general_position
 from layergen.tracing.declaring import Frozen, declared, names_of
 from layergen.tracing.exporting import exported
+from layergen.tracing.folding import in_names_of
 from layergen.tracing.lengths import Example, varied
 from layergen.tracing.propagation import Followed, follow
 from layergen.tracing.repeating import repeated_blocks
@@ -219,6 +220,7 @@ def trace(
     followed = follow(programs, tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
+    followed = foldable(followed) if families else followed
     moving = motions(followed)
     every = symmetries == "all"
     kept = {name: (chosen,) if isinstance(chosen, int) else tuple(chosen) for name, chosen in (free or {}).items()}
@@ -227,7 +229,7 @@ def trace(
     spelled, _ = declared(followed, motions=moving if every else {}, spell=True)
     unproved = Trace(space, tuple(frozen), followed.warnings, None, (), 0, followed.assumed, more, spelled)
     if families:
-        unproved = replace(unproved, space=repeated_blocks(space))
+        unproved = in_families(unproved, repeated_blocks(space))
     if not prove:
         return unproved
     try:
@@ -294,7 +296,9 @@ def proved(
             warnings.append(f"{culprits(g.moved)}: frozen, because permuting it changes what the module computes")
         space, frozen = declared(followed, loose=loose, still=still, free=free)
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
-    candidates = list(islice(told(larger(spelled), followed), EXTENSIONS)) if extend and is_small(space) else []
+    candidates = (
+        list(islice(told(larger(spelled, positional=True), followed), EXTENSIONS)) if extend and is_small(space) else []
+    )
     found = candidates
     for example in examples if candidates else ():
         found = unnoticed_moves(general, found, spelled, *example)
@@ -336,7 +340,26 @@ def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Exam
     if differences(space, found.space) and (g := breaking(general, space, examples)) is not None:
         warning = f"no families: {g.deed} changes what the module computes, where it did not tensor by tensor"
         return replace(found, warnings=(*found.warnings, warning))
-    return replace(found, space=space)
+    return in_families(found, space)
+
+
+def in_families(found: Trace, space: WeightSpace) -> Trace:
+    """A trace with repeated blocks as families, and what it says in their names."""
+    told = {name: in_names_of(space, found.space, getattr(found, name)) for name in ("warnings", "possible", "more")}
+    return replace(found, space=space, **told)
+
+
+def foldable(followed: Followed) -> Followed:
+    """A followed module whose sets are nested in frozen axes only where that keeps no repeated blocks apart.
+
+    A position can be nested in nothing else.
+    """
+    others = {atom: parent for atom, parent in followed.parents.items() if not parent.why}
+    alone = replace(followed, parents=others)
+    tensors = (
+        [len(repeated_blocks(declared(one)[0])) for one in (alone, followed)] if others != followed.parents else [0, 0]
+    )
+    return alone if tensors[0] < tensors[1] else followed
 
 
 def breaking(general: nn.Module, space: WeightSpace, examples: Sequence[Example]) -> GroupElement | None:
