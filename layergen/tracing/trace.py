@@ -345,8 +345,9 @@ def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Exam
 
 def in_families(found: Trace, space: WeightSpace) -> Trace:
     """A trace with repeated blocks as families, and what it says in their names."""
-    told = {name: in_names_of(space, found.space, getattr(found, name)) for name in ("warnings", "possible", "more")}
-    return replace(found, space=space, **told)
+    sentences = (found.warnings, found.possible, found.more)
+    warnings, possible, more = (in_names_of(space, found.space, texts) for texts in sentences)
+    return replace(found, space=space, warnings=warnings, possible=possible, more=more)
 
 
 def foldable(followed: Followed) -> Followed:
