@@ -55,8 +55,8 @@ def nesting(company: Company) -> dict[Atom, Atom]:
         above = [one for one in others if atom not in able[one] or order[one] < order[atom]]
         if atom not in parents and above:
             parents[atom] = max(above, key=lambda one: (len(able[one]), order[one]))
-    for atom, others in company.items():
-        still = [one for one in others if one.why]
+    for atom, beside in company.items():
+        still = [one for one in beside if one.why]
         if still and not atom.why and atom not in parents:
             parents[atom] = max(still, key=lambda one: (one is atom.stem, one.size))
     return {atom: parent for atom, parent in parents.items() if atom not in ancestors(parent, parents)}
