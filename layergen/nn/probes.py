@@ -18,8 +18,8 @@ from layergen.nn.probe_inputs import ProbeInput, stacked, starts
 from layergen.preservation import broken_by
 from layergen.stacking import owners, stack
 from layergen.tracing import trace
+from layergen.tracing.copying import in_general_position
 from layergen.tracing.recording import Reduction
-from layergen.tracing.trace import in_general_position
 from layergen.tracing.watched import Watched, watched
 from symmetry.language.axes import atoms, print_axes
 from symmetry.language.names import fresh_name

@@ -57,9 +57,15 @@ class Function:
 
         The change is relative to the largest entry, as `outputs.change` measures it.
         """
-        weights = dict(self.weights)
-        for name, value in replaced.items():
-            weights |= parted(value, self.space[name])
+        own = [parted(value, self.space[name]) for name, value in replaced.items()]
+        return self.change_with({name: value for parts in own for name, value in parts.items()})
+
+    def change_with(self, replaced: Mapping[str, Tensor]) -> float:
+        """How far the output moves when some declared weights are replaced, by the names that the module has for them.
+
+        The change is that of `change`.
+        """
+        weights = {**self.weights, **replaced}
         for name, leader in self.leaders().items():
             weights[name] = weights[leader]
         return change(self.expected, outputs(self.module, weights, self.arguments, self.keywords))

@@ -9,7 +9,7 @@ from torch import nn
 
 from layergen.preservation.function import Function
 from layergen.preservation.moves import larger
-from layergen.preservation.moving import moved_weights
+from layergen.preservation.moving import Mover
 from layergen.preservation.preserved import TOLERANCE
 from symmetry import GroupElement, WeightSpace, generators
 
@@ -63,8 +63,9 @@ def larger_symmetries(
     function = Function.of(module, space, inputs, options)
     features = {name: function.declared(name)[None, ..., None] for name in space.names}
     found = [move.text for move in larger(space) if function.change(move.act(features)) <= tolerance]
+    mover = Mover(function)
     for name, elements in positional_elements(space).items():
-        if all(function.change(moved_weights(function, g)) <= tolerance for g in elements):
+        if all(function.change_with(mover.moved(g)) <= tolerance for g in elements):
             found.append(f"permuting the positional index {name!r}")
     return found
 

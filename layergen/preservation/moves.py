@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 
@@ -57,9 +57,13 @@ def moves(space: WeightSpace) -> Iterator[Move]:
     yield from (move for kind in kinds for move in kind(space) if not in_group(space, move))
 
 
-def larger(space: WeightSpace) -> Iterator[Move]:
-    """The moves that would make a specification larger: a free index as a set, a set uncoupled, nested or not."""
-    return (move for kind in (*DECLARABLE, nested_sets) for move in kind(space) if not in_group(space, move))
+def larger(space: WeightSpace, *, positional: bool = False) -> Iterator[Move]:
+    """The moves that would make a specification larger: a free index as a set, a set uncoupled, nested or not.
+
+    With `positional` also a positional index as a set.
+    """
+    kinds = (*DECLARABLE, nested_sets, *([positional_indices] if positional else []))
+    return (move for kind in kinds for move in kind(space) if not in_group(space, move, positional=not positional))
 
 
 def set_moves(space: WeightSpace) -> Iterator[Move]:
@@ -107,8 +111,18 @@ def moved_together(space: WeightSpace, chosen: list[tuple[str, int, int, Positio
 
 def free_indices(space: WeightSpace) -> Iterator[Move]:
     """Each index on which no group acts permuted wherever it is: the free axis that is treated as a set."""
-    for index in space.indices:
-        if index.action is None and index.size > 1:
+    return permuted_wherever(space, [index for index in space.indices if index.action is None])
+
+
+def positional_indices(space: WeightSpace) -> Iterator[Move]:
+    """Each positional index permuted wherever it is: one whose values are alike."""
+    return permuted_wherever(space, [index for index in space.indices if index.embedded])
+
+
+def permuted_wherever(space: WeightSpace, indices: Iterable[Index]) -> Iterator[Move]:
+    """Each of some indices permuted wherever it is."""
+    for index in indices:
+        if index.size > 1:
             chosen = [one for one in positions_of(space) if one[3].index.name == index.name]
             yield Move(f"permuting the {index.noun} index {index.name!r}", moved_together(space, chosen))
 
@@ -271,9 +285,12 @@ def taken(tensor: Declared, axis: Expression, order: Gather) -> Gather:
     return flat.ravel()
 
 
-def in_group(space: WeightSpace, move: Move) -> bool:
-    """Whether a move is that of an element that permutes one index, every copy of a nested one alike."""
-    for name, (action, copies) in movers(space, positional=True).items():
+def in_group(space: WeightSpace, move: Move, *, positional: bool = True) -> bool:
+    """Whether a move is that of an element that permutes one index, every copy of a nested one alike.
+
+    It may be a positional index only if so told.
+    """
+    for name, (action, copies) in movers(space, positional=positional).items():
         size = space.sizes.get(name, 1)
         part = action.moving(np.argsort(shuffle(size)), copies) if size > 1 else None
         if part is not None:

@@ -22,7 +22,7 @@ WIDER = {
 }
 
 
-LARGE = 1_000_000
+LARGE = 10_000
 """Of weights of more entries there is no copy for each run: what is written into them is undone."""
 
 
@@ -33,29 +33,28 @@ def doubled(value: Any) -> Any:
     return value.to(torch.complex128) if value.is_complex() else value.double() if value.is_floating_point() else value
 
 
-class InDouble(TorchDispatchMode):
-    """Casts to a floating type are casts to float64: norms that compute in float32 would round differently.
-
-    Tensors that are to stay as they are are copied before something is written into them, and can be restored.
-    """
+class Undone(TorchDispatchMode):
+    """What is written into some tensors is undone at the end: they are copied before something is written into them."""
 
     def __init__(self, kept: Iterable[Tensor] = ()) -> None:
         super().__init__()
         self.kept: dict[int, list[Tensor]] = {}
         for tensor in kept:
-            self.kept.setdefault(tensor.untyped_storage().data_ptr(), []).append(tensor)
+            if tensor.layout == torch.strided:
+                self.kept.setdefault(tensor.untyped_storage().data_ptr(), []).append(tensor)
         self.written: list[tuple[Tensor, Tensor]] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = dict(kwargs or {})
         if func._schema.is_mutable and self.kept:
             self.keep(one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor))
-        if kwargs.get("dtype") in WIDER:
-            kwargs["dtype"] = WIDER[kwargs["dtype"]]
-        floats = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.is_floating_point()]
-        if len({one.dtype for one in floats}) > 1 and not func._schema.is_mutable:
-            args, kwargs = tree_map(doubled, (args, kwargs))
         return func(*args, **kwargs)
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        with torch.no_grad():
+            for tensor, before in self.written:
+                tensor.copy_(before)
 
     def keep(self, changed: Iterable[Tensor]) -> None:
         """Copy the tensors of which some may be changed, each before it is for the first time."""
@@ -63,10 +62,18 @@ class InDouble(TorchDispatchMode):
             own = self.kept.pop(one.untyped_storage().data_ptr(), []) if one.layout == torch.strided else []
             self.written += [(tensor, tensor.clone()) for tensor in own]
 
-    def restore(self) -> None:
-        """Undo what was written."""
-        for tensor, before in self.written:
-            tensor.copy_(before)
+
+class InDouble(Undone):
+    """Casts to a floating type are casts to float64: norms that compute in float32 would round differently."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if kwargs.get("dtype") in WIDER:
+            kwargs["dtype"] = WIDER[kwargs["dtype"]]
+        floats = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Tensor) and one.is_floating_point()]
+        if len({one.dtype for one in floats}) > 1 and not func._schema.is_mutable:
+            args, kwargs = tree_map(doubled, (args, kwargs))
+        return super().__torch_dispatch__(func, types, args, kwargs)
 
 
 def outputs(
@@ -80,15 +87,12 @@ def outputs(
     fresh: Any = tree_map(copied, (tuple(arguments), dict(keywords)))
     large = {name: value for name, value in weights.items() if value.numel() > LARGE and value.layout == torch.strided}
     own = {name: value if name in large else copied(value) for name, value in weights.items()}
-    mode = InDouble(large.values())
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)  # for what the module makes itself
     try:
-        with torch.no_grad(), mode:
+        with torch.no_grad(), InDouble(large.values()):
             leaves = tree_leaves(functional_call(module, own, *fresh, tie_weights=False))
     finally:
-        with torch.no_grad():
-            mode.restore()
         torch.set_default_dtype(default)
     tensors = [real(leaf) for leaf in leaves if isinstance(leaf, Tensor)]
     tensors += [torch.tensor(leaf, dtype=torch.float64) for leaf in leaves if type(leaf) in (int, float)]
@@ -127,7 +131,8 @@ def relative_change(before: Tensor, after: Tensor) -> float:
         return math.inf
     if not finite.any():
         return 0.0
-    return float((before - after)[finite].abs().max()) / max(float(before[finite].abs().max()), 1e-300)
+    difference, largest = (torch.where(finite, one, 0).abs().max() for one in (before - after, before))
+    return float(difference) / max(float(largest), 1e-300)
 
 
 def same_marks(before: Tensor, after: Tensor) -> bool:

@@ -11,7 +11,7 @@ from torch import nn
 
 from layergen.preservation.function import Function
 from layergen.preservation.moves import Move
-from layergen.preservation.moving import moved_weights
+from layergen.preservation.moving import Mover
 from symmetry import GroupElement, WeightSpace, element, generators, random_element
 from symmetry.space.group import actions
 
@@ -118,15 +118,11 @@ def broken_on(
     tolerance: float = TOLERANCE,
     seed: int = 0,
     only: str | None = None,
-    certain: int | None = None,
 ) -> GroupElement | None:
-    """The first permutation under which a module computes something else on one of several inputs; as `broken_by`.
-
-    With `certain` so many random elements are tried, and generators only where one of them changes something.
-    """
+    """The first permutation under which a module computes something else on one of several inputs; as `broken_by`."""
     first = Function.of(module, space, *calls[0])
     functions = [first, *(first.at(*call) for call in calls[1:])]
-    broken = first_broken(functions, examples, tolerance, seed, only=only, certain=certain)
+    broken = first_broken(functions, examples, tolerance, seed, only=only)
     return None if broken is None else broken[0]
 
 
@@ -152,7 +148,6 @@ def first_broken(
     seed: int,
     turns: bool = False,
     only: str | None = None,
-    certain: int | None = None,
 ) -> tuple[GroupElement, float] | None:
     """The first element of the group that changes what a module computes, and by how much."""
     if any(function.change({}) > 0 for function in functions):
@@ -165,8 +160,8 @@ def first_broken(
         return element(space, {name: g.parts[name] for name in names})
 
     simple = [g for g in map(kept, generators(space)) if g.moved]
-    many = certain is not None or len(simple) > MANY
-    several = (kept(random_element(space, rng)) for _ in range(certain or max(examples, CERTAIN) if many else examples))
+    many = len(simple) > MANY
+    several = (kept(random_element(space, rng)) for _ in range(max(examples, CERTAIN) if many else examples))
     broken = next(broken_among(functions, several if many else chain(simple, several), tolerance), None)
     # What a random element shows, a generator shows too: it makes the simpler message.
     return next(broken_among(functions, simple, tolerance), broken) if broken and many else broken
@@ -176,9 +171,9 @@ def broken_among(
     functions: Sequence[Function], elements: Iterable[GroupElement], tolerance: float
 ) -> Iterator[tuple[GroupElement, float]]:
     """Those elements that change what a module computes, each with the change."""
+    mover = Mover(functions[0])
     for g in elements:
-        moved = moved_weights(functions[0], g)
-        changes = [function.change(moved) for function in functions]
-        del moved  # before the next ones are made
+        moved = mover.moved(g)
+        changes = [function.change_with(moved) for function in functions]
         if not all(change <= tolerance for change in changes):
             yield g, max(changes)

@@ -52,19 +52,24 @@ def declared(
     """The weight space of a followed module, with the frozen axes.
 
     Sets of units named in `loose` are shared by all heads, sets named in `still` are frozen. Frozen axes are free, but
-    positional where they are large and not among the axes of tensors in `free`. To `spell` is to name the frozen
-    indices too, all of them free, so that it shows which are one. On the atoms of `motions` more acts than
-    permutations.
+    positional where they are large, or sets are nested in them, and not among the axes of tensors in `free`. To `spell`
+    is to name all frozen indices, so that it shows which are one. On the atoms of `motions` more acts than that.
     """
     motions = motions or {}
     names = names_of(followed)
-    parents = {atom: parent for atom, parent in followed.parents.items() if names[atom] not in loose | still}
+    kept = kept_free(followed, free or {})
+    parents = {
+        atom: parent
+        for atom, parent in followed.parents.items()
+        if names[atom] not in loose | still and parent not in kept and names[parent] not in still
+    }
+    above = {parent: names[parent] for parent in parents.values() if parent.why}
     used: dict[str, Atom] = {}
     frozen_atoms = [atom for atom in all_atoms(followed) if atom.why or names[atom] in still]
     if spell:
-        stays = {atom: f"frozen_{number}" for number, atom in enumerate(frozen_atoms)}
+        stays = {atom: f"frozen_{number}" for number, atom in enumerate(frozen_atoms)} | above
     else:
-        stays = positions(followed, frozen_atoms, free or {}, set(names.values()))
+        stays = positions(followed, set(frozen_atoms) - kept, set(names.values()), above)
     charges = {place: charge for motion in motions.values() for place, charge in motion.charges.items()}
     tensors = {
         name: print_axes(
@@ -75,8 +80,7 @@ def declared(
     }
     sections: dict[str, dict[str, Any]] = {"sets": {}, "vectors": {}}
     for name, atom in used.items():
-        nested = atom in parents and names[parents[atom]] not in still
-        keys = {"size": atom.size} | ({"within": names[parents[atom]]} if nested else {})
+        keys = {"size": atom.size} | ({"within": names[parents[atom]]} if atom in parents else {})
         if atom in motions:
             keys |= motions[atom].group.declaration
         section = motions[atom].group.section if atom in motions else "sets"
@@ -87,7 +91,8 @@ def declared(
         for place, axis in enumerate(value.axes)
         if (reason := first_reason(axis))
     ]
-    sections["free" if spell else "positional"] = {name: atom.size for atom, name in stays.items()}
+    sections["positional"] = {name: atom.size for atom, name in stays.items() if atom in above or not spell}
+    sections["free"] = {name: atom.size for atom, name in stays.items() if atom not in above and spell}
     return WeightSpace(tensors, **sections), frozen
 
 
@@ -96,10 +101,8 @@ def all_atoms(followed: Followed) -> dict[Atom, None]:
     return dict.fromkeys(atom for value in followed.tensors.values() for axis in value.axes for atom in atoms(axis))
 
 
-def positions(
-    followed: Followed, frozen: Sequence[Atom], free: Mapping[str, Collection[int]], taken: set[str]
-) -> dict[Atom, str]:
-    """A name for each frozen atom that is a position, none of them on the axes of tensors which are to be free."""
+def kept_free(followed: Followed, free: Mapping[str, Collection[int]]) -> set[Atom]:
+    """The atoms on some axes of tensors. Raises `SpecificationError` for axes that there are not."""
     for name, axes_kept in free.items():
         if name not in followed.tensors:
             known_names = ", ".join(map(repr, followed.tensors))
@@ -107,10 +110,14 @@ def positions(
         axes_there = range(len(followed.tensors[name].axes))
         if wrong := [axis for axis in axes_kept if axis not in axes_there]:
             raise SpecificationError(f"free= names axis {wrong[0]} of {name!r}, which has {len(axes_there)} axes")
-    chosen = [followed.tensors[name].axes[place] for name, places in free.items() for place in places]
-    kept = {atom for axis in chosen for atom in atoms(axis)}
-    found: dict[Atom, str] = {}
-    still = set(frozen) - kept
+    return {
+        atom for name, places in free.items() for place in places for atom in atoms(followed.tensors[name].axes[place])
+    }
+
+
+def positions(followed: Followed, still: set[Atom], taken: set[str], above: Mapping[Atom, str]) -> dict[Atom, str]:
+    """A name for each of the frozen atoms that is a position: those of `above`, and the largest of many."""
+    found = dict(above)
     for tensor, value in followed.tensors.items():
         parts = [part for axis in value.axes for part in parts_of(axis)]
         for most, together in [*((LARGE, part) for part in parts), (MOST, [one for part in parts for one in part])]:
@@ -182,15 +189,19 @@ def tensor_word(tensor: str) -> str:
 
 
 def names_of(followed: Followed) -> dict[Atom, str]:
-    """A name for each atom, after the first tensor that it is in; units are named after their heads."""
+    """A name for each atom that may be permuted, or in which another is nested, after the first tensor that it is in.
+
+    Units are named after their heads.
+    """
     names: dict[Atom, str] = {}
     parents = followed.parents
+    above = {*parents.values()}
     taken: set[str] = set()
     for tensor, value in followed.tensors.items():
         base = tensor_word(tensor)
         for axis in value.axes:
             for atom in atoms(axis):
-                if atom not in names and not atom.why:
+                if atom not in names and (atom in above or not atom.why):
                     wish = f"{names[parents[atom]]}_unit" if atom in parents and parents[atom] in names else base
                     names[atom] = fresh_name(wish, taken)
                     taken.add(names[atom])

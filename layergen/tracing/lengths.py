@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import io
 import warnings
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_flatten, tree_unflatten
+
+from layergen.preservation.outputs import Undone
+from layergen.tracing.copying import own_copy
 
 __all__ = ["Example", "moving_nodes", "varied"]
 
@@ -32,7 +34,7 @@ def varied(module: nn.Module, example: Example) -> Example | None:
     Dimensions of one size are changed together where that will do, else those in one place, else each by itself.
     """
     leaves, tree = tree_flatten(example)
-    module = copy.deepcopy(module)  # it may keep what it sees
+    module = own_copy(module, sharing=True)  # it may keep what it sees
     changed: set[tuple[int, int]] = set()
     for places in together(leaves):
         for size in other_sizes(leaves[places[0][0]].shape[places[0][1]]):
@@ -84,12 +86,12 @@ def own(leaf: Any) -> Any:
 
 
 def takes(module: nn.Module, example: Example) -> bool:
-    """Whether a module runs on some inputs."""
+    """Whether a module runs on some inputs. What it writes into its parameters is undone."""
     silent = io.StringIO()
     with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with torch.no_grad():
+            with torch.no_grad(), Undone(module.parameters()):
                 module(*example[0], **example[1])
         except Exception:  # modules refuse inputs in their own ways
             return False

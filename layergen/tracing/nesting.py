@@ -1,7 +1,8 @@
 """Which sets of a followed module are nested: units that are never without their heads, or without their expert.
 
 That holds of an index in every value that there is, where entries meet too: then the operators, which treat the places
-of an index alike, do so at each value of the other index by itself.
+of an index alike, do so at each value of the other index by itself. The other index may be frozen, as heads are that
+have slopes of their own: an operator in which entries at several of its values meet has a value without it on record.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ def company_of(values: Iterable[Value]) -> dict[Atom, list[Atom]]:
 
 
 def nesting(company: Company) -> dict[Atom, Atom]:
-    """For each atom that never comes without another one that may be permuted: that other, its parent.
+    """For each atom that may be permuted and never comes without another one: that other, its parent.
 
     It is the one beside which the atom was split off, as units beside their heads, or else the one that is nested
-    deepest itself. Of two that never come without each other, the first is the parent.
+    deepest itself. Of two that never come without each other, the first is the parent. A frozen one, the largest, is
+    the parent where there is no other.
     """
     able = {atom: [one for one in others if not one.why] for atom, others in company.items() if not atom.why}
     parents: dict[Atom, Atom] = {}
@@ -53,13 +55,17 @@ def nesting(company: Company) -> dict[Atom, Atom]:
         above = [one for one in others if atom not in able[one] or order[one] < order[atom]]
         if atom not in parents and above:
             parents[atom] = max(above, key=lambda one: (len(able[one]), order[one]))
+    for atom, beside in company.items():
+        still = [one for one in beside if one.why]
+        if still and not atom.why and atom not in parents:
+            parents[atom] = max(still, key=lambda one: (one is atom.stem, one.size))
     return {atom: parent for atom, parent in parents.items() if atom not in ancestors(parent, parents)}
 
 
 def with_two_parents(company: Company, parents: Mapping[Atom, Atom]) -> dict[Atom, list[Atom]]:
     """For each nested atom the others that it is never without either, and that are no ancestors of it."""
     found = {}
-    for atom in parents:
+    for atom in (one for one, parent in parents.items() if not parent.why):
         line = ancestors(atom, parents)
         others = [one for one in company[atom] if not one.why and one not in line]
         if beside := [one for one in others if atom not in ancestors(one, parents)]:

@@ -19,8 +19,8 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 from torch.nn import functional
 
+from layergen.tracing.copying import own_copy
 from layergen.tracing.exporting import exported
-from layergen.tracing.trace import own_copy
 from symmetry.graphs.automorphisms import automorphism_count
 from symmetry.language.errors import SpecificationError
 

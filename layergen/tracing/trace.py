@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,20 +11,23 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from layergen.preservation import broken_on, unnoticed_moves
 from layergen.preservation.function import tied_names
 from layergen.preservation.moves import Move, larger
 from layergen.tracing.charges import Motion, motions
+from layergen.tracing.copying import own_copy, put_in_general_position
 from layergen.tracing.declaring import Frozen, declared, names_of
 from layergen.tracing.exporting import exported
+from layergen.tracing.folding import in_names_of
 from layergen.tracing.lengths import Example, varied
 from layergen.tracing.propagation import Followed, follow
 from layergen.tracing.repeating import repeated_blocks
 from layergen.tracing.telling import in_one_line, in_tables, in_words
 from layergen.tracing.unknowns import Atom
 from symmetry import GroupElement, SpecificationError, WeightSpace
+from symmetry.space.comparison import differences
 
 __all__ = ["Trace", "trace"]
 
@@ -33,8 +35,6 @@ ENTRIES = 10_000_000
 """Of networks with more weights than this no extensions are tried."""
 EXTENSIONS = 300
 """The most ways to make a specification larger that are tried."""
-FOLDED = 3
-"""How many random elements prove that repeated blocks are a family: tensor by tensor the same group is proved."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -210,7 +210,7 @@ def trace(
     """
     if symmetries not in ("permutations", "all"):
         raise SpecificationError(f"symmetries are {symmetries!r}", remedy='write "permutations" or "all"')
-    module = own_copy(module)
+    module = own_copy(module, sharing=True)
     examples = [(tuple(example_inputs), dict(example_options or {})), *map(every_call, also)]
     programs = [exported(module, *example) for example in examples]
     if vary and (other := varied(module, examples[0])) is not None:
@@ -220,6 +220,7 @@ def trace(
     followed = follow(programs, tied_names(module))
     if not followed.tensors:
         raise SpecificationError("the module has no floating-point tensors", remedy="trace a module with parameters")
+    followed = foldable(followed) if families else followed
     moving = motions(followed)
     every = symmetries == "all"
     kept = {name: (chosen,) if isinstance(chosen, int) else tuple(chosen) for name, chosen in (free or {}).items()}
@@ -228,11 +229,11 @@ def trace(
     spelled, _ = declared(followed, motions=moving if every else {}, spell=True)
     unproved = Trace(space, tuple(frozen), followed.warnings, None, (), 0, followed.assumed, more, spelled)
     if families:
-        unproved = replace(unproved, space=repeated_blocks(space))
+        unproved = in_families(unproved, repeated_blocks(space))
     if not prove:
         return unproved
     try:
-        general = general_(module).double()  # nothing reads the copy's own weights any more
+        general = put_in_general_position(module, torch.float64).double()  # nothing reads the old weights any more
         found = proved(followed, general, examples, extend=extend, moving=moving if every else {}, free=kept)
         constant = (name for name in found.space.names if not_finite(module, name))
         found = replace(found, assumed=(*followed.assumed, *constant), more=more)
@@ -248,26 +249,6 @@ def every_call(example: Sequence[Any] | Mapping[str, Any]) -> Example:
     if isinstance(example, tuple) and len(example) == 2 and isinstance(example[1], Mapping):
         return tuple(example[0]), dict(example[1])
     return tuple(example), {}
-
-
-def own_copy(module: nn.Module) -> nn.Module:
-    """The module to work on, in evaluation mode; tensors that hooks compute from others are copied as they are.
-
-    Raises `SpecificationError` for a module that cannot be copied.
-    """
-    computed = {
-        id(value): value.detach().clone()
-        for part in module.modules()
-        for value in vars(part).values()
-        if isinstance(value, Tensor) and not value.is_leaf
-    }
-    try:
-        return copy.deepcopy(module, computed).eval()
-    except Exception as error:  # copying runs the code of whatever the module holds
-        remedy = "trace a module of tensors, modules and plain values"
-        raise SpecificationError(
-            f"the module cannot be copied: {type(error).__name__}: {error}", remedy=remedy
-        ) from None
 
 
 def unsaid(followed: Followed, moving: Mapping[Atom, Motion], *, every: bool) -> tuple[str, ...]:
@@ -315,9 +296,11 @@ def proved(
             warnings.append(f"{culprits(g.moved)}: frozen, because permuting it changes what the module computes")
         space, frozen = declared(followed, loose=loose, still=still, free=free)
     spelled, _ = declared(followed, loose=loose, still=still, spell=True)
-    candidates = list(islice(told(larger(spelled), followed), EXTENSIONS)) if extend and is_small(space) else []
+    candidates = (
+        list(islice(told(larger(spelled, positional=True), followed), EXTENSIONS)) if extend and is_small(space) else []
+    )
     found = candidates
-    for example in examples:
+    for example in examples if candidates else ():
         found = unnoticed_moves(general, found, spelled, *example)
     if len(found) > max(3, len(candidates) // 2):
         warnings.append("a weak proof: most rearrangements go unnoticed, so early weights may not reach the output")
@@ -345,23 +328,44 @@ def is_small(space: WeightSpace) -> bool:
 
 
 def in_proved_families(found: Trace, general: nn.Module, examples: Sequence[Example]) -> Trace:
-    """A trace with repeated blocks as families; blocks that may change places, proved by function preservation."""
+    """A trace with repeated blocks as families; blocks that may change places, proved by function preservation.
+
+    Where none may, the families' group is the one that is proved tensor by tensor.
+    """
 
     def preserved(space: WeightSpace, name: str) -> bool:
         return broken_on(general, space, examples, only=name) is None
 
     space = repeated_blocks(found.space, preserved if is_small(found.space) else None)
-    if space != found.space and (g := breaking(general, space, examples, certain=FOLDED)) is not None:
+    if differences(space, found.space) and (g := breaking(general, space, examples)) is not None:
         warning = f"no families: {g.deed} changes what the module computes, where it did not tensor by tensor"
         return replace(found, warnings=(*found.warnings, warning))
-    return replace(found, space=space)
+    return in_families(found, space)
 
 
-def breaking(
-    general: nn.Module, space: WeightSpace, examples: Sequence[Example], certain: int | None = None
-) -> GroupElement | None:
+def in_families(found: Trace, space: WeightSpace) -> Trace:
+    """A trace with repeated blocks as families, and what it says in their names."""
+    sentences = (found.warnings, found.possible, found.more)
+    warnings, possible, more = (in_names_of(space, found.space, texts) for texts in sentences)
+    return replace(found, space=space, warnings=warnings, possible=possible, more=more)
+
+
+def foldable(followed: Followed) -> Followed:
+    """A followed module whose sets are nested in frozen axes only where that keeps no repeated blocks apart.
+
+    A position can be nested in nothing else.
+    """
+    others = {atom: parent for atom, parent in followed.parents.items() if not parent.why}
+    alone = replace(followed, parents=others)
+    tensors = (
+        [len(repeated_blocks(declared(one)[0])) for one in (alone, followed)] if others != followed.parents else [0, 0]
+    )
+    return alone if tensors[0] < tensors[1] else followed
+
+
+def breaking(general: nn.Module, space: WeightSpace, examples: Sequence[Example]) -> GroupElement | None:
     """An element of the group that changes what a module computes on some example."""
-    return broken_on(general, space, examples, certain=certain)
+    return broken_on(general, space, examples)
 
 
 def told(moves: Iterable[Move], followed: Followed) -> Iterator[Move]:
@@ -393,36 +397,3 @@ def not_finite(module: nn.Module, name: str) -> bool:
     """Whether a buffer has entries that are not finite, which stay as they are in the proof."""
     buffer = dict(module.named_buffers()).get(name)
     return buffer is not None and not bool(buffer.isfinite().all())
-
-
-def in_general_position(module: nn.Module) -> nn.Module:
-    """A copy with weights that no two entries of which are alike, and through which signals neither die nor grow.
-
-    Freshly made norms are ones and zeros, and small initial weights hide in a deep network whatever happens early.
-    """
-    return general_(copy.deepcopy(module))
-
-
-def general_(module: nn.Module) -> nn.Module:
-    """A module itself, with such weights."""
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(tensor: Tensor) -> Tensor:
-        return torch.randn(tensor.shape, generator=generator).to(tensor)
-
-    with torch.no_grad():
-        for tensor in module.parameters():
-            if tensor.is_floating_point() and tensor.numel():
-                if tensor.ndim > 1:
-                    tensor.copy_(normal(tensor) / (tensor.numel() / tensor.shape[0]) ** 0.5)
-                else:
-                    tensor.copy_(0.3 * normal(tensor) + (1 if float(tensor.mean()) > 0.5 else 0))
-        kept = module.state_dict().keys()
-        for name, buffer in module.named_buffers():
-            # Buffers without negative entries may be variances; what is not finite masks something.
-            if name in kept and buffer.is_floating_point() and buffer.numel():
-                finite = buffer.isfinite()
-                positive = bool((buffer[finite] >= 0).all()) and not name.endswith("running_mean")
-                general = 1 + 0.3 * normal(buffer).tanh() if positive else 0.3 * normal(buffer)
-                buffer.copy_(torch.where(finite, general, buffer))
-    return module

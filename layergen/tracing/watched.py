@@ -16,11 +16,11 @@ from torch.fx import Node
 from torch.utils._pytree import tree_leaves
 
 from layergen.preservation.function import tied_names
+from layergen.tracing.copying import own_copy
 from layergen.tracing.exporting import exported
 from layergen.tracing.propagation import Followed, follow
 from layergen.tracing.recording import Recorded, Reduction, matched, recorded_values
 from layergen.tracing.running import Program, program_of
-from layergen.tracing.trace import own_copy
 from layergen.tracing.unknowns import Atom, factors, known, size_of
 from symmetry import WeightSpace
 

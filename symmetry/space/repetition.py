@@ -182,8 +182,9 @@ def alike(space: WeightSpace, blocks: Sequence[Block]) -> bool:
 def nestable(space: WeightSpace, name: str, local: Collection[str]) -> bool:
     """Whether a block's own index is nested in that of the blocks, can be, or needs not be since no group moves it."""
     index = space.index(name)
-    if index.parent is not None:
-        return index.parent in local  # a set has one parent
+    if index.parent is not None:  # a set has one parent
+        outermost = space.lineage(index)[0]
+        return index.parent in local and outermost.named(outermost.name, "parent").parent == "parent"
     moves = index.action is not None and index.action.name == index.name and not index.embedded
     return not moves or index.named(index.name, "parent").parent == "parent"
 

@@ -122,6 +122,7 @@ def pad(context: Context, result: Any, x: Value, amounts: Sequence[Any], *argume
 def embedding(context: Context, result: Any, weight: Value, indices: Value, *arguments: Any, **options: Any) -> Value:
     """A row for each index."""
     context.chooses(indices, weight.axes[0], "an index from the data counts along it")
+    context.apart_in(weight, [0])
     return context.value([*indices.axes, weight.axes[1]])
 
 
@@ -147,6 +148,7 @@ def gather(context: Context, result: Any, x: Value, dim: int, indices: Value, **
             context.chooses(indices, axis, "entries are taken out of it by number")
         elif size_of(axis) != 1 or size_of(other) != 1:
             context.unify(other, axis)
+    context.apart_in(x, [dim])
     return context.value(indices.axes)
 
 
@@ -183,6 +185,7 @@ def index_select(context: Context, result: Any, x: Value, dim: int, indices: Val
     """Entries along a dimension by number."""
     dim %= len(x.axes)
     context.chooses(indices, x.axes[dim], "entries are taken out of it by number")
+    context.apart_in(x, [dim])
     return context.value([*x.axes[:dim], indices.axes[0], *x.axes[dim + 1 :]])
 
 
@@ -195,6 +198,7 @@ def index(context: Context, result: Any, x: Value, indices: Sequence[Value | Non
     for place, one in enumerate(indices[: len(used)]):
         if one is not None:
             context.chooses(one, x.axes[place], "entries are taken out of it by number")
+    context.apart_in(x, used)
     chosen = context.pointwise([one for one in indices if one is not None])
     axes = [*chosen.axes, *x.axes[len(used) :]]
     if [size_of(axis) for axis in axes] != [int(size) for size in result.shape]:

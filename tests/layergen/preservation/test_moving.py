@@ -7,7 +7,8 @@ from torch import nn
 
 from layergen.preservation import outputs as outputs_module
 from layergen.preservation.function import Function
-from layergen.preservation.moving import by_itself, moved_weights
+from layergen.preservation.moving import Mover, axis_by_axis
+from layergen.stacking import gathered
 from symmetry import WeightSpace, random_element
 
 NESTED = {"h": 3, "u": {"size": 2, "within": "h"}, "v": {"size": 4, "within": "h"}, "x": 5}
@@ -32,6 +33,15 @@ SPACES = {
     "a family that is a set": WeightSpace(
         {"l.{l}.a": "x u", "b": "l"}, sets={"x": 5, "l": 3, "u": {"size": 4, "within": "l"}}
     ),
+    "experts of blocks": WeightSpace(
+        {"l.{l}.{e}.a": "x u", "l.{l}.{e}.b": "u u 2", "l.{l}.gate": "(x + e)"},
+        sets={"x": 5, "e": {"size": 3, "within": "l"}, "u": {"size": 4, "within": "e"}},
+        positional={"l": 2},
+    ),
+    "blocks among the axes as well": WeightSpace(
+        {"l.{l}.a": "l x", "l.{l}.b": "l u"}, sets={"x": 5, "l": 3, "u": {"size": 4, "within": "l"}}
+    ),
+    "kernels": WeightSpace({"a": "h x 3 x", "b": "x 2 2"}, sets={"x": 5, "h": 3}),
 }
 
 
@@ -55,19 +65,20 @@ def module_of(space):
 def test_axis_by_axis_is_entry_by_entry(name):
     space = SPACES[name]
     function = Function.of(module_of(space), space, [])
+    mover = Mover(function)
     for seed in range(5):
         g = random_element(space, np.random.default_rng(seed))
-        found = moved_weights(function, g)
-        assert set(found) <= set(space.names)
+        found = {**function.weights, **mover.moved(g)}
+        assert found.keys() == function.weights.keys()
         for tensor in space:
             expected = g.act({tensor.name: function.declared(tensor.name)})[tensor.name]
-            torch.testing.assert_close(found.get(tensor.name, function.declared(tensor.name)), expected)
+            torch.testing.assert_close(gathered(found, tensor), expected)
 
 
 def test_which_axes_go_by_themselves():
-    alone = {name: all(by_itself(axis, space) for t in space for axis in t.axes) for name, space in SPACES.items()}
-    others = {"units before their heads", "units beside their heads", "scales", "a family", "heads in a family"}
-    assert {name for name, found in alone.items() if not found} == {*others, "a family that is a set"}
+    alone = {name: all(axis_by_axis(tensor, space) for tensor in space) for name, space in SPACES.items()}
+    others = {"units before their heads", "units beside their heads", "scales", "blocks among the axes as well"}
+    assert {name for name, found in alone.items() if not found} == others
 
 
 class Writing(nn.Module):

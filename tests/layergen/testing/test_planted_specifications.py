@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import cat, einsum, nn, randn
 
 from layergen.testing import assert_function_preserved
-from layergen.tracing.trace import in_general_position
+from layergen.tracing.copying import in_general_position
 from symmetry import WeightSpace
 from tests.generated.mistakes import TOKEN, declared_axes, declared_sections, size_of
 

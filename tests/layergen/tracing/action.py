@@ -41,7 +41,7 @@ def moved(space, state, seed):
     rng = random.Random(seed)
     sizes = {index.name: index.size for index in space.indices}
     parents = {index.name: index.parent for index in space.indices}
-    joined = {index.name for index in space.indices if index.joined}
+    joined = {index.name for index in space.indices if index.joined and index.section != "positional"}
     permutations = {}
 
     def image(label):

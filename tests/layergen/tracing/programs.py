@@ -25,6 +25,52 @@ def attention(a, b, c):
     return functional.scaled_dot_product_attention(a, b, c)
 
 
+def sloped(h):
+    """Heads attend, each with a slope of its own along the distance."""
+    h, places = h.transpose(-3, -2), torch.arange(h.shape[-3])
+    slopes = torch.tensor([0.5, 0.25])[:, None, None] * (places - places[:, None])
+    return ((h @ h.mT + slopes).softmax(-1) @ h).transpose(-3, -2)
+
+
+def lstm(a, weights):
+    state = a[None, :, 0]
+    return torch.lstm(a, (state * 0, state), weights, False, 1, 0.0, False, False, True)[0]
+
+
+def experts(a, m, n, k, gate):
+    """Two layers of stacked experts, and the weight of each."""
+    up, down = m[:, None, :] * n[None], m[:, :, None] * k[None]  # (expert, in, unit), (expert, unit, out)
+    hidden = functional.softsign(torch.einsum("bti,eiu->bteu", a, up))
+    return torch.einsum("bteu,euo,bte->bto", hidden, down, gate)
+
+
+def shuffled(a):
+    return functional.channel_shuffle(a, 2)
+
+
+def gate(a, v, w):
+    return functional.linear(a.mean(-1, keepdim=True), v[:, None], w)
+
+
+def scattered(gate):
+    values, places = gate.topk(2, -1)
+    return torch.zeros_like(gate).scatter(-1, places, values.softmax(-1))
+
+
+def in_one_hot(gate):
+    values, places = gate.topk(2, -1)
+    return (functional.one_hot(places, N) * values[..., None]).sum(-2)
+
+
+def the_largest(gate):
+    return functional.one_hot(gate.argmax(-1), N) * gate
+
+
+def mapped(a, m, n, k, change, end):
+    """`vmap` over two experts, in which something is done to the units, and something to the experts at the end."""
+    return end(torch.vmap(lambda up, down: change(a @ up) @ down)(torch.stack([m, n]), torch.stack([n, k])))
+
+
 # a, b: activations (batch, length, N); c, d: relations (batch, N, N); m, n, k: matrices (N, N); v, w: vectors (N).
 EVEN = {
     "a": [
@@ -48,6 +94,37 @@ EVEN = {
         lambda a, b, c, d, m, n, k, v, w: a + torch.einsum("kij,bti->btj", torch.stack([m, n]), a),
         lambda a, b, c, d, m, n, k, v, w: torch.einsum("sbti,sij->sbtj", torch.stack([a, b]), torch.stack([m, n]))[0],
         lambda a, b, c, d, m, n, k, v, w: torch.stack([a @ m, b @ n]).tanh().unbind(0)[1] + (a @ k).cos(),
+        lambda a, b, c, d, m, n, k, v, w: torch.bmm(a, m.expand_as(c)) + torch.bmm(b, c),
+        lambda a, b, c, d, m, n, k, v, w: (
+            torch.bmm(torch.bmm(a[0].expand(2, -1, -1), torch.stack([m, n])).tanh(), torch.stack([n, k])).amax(0) + a
+        ),
+        lambda a, b, c, d, m, n, k, v, w: (
+            functional.softsign(a[:, None] @ torch.stack([m, n])) @ torch.stack([k, m.T])
+        ).sum(1),
+        lambda a, b, c, d, m, n, k, v, w: torch.einsum(
+            "bthi,hij->btj",
+            functional.softsign(torch.einsum("bti,hij->bthj", a, torch.stack([m, n, k]))),
+            torch.stack([n, k, m]),
+        ),
+        lambda a, b, c, d, m, n, k, v, w: functional.bilinear(a, b, v[:, None, None] * m, w),
+        lambda a, b, c, d, m, n, k, v, w: functional.bilinear(a @ m, b, m[:, :, None] * n[:, None]),
+        lambda a, b, c, d, m, n, k, v, w: experts(a, m, n, k, gate(a, v, w).softmax(-1)),
+        lambda a, b, c, d, m, n, k, v, w: experts(a, m, n, k, scattered(gate(a, v, w))),
+        lambda a, b, c, d, m, n, k, v, w: experts(a, m, n, k, in_one_hot(gate(a, v, w))),
+        lambda a, b, c, d, m, n, k, v, w: experts(a, m, n, k, the_largest(gate(a, v, w))),
+        lambda a, b, c, d, m, n, k, v, w: scattered(a @ m) * b,
+        lambda a, b, c, d, m, n, k, v, w: scattered(a.relu()) + the_largest(a + b),
+        lambda a, b, c, d, m, n, k, v, w: a.sort(1)[0] + a.argmax(1, keepdim=True) * b,
+        lambda a, b, c, d, m, n, k, v, w: mapped(a, m, n, k, functional.softsign, lambda s: s.amax(0)),
+        lambda a, b, c, d, m, n, k, v, w: torch.vmap(lambda y: functional.softsign(y @ m) * v)(a),
+        lambda a, b, c, d, m, n, k, v, w: torch.vmap(lambda column, y: y @ column, (0, None))(m.T, a).movedim(0, -1),
+        lambda a, b, c, d, m, n, k, v, w: torch.vmap(
+            lambda row, one, y: (y * row).softmax(-1).amax(-1) * one, (1, 0, None)
+        )(m, v, a).movedim(0, -1),
+        lambda a, b, c, d, m, n, k, v, w: torch.gru_cell(
+            a.flatten(0, 1), (a @ k).flatten(0, 1), torch.cat([m, n, k]), torch.cat([n, k, m])
+        ).view(a.shape),
+        lambda a, b, c, d, m, n, k, v, w: lstm(a, [torch.cat([m, n, k, m]), torch.cat([k, n, m, n])]),
     ],
     "c": [
         lambda a, b, c, d, m, n, k, v, w: a.mT @ b,
@@ -72,6 +149,10 @@ EVEN = {
         lambda a, b, c, d, m, n, k, v, w: torch.stack([m, n]).amax(0),
         lambda a, b, c, d, m, n, k, v, w: torch.einsum("ij,ij->j", m, n) * m,
         lambda a, b, c, d, m, n, k, v, w: torch.addbmm(m, torch.stack([n, k]), torch.stack([k, n])),
+        lambda a, b, c, d, m, n, k, v, w: torch._weight_norm(m, v[:, None], 0),
+        lambda a, b, c, d, m, n, k, v, w: functional.normalize(m, dim=1) * w,
+        lambda a, b, c, d, m, n, k, v, w: torch.vmap(torch.vmap(lambda x, y: x * y), (0, None))(m, v),
+        lambda a, b, c, d, m, n, k, v, w: m.scatter_add(0, n.argmax(0, keepdim=True), k.sum(0, keepdim=True)),
     ],
     "v": [
         lambda a, b, c, d, m, n, k, v, w: m @ v,
@@ -92,6 +173,31 @@ LAST = {
     "heads by their sums": heads(lambda h: h * h.sum(-2, keepdim=True)),
     "heads by their units": heads(lambda h: h * h.sum(-1, keepdim=True)),
     "heads in order": heads(lambda h: h.cumsum(-2)),
+    "heads with slopes": heads(sloped),
+    "heads with scales": heads(lambda h: h * torch.tensor([[1.0], [2.0]])),
+    "heads flipped": heads(lambda h: h.flip(-2) + h.tanh()),
+    "heads rolled": heads(lambda h: h.roll(1, -2) * h),
+    "heads by number": heads(lambda h: h[..., [1, 0], :] * h),
+    "heads chosen by their signs": heads(lambda h: h.gather(-2, h.gt(0).long()) + h),
+    "heads chosen by the first": heads(lambda h: h.index_select(-2, h.flatten(0, -3)[0, :, 0].gt(0).long()) + h),
+    "heads cut": heads(lambda h: h * h[..., 1:, :]),
+    "heads cut in two": heads(lambda h: torch.cat([h[..., 1:, :], h[..., :1, :].tanh()], -2)),
+    "heads in a triangle": heads(lambda h: h @ h.mT.tril().softmax(-1)),
+    "heads shifted": heads(lambda h: functional.pad(h, (0, 0, 1, -1)) + h),
+    "channels in groups": lambda a, b: functional.group_norm(a.mT, 2).mT + b,
+    "channels shuffled": lambda a, b: shuffled(a.mT).mT * b,
+    "channels shuffled and back": lambda a, b: (
+        functional.channel_shuffle(functional.channel_shuffle(a.mT, 2).sin(), 2).mT
+    ),
+    "scattered in order": lambda a, b: b.scatter(-1, torch.tensor([2, 0]).expand(*a.shape[:-1], 2), a[..., :2]),
+    "added by number": lambda a, b: b.scatter_add(-1, torch.tensor([2, 0, 0, 1]).expand(a.shape), a),
+    "the first of equals": lambda a, b: the_largest(a.round()) + b,
+    "numbers of the largest": lambda a, b: b * a.argmax(-1, keepdim=True),
+    "numbers moved on": lambda a, b: functional.one_hot((a.argmax(-1) + 1) % N, N) * b,
+    "numbers beside an order": lambda a, b: functional.one_hot(a.flip(-1).argmax(-1), N) * b,
+    "chosen among what was cut off": lambda a, b: scattered(a.relu().round()) * b,
+    "counted in a vmap": lambda a, b: torch.vmap(lambda y: y.cumsum(-1))(a) * b,
+    "rows of a vmap in order": lambda a, b: torch.vmap(lambda y: y.tanh(), -1, -1)(a).cumsum(-1) + b,
     "heads sorted": heads(lambda h: h.sort(-2)[0]),
     "one head": heads(lambda h: h * h[..., :1, :]),
     "softmax over two": two(lambda s: s.softmax(1)),
@@ -127,6 +233,10 @@ FIRST = {
     "one of two matrices": lambda m, n, a: torch.stack([m, n])[a.sum().gt(0).long()],
     "a triangle": lambda m, n, a: m.tril() + n,
     "a diagonal": lambda m, n, a: torch.einsum("ii->i", m)[:, None] * n,
+    "experts in order": lambda m, n, a: mapped(a, m, n, m, torch.tanh, lambda s: s.cumsum(0).amax((0, 1, 2))) + n,
+    "units of experts in order": lambda m, n, a: (
+        mapped(a, m, n, m, lambda h: h.cumsum(-1), lambda s: s.amax((0, 1, 2))) + n
+    ),
     "another view": lambda m, n, a: m.view(2, 2, N).transpose(0, 1).reshape(N, N) * n,
 }
 """What tells places of matrices apart."""

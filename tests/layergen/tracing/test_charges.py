@@ -13,7 +13,7 @@ import symmetry
 from layergen.testing import assert_function_preserved
 from layergen.tracing.charges import CHARGES
 from layergen.tracing.charges.entries import DEGREES, powered
-from layergen.tracing.trace import in_general_position
+from layergen.tracing.copying import in_general_position
 from tests.layergen.cli.commands import run
 from tests.layergen.tracing.charged import CHARGED
 from tests.layergen.tracing.networks import NETWORKS, made

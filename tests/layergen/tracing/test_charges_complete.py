@@ -11,7 +11,7 @@ from torch.func import functional_call, jvp
 
 import layergen
 from layergen.preservation.moves import positions_of
-from layergen.tracing.trace import in_general_position
+from layergen.tracing.copying import in_general_position
 from symmetry.space.layout import take_apart
 from tests.layergen.tracing.charged import CHARGED
 from tests.layergen.tracing.test_charges import acting, network

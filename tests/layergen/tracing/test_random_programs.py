@@ -5,7 +5,7 @@ from hypothesis import event, given, settings
 
 import layergen
 from layergen.preservation.function import Function
-from layergen.tracing.trace import in_general_position
+from layergen.tracing.copying import in_general_position
 from symmetry import random_element
 from tests.layergen.tracing.action import assert_preserved
 from tests.layergen.tracing.programs import PROGRAMS, examples

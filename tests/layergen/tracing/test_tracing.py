@@ -11,7 +11,7 @@ from torch.nn.utils import prune
 import layergen
 import symmetry
 from layergen.testing import assert_equivariant, assert_function_preserved
-from layergen.tracing.trace import in_general_position
+from layergen.tracing.copying import in_general_position
 from symmetry import EquivariantMaps, SpecificationError, group_order
 from tests.generated.architectures import ARCHITECTURES, random_network, sizes, specification
 from tests.layergen.cli.commands import run
