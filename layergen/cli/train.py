@@ -45,8 +45,8 @@ Labels = Annotated[
     typer.Option(
         "--labels",
         metavar="FILE.csv",
-        help="A CSV or parquet file with a column 'file'; by default ZOO/labels.csv, ZOO/labels.parquet, or what is "
-        "beside packed networks.",
+        help="A CSV, parquet or JSON file with a column 'file'; by default ZOO/labels.csv, ZOO/labels.parquet, or "
+        "what is beside packed networks.",
         show_default=False,
     ),
 ]

@@ -16,6 +16,8 @@ __all__ = ["FILE", "labels_from_names", "polars", "read_table", "repeated"]
 
 FILE = "file"
 """The column that names the network of a row, relative to the folder of the zoo."""
+READERS = {".parquet": "read_parquet", ".pq": "read_parquet", ".json": "read_json", ".jsonl": "read_ndjson"}
+"""The function of polars that reads tables of each suffix; others are CSV."""
 
 
 def polars() -> Any:
@@ -33,7 +35,8 @@ def read_table(path: Path, *, named: bool = True) -> DataFrame:
     Parameters
     ----------
     path
-        A CSV file (which may be compressed: `.csv.gz`) or a parquet file.
+        A CSV file (which may be compressed: `.csv.gz`), a parquet file, or JSON: a list of objects in a file `.json`,
+        or an object a line in one `.jsonl`.
     named
         Whether there must be a column `file`.
 
@@ -49,15 +52,15 @@ def read_table(path: Path, *, named: bool = True) -> DataFrame:
     """
     library = polars()
     try:
-        if path.suffix in (".parquet", ".pq"):
-            table: DataFrame = library.read_parquet(path)
+        if path.suffix in READERS:
+            table: DataFrame = getattr(library, READERS[path.suffix])(path)
         else:
             table = with_numbers(library.read_csv(path, infer_schema_length=None))
     except (OSError, library.exceptions.PolarsError) as error:
         text = str(getattr(error, "strerror", None) or error).strip()
         reason = text.splitlines()[0] if text else type(error).__name__
         raise SpecificationError(
-            f"cannot be read: {reason}", place=str(path), remedy="give a CSV or parquet file with a column 'file'"
+            f"cannot be read: {reason}", place=str(path), remedy="give a CSV, parquet or JSON file with a column 'file'"
         ) from None
     if named and FILE not in table.columns:
         raise SpecificationError(

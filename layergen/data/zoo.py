@@ -44,7 +44,7 @@ class Zoo(Dataset[Network]):
     path
         The folder; folders in it are searched too.
     labels
-        A CSV or parquet file with a column `file`, relative to the zoo, beside the labels; or a compiled regular
+        A CSV, parquet or JSON file with a column `file`, relative to the zoo, beside the labels; or a compiled regular
         expression whose named groups are labels found in the names. By default `labels.csv` or `labels.parquet` in the
         folder, or what is beside packed networks.
     space

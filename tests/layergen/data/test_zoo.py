@@ -125,6 +125,19 @@ def test_labels_from_names_and_parquet(tmp_path):
     assert Zoo(tmp_path, labels=tmp_path / "more.parquet", where={"y": 1.5}).names == ("001.safetensors",)
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "between", "after"), [("y.json", "[", ", ", "]"), ("y.jsonl", "", "\n", "")]
+)
+def test_labels_from_json(tmp_path, name, before, between, after):
+    fill(tmp_path, [4, 4])
+    rows = between.join(f'{{"file": "00{n}.safetensors", "y": {n}.5}}' for n in (1, 0))
+    (tmp_path / name).write_text(f"{before}{rows}{after}")
+    assert Zoo(tmp_path, labels=name).labels["y"].to_list() == [0.5, 1.5]
+    (tmp_path / name).write_text('{"file": ')
+    with pytest.raises(SpecificationError, match="cannot be read: "):
+        Zoo(tmp_path, labels=name)
+
+
 def test_the_form_of_unterthiner(tmp_path):
     """Their names and shapes are declared as they are; labels have a row each and no column of files."""
     layout = (Columns("dense/kernel:0", 0, 8, (2, 4)), Columns("dense/bias:0", 8, 12, (4,)))
