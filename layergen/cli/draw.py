@@ -44,5 +44,5 @@ def draw(
         figure = architecture(maps.source)
     else:
         figure = block_matrix(maps) if block is None else partition_diagrams(maps.block(*block))
-    write_whole(output, picture(figure, output.suffix.lower().removeprefix(".")))
-    make_console().print(facts({"wrote": str(output)}))
+    wrote = write_whole(output, picture(figure, output.suffix.lower().removeprefix(".")))
+    make_console().print(facts({"wrote": wrote}))

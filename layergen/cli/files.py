@@ -43,13 +43,14 @@ def check_output(path: Path, suffixes: Sequence[str] = (), *, inputs: Sequence[P
         raise refused(path, error) from None
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside `path` and move it into place.
+def write_whole(path: Path, content: bytes) -> str:
+    """Write a file under a temporary name beside `path` and move it into place; gives the words for what was written.
 
     A link stays a link and a file keeps its permissions. Raises `SpecificationError` where the system refuses; the file
     at `path` is then unchanged.
     """
     file = real(path)
+    words = f"{path}, in place of the file that was there" if file.exists() else str(path)
     unfinished = file.with_name(f".{secrets.token_hex(8)}.unfinished")
     try:
         with unfinished.open("xb") as written:
@@ -62,6 +63,7 @@ def write_whole(path: Path, content: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+    return words
 
 
 def real(path: Path) -> Path:

@@ -43,8 +43,8 @@ def generate(
     check_output(output, inputs=[path for path in (spec, target) if path is not None])
     options: dict[str, Any] = {"terms": terms, "rank": dict(maps.ranks), "limit": limit, "checkpoint": checkpoint}
     code = generated(maps.source, name, target=maps.target, **options)
-    write_whole(output, code.encode())
-    make_console().print(facts({"wrote": str(output), "class": name, **dimensions(maps)}))
+    wrote = write_whole(output, code.encode())
+    make_console().print(facts({"wrote": wrote, "class": name, **dimensions(maps)}))
 
 
 def dimensions(maps: EquivariantMaps) -> dict[str, str]:

@@ -68,5 +68,5 @@ def predict(
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["file", target])
         rows.writerows(zip(networks.names, labels, strict=True))
-        write_whole(output, text.getvalue().encode())
-        make_console().print(facts({"networks": str(len(networks)), "wrote": str(output)}))
+        wrote = write_whole(output, text.getvalue().encode())
+        make_console().print(facts({"networks": str(len(networks)), "wrote": wrote}))

@@ -74,8 +74,8 @@ def report(
     title = f"{name}: {len(maps.source)} tensors, {readable(maps.dimension)} equivariant maps"
     differing = [] if found is None or declared is None else differences(declared, found.space)
     html = page(maps, title=title, trace=found, differences=differing, prove=not no_proof)
-    write_whole(output, html.encode())
-    make_console().print(facts({"wrote": str(output), "size": f"{len(html.encode()):,} bytes"}))
+    wrote = write_whole(output, html.encode())
+    make_console().print(facts({"wrote": wrote, "size": f"{len(html.encode()):,} bytes"}))
 
 
 def traced(reference: str, inputs: list[str]) -> Any:

@@ -94,11 +94,11 @@ def trace(
     # Whatever the module's code prints goes to stderr: stdout is for the result.
     with contextlib.redirect_stdout(sys.stderr):
         found, automorphic = traced(module, examples, count=count, **options)
-    write_whole(output, dumps(found.space).encode())
+    wrote = write_whole(output, dumps(found.space).encode())
     if as_json:
         print_json(as_object(found, automorphic, str(output)))
     else:
-        print_tables(found, automorphic, str(output))
+        print_tables(found, automorphic, wrote)
     if found.preserved is None and not no_proof:
         raise typer.Exit(1)
 
@@ -158,7 +158,7 @@ def moving(found: Any) -> list[Any]:
     return [index for index in found.space.indices if index.action is not None and not index.embedded]
 
 
-def print_tables(found: Any, automorphic: int | None, path: str) -> None:
+def print_tables(found: Any, automorphic: int | None, wrote: str) -> None:
     """Print the tensors, the frozen axes by reason, the totals and the warnings."""
     console = make_console()
     table = make_table("Tensors")
@@ -196,4 +196,4 @@ def print_tables(found: Any, automorphic: int | None, path: str) -> None:
     rows |= {"more": "; ".join(found.more)} if found.more else {}
     rows |= {"assumed constant": ", ".join(found.assumed)} if found.assumed else {}
     rows |= {f"warning {number}": text for number, text in enumerate(found.warnings, 1)}
-    console.print(facts(rows | {"wrote": path}))
+    console.print(facts(rows | {"wrote": wrote}))

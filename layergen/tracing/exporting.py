@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import inspect
 import io
 import logging
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 
 import torch
 import torch.fx.config
-from torch import fx, nn
+from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 
 from symmetry.language.errors import SpecificationError
@@ -37,13 +38,32 @@ def exported(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str
         return program
     except Exception as error:  # export fails in its own ways and in the module's
         first = next((line for line in str(error).splitlines() if line.strip()), "")
-        remedy = "torch.export follows what does not depend on the data; check that the inputs fit"
+        fitting = f"check that the inputs fit: {given(module, arguments, options)}"
+        remedy = f"torch.export follows what does not depend on the data; {fitting}"
         remedy = "make the module with use_cache=False" if "Cache" in str(error) else remedy
         raise SpecificationError(
             f"the module cannot be exported: {type(error).__name__}: {first}", remedy=remedy
         ) from error
     finally:
         logging.disable(disabled)
+
+
+def given(module: nn.Module, arguments: tuple[Any, ...], options: Mapping[str, Any]) -> str:
+    """The arguments of a module in words, each under its name where they have the names that the module takes."""
+    signature = inspect.signature(module.forward)
+    try:
+        named = signature.bind(*arguments, **options).arguments
+    except TypeError:
+        named = {str(place): one for place, one in enumerate(arguments)} | dict(options)
+    texts = (f"{name} is {told(one)}" for name, one in named.items())
+    return f"forward{signature} was given {', '.join(texts) or 'nothing'}"
+
+
+def told(value: Any) -> str:
+    """An argument in words: a tensor by its shape and type."""
+    if isinstance(value, Tensor):
+        return f"{tuple(value.shape)} of {str(value.dtype).removeprefix('torch.')}"
+    return f"of {type(value).__name__}"
 
 
 @contextlib.contextmanager

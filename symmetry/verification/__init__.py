@@ -2,7 +2,8 @@
 
 - `characters.py`: the mean over the group of the product of the traces on target and source (Burnside's lemma).
 - `null_space.py`: the matrices that commute with the generators of the group, in floating point (Finzi et al. 2021).
-- `irreducibles.py`: how often each irreducible representation occurs in target and source (Schur's lemma).
+- `irreducibles.py`: how often each irreducible representation occurs in target and source (Schur's lemma); those of
+  permutations are in `young.py`.
 - `listing.py`: the orbits of index pairs, listed one by one; not one of the proofs that `verify` runs.
 
 `report.py` runs the proofs. It alone uses the formula (`symmetry.maps`), for the dimensions to compare with. The proofs

@@ -1,8 +1,7 @@
 """The dimension by irreducible representations ψ: dim Hom_G(V, U) = Σ_ψ m_U(ψ) m_V(ψ) dim End(ψ), m the multiplicity.
 
-S_2, S_3 and S_4 are isomorphic to the groups C2, D3 and octahedral, whose irreducible representations escnn has. Their
-permutations of two, three and four elements are the regular representation, the corners of a triangle, and the
-diagonals of a cube. An irreducible representation of a product of groups is a product of one of each group.
+Those of the permutations of a set are Young's (`young.py`), those of a group that acts by a representation escnn's. An
+irreducible representation of a product of groups is a product of one of each group.
 
 References
 ----------
@@ -19,41 +18,21 @@ from itertools import product
 
 import numpy as np
 
-from symmetry.groups.groups import Group, Irrep, find_group
-from symmetry.groups.representations import Given, Representation, representation
+from symmetry.groups.groups import Group, Irrep
+from symmetry.groups.representations import Representation
 from symmetry.space.layout import Piece
+from symmetry.verification.young import Permutations, SymmetricGroup, YoungIrrep
 
 __all__ = ["LARGEST", "irreducible_dimension", "multiplicities"]
 
 LARGEST = 4
-"""The largest size of a set: escnn has irreducible representations of S_2, S_3 and S_4."""
+"""The largest size of a set, which has 24 permutations."""
 ROUNDING = 1e-6
-ISOMORPHIC = {2: "C2", 3: "D3", 4: "octahedral"}
 
+Acting = Representation | Permutations
+"""How a group acts on an index."""
 Name = tuple[tuple[str, str], ...]
 """The name of an irreducible representation of a product: (group, label) of each factor that is not trivial."""
-
-
-def natural(size: int) -> Representation:
-    """The permutation representation of S_2, S_3 or S_4, on as many elements."""
-    given = {2: "regular", 3: "quotient(0, 1)"}.get(size) or diagonals()
-    return representation(ISOMORPHIC[size], given)
-
-
-@cache
-def diagonals() -> Given:
-    """The matrices by which the generators of the octahedral group permute the four diagonals of a cube."""
-    group = find_group("octahedral")
-    corners = [(1, 1, 1), (1, 1, -1), (1, -1, 1), (1, -1, -1)]
-    matrices = []
-    for g in group.generators:
-        columns = []
-        for corner in corners:
-            moved = tuple(int(entry) for entry in (group.coordinates(g) @ corner).round())
-            opposite = tuple(-entry for entry in moved)
-            columns.append([float(other in (moved, opposite)) for other in corners])
-        matrices.append(tuple(zip(*columns, strict=True)))
-    return tuple(matrices)
 
 
 def irreducible_dimension(target: Sequence[Piece], source: Sequence[Piece]) -> int:
@@ -68,11 +47,6 @@ def irreducible_dimension(target: Sequence[Piece], source: Sequence[Piece]) -> i
     -------
     int
         Σ over irreducible representations of multiplicity × multiplicity × dimension of the commuting matrices.
-
-    Raises
-    ------
-    SpecificationError
-        If escnn is not installed.
     """
     written, read = contents(tuple(target)), contents(tuple(source))
     return sum(count * read[name][0] * commuting for name, (count, commuting) in written.items() if name in read)
@@ -90,12 +64,12 @@ def contents(pieces: tuple[Piece, ...]) -> dict[Name, tuple[int, int]]:
 
 def piece_contents(piece: Piece) -> dict[Name, tuple[int, int]]:
     """The irreducible representations in one piece: products of the irreducible representations of each group."""
-    turned: dict[str, list[Representation]] = {}
+    turned: dict[str, list[Acting]] = {}
     for index in (position.index for position in piece.positions):
         if (acting := index.acting) is not None:
             turned.setdefault(acting.group.name, []).append(acting)
         elif index.joined and index.size > 1:
-            turned.setdefault(f"S {index.name}", []).append(natural(index.size))
+            turned.setdefault(f"S {index.name}", []).append(Permutations(SymmetricGroup(index.size)))
     factors = [[(name, *part) for part in multiplicities(tuple(factors)).items()] for name, factors in turned.items()]
     found = {}
     for chosen in product(*factors):
@@ -106,7 +80,7 @@ def piece_contents(piece: Piece) -> dict[Name, tuple[int, int]]:
 
 
 @cache
-def multiplicities(factors: tuple[Representation, ...]) -> dict[str, tuple[int, int]]:
+def multiplicities(factors: tuple[Acting, ...]) -> dict[str, tuple[int, int]]:
     """The irreducible representations in a tensor product: multiplicity and dimension of commuting matrices, by label.
 
     The product's character is a linear combination of theirs, which are independent functions. Least squares find the
@@ -114,9 +88,12 @@ def multiplicities(factors: tuple[Representation, ...]) -> dict[str, tuple[int, 
     taken. Raises `ArithmeticError` if the coefficients are not close to integers that give the character.
     """
     group = factors[0].group
-    irreps = group.irreps(sum(one.frequency for one in factors))
+    irreps: Sequence[Irrep | YoungIrrep] = group.irreps(sum(one.frequency for one in factors))
     rng = np.random.default_rng(0)
-    elements = group.elements if group.finite else [group.sample(rng) for _ in range(16 + 4 * len(irreps))]
+    if isinstance(group, SymmetricGroup) or group.finite:
+        elements = group.elements
+    else:
+        elements = [group.sample(rng) for _ in range(16 + 4 * len(irreps))]
     traces = np.array([[np.trace(irrep.matrix(g)) for irrep in irreps] for g in elements])
     whole = np.array([math.prod(float(np.trace(one.matrix(g))) for one in factors) for g in elements])
     found = np.linalg.lstsq(traces, whole, rcond=None)[0]
@@ -130,7 +107,7 @@ def multiplicities(factors: tuple[Representation, ...]) -> dict[str, tuple[int, 
     }
 
 
-def commutant_dimension(irrep: Irrep, group: Group) -> int:
+def commutant_dimension(irrep: Irrep | YoungIrrep, group: Group | SymmetricGroup) -> int:
     """The dimension of the matrices M with M ρ(g) = ρ(g) M for the generators g of a group."""
     one = np.eye(irrep.size)
     turns = [irrep.matrix(g) for g in group.generators]

@@ -9,7 +9,6 @@ from html import escape
 from itertools import product
 
 from symmetry.kinds.index import Invariant
-from symmetry.language.errors import SpecificationError
 from symmetry.maps.counting import block_count
 from symmetry.maps.equivariant_maps import Block, EquivariantMaps
 from symmetry.maps.isotypic import decomposed
@@ -215,11 +214,8 @@ def irreducible_finding(block: Block) -> Finding:
     if any(index.invariant() is not Invariant.ENTRY for index in indices):
         return Finding("irreducibles", block, None, block.dimension, "a group beyond the symmetric ones")
     sizes = {index.name: min(index.size, LARGEST) for index in indices}
-    try:
-        target, source = ([resized(p, sizes) for p in side.pieces] for side in (block.target, block.source))
-        found = irreducible_dimension(target, source)
-    except SpecificationError:
-        return Finding("irreducibles", block, None, block.dimension, "escnn is not installed")
+    target, source = ([resized(p, sizes) for p in side.pieces] for side in (block.target, block.source))
+    found = irreducible_dimension(target, source)
     if not (cut := shrunk(pieces, sizes)):
         return Finding("irreducibles", block, found, block.dimension)
     expected = sum(dimension_at(pair, sizes) for pair in product(block.target.pieces, block.source.pieces))
