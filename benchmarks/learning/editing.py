@@ -213,6 +213,11 @@ CARRIED = (
     {"hidden": 16, "layers": 1, "carried": 64, "rate": 1e-3},
     {"hidden": 16, "carried": 32, "fourier": 8, "norm": True},
 )
+PROBED = (
+    {"hidden": 16, "rate": 3e-3, "probes": 16},
+    {"hidden": 8, "layers": 1, "rate": 3e-3, "probes": 16},
+    {"hidden": 16, "layers": 1, "rate": 1e-3, "probes": 16},
+)
 NFN = ({"hidden": 16}, {"hidden": 16, "rate": 1e-3}, {"hidden": 32, "rate": 1e-3})
 WIDE = ({"hidden": 64}, {"hidden": 256, "rate": 1e-3}, {"hidden": 256, "decay": 0.3})
 COUNTS = ({"count": 16}, {"count": 48}, {"count": 196})
@@ -234,7 +239,7 @@ EDITORS: dict[str, Method] = {
     "edit-signs": Method("… and signs", trained(ours), also(OURS, signs=True), edits),
     "edit-carried": Method("… and propagation", trained(ours), CARRIED, edits),
     "edit-carried-signs": Method("… propagation and signs", trained(ours), also(CARRIED, signs=True), edits),
-    "edit-probed": Method("`Metanet` with probes", trained(ours), also(OURS, probes=16), edits),
+    "edit-probed": Method("`Metanet` with probes", trained(ours), PROBED, edits),
     "edit-carried-probed": Method("… propagation and probes", trained(ours), also(CARRIED, probes=16), edits),
     "edit-hnp": Method("nfn, `HNPLinear`", trained(nfn), also(NFN, kind="HNP"), edits),
     "edit-np": Method("nfn, `NPLinear`", trained(nfn), also(NFN, kind="NP"), edits),
