@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 
+from symmetry.groups.representations import representation
 from symmetry.verification.irreducibles import multiplicities
 from symmetry.verification.young import Permutations, SymmetricGroup
 
@@ -57,3 +58,13 @@ def test_permutations_are_verified_without_other_libraries():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]", "True"]
+
+
+@pytest.mark.parametrize(("size", "group", "elements"), [(2, "C2", "regular"), (3, "D3", "quotient(0, 1)")])
+@pytest.mark.parametrize("factors", [1, 2, 3, 4])
+def test_escnn_finds_as_many_of_each(size, group, elements, factors):
+    """Two elements are the regular representation of C2, three the corners of a triangle."""
+    pytest.importorskip("escnn.group", exc_type=ImportError)
+    ours = multiplicities((Permutations(SymmetricGroup(size)),) * factors)
+    theirs = multiplicities((representation(group, elements),) * factors)
+    assert sorted(ours.values()) == sorted(theirs.values())
