@@ -47,8 +47,7 @@ def row(name: str) -> list[str]:
     start = time.perf_counter()
     found = layergen.trace(network, inputs)
     seconds = time.perf_counter() - start
-    nested = sum(index.parent is not None for index in found.space.indices)
-    counts = (len(found.space), len(found.space.indices), nested, len(found.frozen))
+    counts = (len(found.space), *sets(found), len(found.frozen))
     tried = f"{len(found.possible)} / {found.tried}"
     order = readable(group_order(found.space))
     start = time.perf_counter()
@@ -59,6 +58,12 @@ def row(name: str) -> list[str]:
     beyond = layergen.trace(network, inputs, symmetries="all")
     seconds = time.perf_counter() - start
     return [name, *map(str, counts), order, *proofs, more(beyond), f"{seconds:.2f}"]
+
+
+def sets(found: layergen.Trace) -> tuple[int, int]:
+    """The number of indices that a group moves, and how many of them are nested, in another one or in a position."""
+    moving = [index for index in found.space.indices if index.action is not None and not index.embedded]
+    return len(moving), sum(index.parent is not None for index in moving)
 
 
 def more(found: layergen.Trace) -> str:
@@ -77,8 +82,7 @@ def gpt2() -> str:
     start = time.perf_counter()
     found = layergen.trace(network, [torch.arange(8)[None]])
     seconds = time.perf_counter() - start
-    nested = sum(index.parent is not None for index in found.space.indices)
-    counts = f"{len(found.space)} tensors, {len(found.space.indices)} sets, {nested} nested"
+    counts = "{} tensors, {} sets, {} nested".format(len(found.space), *sets(found))
     return f"GPT-2 small: {counts}, preserved: {found.preserved}; {seconds:.0f} s, {peak_mib() / 1024:.1f} GiB"
 
 

@@ -115,7 +115,9 @@ def freeze(axis: Axis, why: str) -> None:
 
 
 def bind(atom: Atom, axis: Axis) -> None:
-    """An atom is found to be that axis."""
+    """An atom is found to be that axis; one that is found to be itself stays what it is."""
+    if known(axis) is atom:
+        return
     if atom.why:
         freeze(axis, atom.why)
     atom.bound = axis

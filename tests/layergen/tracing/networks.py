@@ -1,12 +1,15 @@
 """Small networks of many kinds, each with example inputs, for tracing."""
 
+from functools import cache
+
 import torch
 from torch import nn
 from torch.nn import functional
 
+import layergen
 from symmetry.space.families import without_families
 
-__all__ = ["IMAGE", "NETWORKS", "Forward", "kinds", "made", "small"]
+__all__ = ["IMAGE", "NETWORKS", "Forward", "kinds", "made", "small", "traced"]
 
 
 class Block(nn.Module):
@@ -238,6 +241,13 @@ def made(name):
     if name == "tied embedding":
         return network, [torch.randint(0, 7, shape) for shape in shapes]
     return network, [torch.randn(shape) for shape in shapes]
+
+
+@cache
+def traced(name, **options):
+    """The trace of a network by its name: several tests look at the same one."""
+    network, inputs = made(name)
+    return layergen.trace(network, inputs, **options)
 
 
 def kinds(space):

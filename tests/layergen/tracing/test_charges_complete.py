@@ -9,12 +9,11 @@ import pytest
 import torch
 from torch.func import functional_call, jvp
 
-import layergen
 from layergen.preservation.moves import positions_of
 from layergen.tracing.copying import in_general_position
 from symmetry.space.layout import take_apart
 from tests.layergen.tracing.charged import CHARGED
-from tests.layergen.tracing.test_charges import acting, network
+from tests.layergen.tracing.test_charges import acting, by_rules, network
 
 OTHERS = {
     "relu6": "no neuron of the example is above 6",
@@ -75,8 +74,7 @@ def test_derivatives_see_no_more(name):
     module, inputs = network(name)[:2]
     torch.manual_seed(1)
     many = [torch.randn(40, *x.shape[1:]).double() if x.is_floating_point() else x for x in inputs]
-    plain = layergen.trace(module, inputs, prove=False).space
-    every = layergen.trace(module, inputs, prove=False, symmetries="all").space
+    plain, every = by_rules(name).space, by_rules(name, symmetries="all").space
     parents = {index.parent for index in plain.indices}
     for index in plain.indices:
         group = acting(every.index(index.name))

@@ -1,5 +1,6 @@
 """Other lengths and batch sizes, which `trace` tries itself: what is right at one length alone is not found."""
 
+import contextlib
 import sys
 
 import pytest
@@ -7,6 +8,9 @@ import torch
 from torch import nn
 
 import layergen
+from layergen.tracing.copying import own_copy
+from layergen.tracing.lengths import varied
+from symmetry import SpecificationError
 from tests.layergen.tracing.action import assert_preserved
 from tests.layergen.tracing.networks import Forward, kinds
 from tests.layergen.tracing.test_soundness import floats, tokens
@@ -121,3 +125,23 @@ def test_a_mask_of_what_is_not_finite_is_named():
     found = layergen.trace(network, [torch.randn(4, 3)])
     assert found.assumed == ("mask",)
     assert layergen.trace(network, [torch.randn(4, 3)], prove=False).assumed == ()
+
+
+class Clamped(nn.Linear):
+    """A layer that cuts its own weights off, in place and for good, before it reads them."""
+
+    def forward(self, x):
+        with torch.no_grad():
+            self.weight.clamp_(-0.01, 0.01)
+        self.bias.data = self.bias.data / 2
+        return super().forward(x)
+
+
+@pytest.mark.parametrize("module", [Clamped(3, 4), nn.Sequential(nn.Linear(3, 3), Clamped(3, 4)).double()])
+def test_what_is_tried_leaves_the_parameters_as_they_are(module):
+    before = {name: value.clone() for name, value in module.state_dict().items()}
+    example = ((torch.randn(5, 3, dtype=module.state_dict().popitem()[1].dtype),), {})
+    assert varied(own_copy(module, sharing=True), example) is not None
+    with contextlib.suppress(SpecificationError):  # torch.export refuses what is put in the place of weights
+        layergen.trace(module, example[0])
+    assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())

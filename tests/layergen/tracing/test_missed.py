@@ -81,7 +81,36 @@ def batched(experts, x):
     return torch.vmap(lambda up, down: (x @ up).tanh() @ down)(experts.up, experts.down).mean(0)
 
 
+def sloped(net, x):
+    """Attention with linear biases: a slope of its own for each head."""
+    q, k, v = (one(x).unflatten(-1, (3, 4)).transpose(-3, -2) for one in (net.q, net.k, net.v))
+    places = torch.arange(x.shape[-2])
+    slopes = torch.tensor([0.5, 0.25, 0.125])[:, None, None]
+    heads = (q @ k.mT + slopes * (places - places[:, None])).softmax(-1) @ v
+    return net.o(heads.transpose(-3, -2).flatten(-2))
+
+
+class Sloped(nn.Module):
+    """Blocks of such heads, one after the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.into, self.out = nn.Linear(3, 5), nn.Linear(5, 2)
+        self.blocks = nn.ModuleList(with_slopes(5) for _ in range(2))
+
+    def forward(self, x):
+        x = self.into(x)
+        for block in self.blocks:
+            x = x + block(x)
+        return self.out(x)
+
+
+def with_slopes(width):
+    return Forward(sloped, **{name: nn.Linear(width, 12) for name in "qkv"}, o=nn.Linear(12, width))
+
+
 LARGER = {
+    "heads with slopes": (with_slopes(3), (2, 6, 3), {"4 in 3": 2}),
     "experts in an equation": (
         net(
             lambda net, x: torch.einsum("beh,eoh->bo", torch.einsum("bd,ehd->beh", x, net.up).tanh() + net.b, net.down),
@@ -193,34 +222,34 @@ COUSINS = {
             lambda net, x: torch.vmap(lambda u, v: (x @ u).tanh() @ v)(net.up, net.down).cumsum(0).amax(0),
             up=(2, 3, 4), down=(2, 4, 5),
         ),
-        (6, 3), {4: 1},
+        (6, 3), {"4 in 2": 1},
     ),
-    "chosen among what may be alike": (routed(dead), (6, 3), {5: 1}),
+    "chosen among what may be alike": (routed(dead), (6, 3), {"5 in 4": 1}),
     "numbers of experts read": (
-        routed(lambda net, gate: gate * gate.topk(2, -1)[1].sum(-1, keepdim=True)), (6, 3), {5: 1}
+        routed(lambda net, gate: gate * gate.topk(2, -1)[1].sum(-1, keepdim=True)), (6, 3), {"5 in 4": 1}
     ),
     "numbers of experts compared": (
-        routed(lambda net, gate: gate * (gate.argmax(-1, keepdim=True) == torch.arange(4))), (6, 3), {5: 1}
+        routed(lambda net, gate: gate * (gate.argmax(-1, keepdim=True) == torch.arange(4))), (6, 3), {"5 in 4": 1}
     ),
     "numbers of experts written over": (
-        routed(lambda net, gate: functional.one_hot(gate.argmax(-1).view(-1).mul_(0), 4) * gate), (6, 3), {5: 1}
+        routed(lambda net, gate: functional.one_hot(gate.argmax(-1).view(-1).mul_(0), 4) * gate), (6, 3), {"5 in 4": 1}
     ),
     "numbers of other experts": (
-        routed(lambda net, gate: functional.one_hot((gate.argmax(-1) + 1) % 4, 4) * gate), (6, 3), {5: 1}
+        routed(lambda net, gate: functional.one_hot((gate.argmax(-1) + 1) % 4, 4) * gate), (6, 3), {"5 in 4": 1}
     ),
     "numbers beside an order": (
-        routed(lambda net, gate: functional.one_hot(gate.flip(-1).argmax(-1), 4) * gate), (6, 3), {5: 1}
+        routed(lambda net, gate: functional.one_hot(gate.flip(-1).argmax(-1), 4) * gate), (6, 3), {"5 in 4": 1}
     ),
     "scattered by numbers that stay": (
         routed(lambda net, gate: torch.zeros_like(gate).scatter(-1, torch.tensor([[2, 0]] * 6), gate[:, :2])), (6, 3),
-        {5: 1, 2: 1},
+        {"5 in 4": 1, 2: 1},
     ),
     "shuffled in other groups": (
         nn.Sequential(nn.Conv2d(3, 6, 1), nn.ChannelShuffle(2), nn.GroupNorm(2, 6), nn.Conv2d(6, 2, 1)),
         (2, 3, 5, 5), {},
     ),
 }  # fmt: skip
-"""Networks like those, which have no more than these sets."""
+"""Networks like those, which have no more than these sets: experts may be frozen, the units of each permuted."""
 
 
 @pytest.mark.parametrize("name", COUSINS)
@@ -247,6 +276,30 @@ def test_a_set_within_two_others_is_within_one_and_said():
         "a set can be nested within one other only, and none of these is within the other"
     )
     assert any("'up_2_unit' at one value of 'up' alone" in text for text in found.possible)
+
+
+def test_heads_with_slopes_stay_where_they_are():
+    space = layergen.trace(with_slopes(3), [torch.randn(2, 6, 3)]).space
+    assert {index.name: (index.section, index.parent) for index in space.indices} == {
+        "q": ("positional", None),
+        "q_unit": ("sets", "q"),
+        "q_unit_2": ("sets", "q"),
+    }
+    assert str(space["o.weight"]) == "o.weight[3 (q q_unit_2)]"
+    free = layergen.trace(with_slopes(3), [torch.randn(2, 6, 3)], free={"q.weight": 0}, prove=False).space
+    assert kinds(free) == {4: 2}
+
+
+def test_blocks_of_heads_with_slopes_are_families_first():
+    found = layergen.trace(Sloped(), [torch.randn(2, 6, 3)])
+    assert found.preserved
+    assert {index.name: index.parent for index in found.space.indices} == {
+        "blocks": None,
+        "into": None,
+        "blocks_q": "blocks",
+        "blocks_v": "blocks",
+    }
+    assert kinds(layergen.trace(Sloped(), [torch.randn(2, 6, 3)], families=False).space) == {5: 1, "4 in 3": 4}
 
 
 def test_a_choice_among_numbers_is_assumed_to_be_one():

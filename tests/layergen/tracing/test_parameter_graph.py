@@ -10,7 +10,7 @@ import layergen
 from layergen.tracing import automorphisms, parameter_graph
 from symmetry import SpecificationError, group_order
 from tests.layergen.cli.commands import run
-from tests.layergen.tracing.networks import NETWORKS, Forward, made
+from tests.layergen.tracing.networks import NETWORKS, Forward, made, traced
 
 SLOW = {"transformer encoder", "transformer", "ResNet, basic", "ResNet, bottleneck"}
 """Half a minute each: their parts are among the others. `python -m benchmarks.tracing graph` has them too."""
@@ -20,7 +20,7 @@ SLOW = {"transformer encoder", "transformer", "ResNet, basic", "ResNet, bottlene
 def test_the_trace_misses_nothing_that_shows_in_the_operators(name):
     network, inputs = made(name)
     inputs = [value[:1] for value in inputs]
-    assert automorphisms(network, inputs) == group_order(layergen.trace(network, inputs, prove=False).space)
+    assert automorphisms(network, inputs) == group_order(traced(name, prove=False).space)
 
 
 def test_what_a_trace_must_not_have():

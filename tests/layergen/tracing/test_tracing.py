@@ -16,7 +16,7 @@ from symmetry import EquivariantMaps, SpecificationError, group_order
 from tests.generated.architectures import ARCHITECTURES, random_network, sizes, specification
 from tests.layergen.cli.commands import run
 from tests.layergen.tracing.action import assert_preserved
-from tests.layergen.tracing.networks import NETWORKS, Forward, kinds, made, small
+from tests.layergen.tracing.networks import NETWORKS, Forward, kinds, made, small, traced
 
 SETS = {
     "perceptron": {5: 1, 4: 1},
@@ -54,11 +54,6 @@ UNSEEN = {
 }
 """Where more is possible than any specification of this kind declares, and why."""
 every_network = pytest.mark.parametrize("name", NETWORKS)
-
-
-def traced(name, **options):
-    network, inputs = made(name)
-    return layergen.trace(network, inputs, **options)
 
 
 @every_network
