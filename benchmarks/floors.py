@@ -40,8 +40,15 @@ class FreeMixing(nn.Module):
     pair of them, so that its largest products are these; no tensor sees another here either.
     """
 
-    def __init__(self, space: WeightSpace, in_channels: int, out_channels: int) -> None:
+    def __init__(
+        self,
+        space: WeightSpace,
+        in_channels: int,
+        out_channels: int,
+        product: Callable[[Tensor, Tensor], Tensor] = torch.matmul,
+    ) -> None:
         super().__init__()
+        self.product = product
         self.orders = {tensor.name: Order.of(tensor) for tensor in space}
         self.out_channels = out_channels
         sizes = [math.prod(order.free) for order in self.orders.values()]
@@ -57,9 +64,9 @@ class FreeMixing(nn.Module):
     def mixed(self, value: Tensor, order: Order, weight: Tensor, bias: Tensor) -> Tensor:
         """One tensor, axes `(batch, *axes, channels)`."""
         if not order.free:
-            return value @ weight + bias
+            return self.product(value, weight) + bias
         value = value.permute(0, *(place + 1 for place in order.places), -1)
-        value = value.flatten(value.ndim - len(order.free) - 1) @ weight + bias
+        value = self.product(value.flatten(value.ndim - len(order.free) - 1), weight) + bias
         value = value.unflatten(-1, [*order.free, self.out_channels])
         back = (order.places.index(place) + 1 for place in range(len(order.places)))
         return value.permute(0, *back, -1)

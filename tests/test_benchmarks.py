@@ -22,7 +22,7 @@ from benchmarks.fresh import derivation
 from benchmarks.measuring import all_cases, all_sweeps, measure
 from benchmarks.memory import peak, peak_bytes
 from benchmarks.nfn_layers import LAYERS, NfnLayer, channels_first, is_chain
-from benchmarks.operators import KINDS, VIEWS, Traffic, measured, operator_cases
+from benchmarks.operators import FREE_SWIFT_FLOOR, KINDS, VIEWS, WHOLE, Traffic, measured, operator_cases
 from benchmarks.pieces import run
 from benchmarks.results import MODES, RATIOS, SWEEP_RATIOS, Ratio
 from benchmarks.spaces import cnn, gpt2, perceptron, transformer
@@ -315,11 +315,15 @@ def test_operators_are_counted_forwards_and_backwards():
     found = measured(TINY, runs=1)
     for one in found.values():
         for shares in one.values():
-            assert list(shares) == [*KINDS, VIEWS]
+            assert list(shares) == [*KINDS, VIEWS, WHOLE]
+            assert shares[WHOLE].passes == sum(shares[name].passes for name in (*KINDS, VIEWS))
             assert shares["product"].passes > 1
             assert all(
-                share.microseconds >= 0 and not (share.calls and share.microseconds == 0) for share in shares.values()
+                share.microseconds >= 0 and not (share.calls and share.microseconds == 0)
+                for name, share in shares.items()
+                if name != WHOLE
             )
+    assert FREE_SWIFT_FLOOR in found, "two inputs mix"
     ours = found[OURS]
     assert ours["forward"]["sum"].calls == 4, "two means of the matrix, one of each hidden layer's pools"
     assert ours["backward"]["copy"].passes < ours["forward"]["product"].passes
