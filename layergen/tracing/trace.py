@@ -126,7 +126,8 @@ def trace(
     index, `"blocks.{blocks}.up.weight"`: the group stays the same, and a layer on it has as many parameters at any
     depth. Where blocks may change places, as experts may beside the rows of their gate, and the function is preserved,
     the index is a set. Large frozen axes are positional too, such as words, pixels and rotary pairs: the largest frozen
-    indices of an axis of which more than 32 values are frozen, and of a tensor of which more than 256 are.
+    indices of an axis of which more than 32 values are frozen, and of a tensor of which more than 256 are. So are
+    heads that stay where they are, each with units that may be permuted, as those with linear biases (ALiBi).
 
     Neurons may do more than change places: a tanh neuron may be multiplied by -1, a ReLU neuron by any positive number,
     the rank of a LoRA and the units of a query and its key by any invertible matrix. Operators say how such factors

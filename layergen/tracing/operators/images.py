@@ -81,6 +81,7 @@ def images(names: str, dimensions: int) -> None:
     def positions(context: Context, result: Any, x: Value, *arguments: Any, **options: Any) -> Any:
         for axis in x.axes[-dimensions:]:
             context.freeze(axis, "the positions of an image")
+        context.apart_in(x, range(-dimensions, 0))
         several = isinstance(result, (tuple, list))
         shapes = [one.shape for one in result] if several else [result.shape]
         found = [
@@ -110,6 +111,7 @@ def pixel_shuffle(context: Context, result: Any, x: Value, factor: int) -> Value
     channels, *inner = regroup([x.axes[-3]], [size_of(x.axes[-3]) // factor**2, factor, factor], context.place)
     for axis in (*inner, *x.axes[-2:]):
         context.freeze(axis, "the positions of an image")
+    context.value([channels])
     spread = [context.fixed(int(size), "the positions of an image") for size in result.shape[-2:]]
     return context.value([*x.axes[:-3], channels, *spread])
 

@@ -71,7 +71,7 @@ def part(context: Context, result: Any, x: Value, dim: int = 0, start: Any = Non
     begin = 0 if start is None else int(start)
     begin = min(max(begin + size if begin < 0 else begin, 0), size)
     if step != 1:
-        context.freeze(x.axes[dim])
+        context.apart_in(x, [dim], ordered=True)
         piece = context.fixed(length)
     else:
         lengths = [begin, length, size - begin - length]

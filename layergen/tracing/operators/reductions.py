@@ -53,6 +53,7 @@ def by_size(context: Context, result: Any, x: Value, *arguments: Any, **options:
 def with_places(context: Context, result: Any, x: Value, dim: int) -> list[Any]:
     """Values that do not depend on the order along a dimension; their places, where those are used, do."""
     dim %= max(len(x.axes), 1)
+    context.apart_in(x, [dim])
     same = len(result[0].shape) == len(x.axes)
     length = int(result[0].shape[dim]) if same and x.axes else 0
     middle = [context.fixed(length)] if same else []

@@ -316,3 +316,15 @@ def test_a_set_that_could_be_nested_is_among_what_is_tried(monkeypatch):
     assert any("permuting 'up_2' at one value of 'up' alone" in text for text in found.possible)
     cousin, shape, _ = COUSINS["units exchanged between experts"]
     assert not any("at one value" in text for text in layergen.trace(cousin.float(), [torch.randn(shape)]).possible)
+
+
+def test_heads_that_meet_and_are_heads_again_have_units_in_common():
+    """Sorted heads are found to be the heads that they were: what met in between is not forgotten."""
+    network = Forward(
+        lambda net, x: net.o(net.a(x) + net.a(x).unflatten(-1, (2, 3)).sort(-2)[0].flatten(-2)),
+        a=nn.Linear(3, 6), o=nn.Linear(6, 2),
+    )  # fmt: skip
+    x = torch.randn(6, 3)
+    space = layergen.trace(network, [x], prove=False).space
+    assert kinds(space) == {3: 1}
+    assert_preserved(network, space, [[x]])
