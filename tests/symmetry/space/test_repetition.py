@@ -68,11 +68,34 @@ def layers(count, inner, sets, **more):
     return WeightSpace({**tensors, "out": "d"}, sets={"d": 3, **own}, **more)
 
 
+def permuted(space, found):
+    """The space with the blocks that were just folded as a set, not a row."""
+    tensors, sections = space.declarations({})
+    sections["sets"][found.index] = sections["positional"].pop(found.index)
+    return WeightSpace(tensors, **sections)
+
+
 def test_blocks_inside_blocks_are_folded_first():
     inner = {f"experts.{e}.w": f"h_{e}@ d" for e in range(4)}
-    found = in_families(layers(3, inner, {f"h_{e}": 5 for e in range(4)}))
+    apart = layers(3, inner, {f"h_{e}": 5 for e in range(4)})
+    found = in_families(apart, lambda space, one: permuted(space, one) if one.index != "layers" else space)
     assert found.names == ("layers.{layers}.experts.{experts}.w", "out")
     assert found.index("h").declaration() == '{ size = 5, within = "experts" }'
+    assert found.index("experts").declaration() == '{ size = 4, within = "layers" }'
+
+
+def test_no_set_is_tied_by_a_fold():
+    """Units of experts that stay in order would have to be nested in experts and in layers, and experts cannot be."""
+    inner = {f"experts.{e}.w": f"h_{e}@ d" for e in range(4)}
+    apart = layers(3, inner, {f"h_{e}": 5 for e in range(4)})
+    found = in_families(apart)
+    assert [str(tensor.family.texts[0]) for tensor in found] == [
+        "layers.0.experts.",
+        "layers.1.experts.",
+        "layers.2.experts.",
+        "out",
+    ]
+    assert group_order(found) == group_order(apart)
 
 
 UNLIKE = {
