@@ -27,6 +27,11 @@ def beside(net, x):
     return net.o(x.tanh()) + mixed.transpose(1, 2).flatten(2).square().sum(-1, keepdim=True)
 
 
+def halves(net, x):
+    left, right = net.a(x).unflatten(-1, (2, 4)).unbind(-2)
+    return net.b(left.tanh()) + net.c(right.tanh())
+
+
 def pooled(x):
     return nn.functional.adaptive_avg_pool2d(nn.functional.avg_pool2d(nn.functional.max_pool2d(x, 2, 1), 2, 1), 2)
 
@@ -54,6 +59,9 @@ OPERATORS = {
     ),
     "a slope for each channel": (small(lambda net, x: net.o(net.p(net.a(x))), p=nn.PReLU(5)), (2, 3), {5: 1}),
     "a gate": (small(lambda net, x: net.o(nn.functional.glu(net.a(x))), first=(3, 10)), (2, 3), {5: 1}),
+    "halves that are unbound": (
+        Forward(halves, a=nn.Linear(3, 8), b=nn.Linear(4, 2), c=nn.Linear(4, 2)), (2, 3), {4: 2}
+    ),
     "positions out of channels": (
         Forward(lambda net, x: net.b(net.a(x)), a=nn.Conv2d(3, 4, 3), b=nn.Sequential(
             nn.Conv2d(4, 20, 1), nn.PixelShuffle(2), nn.Conv2d(5, 2, 1))), IMAGE, {4: 1, 5: 1}
