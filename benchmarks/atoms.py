@@ -98,9 +98,8 @@ def space_of(state: dict[str, Tensor]) -> WeightSpace:
 
 def permuted(atom: Atom, seed: int) -> Atom:
     """The same network, its hidden neurons in another order."""
-    torch.manual_seed(seed)
     space = space_of(atom.state)
-    moved = layergen.augment(layergen.stack([atom.state], space), space)
+    moved = layergen.augment(layergen.stack([atom.state], space), space, seed)
     return Atom(atom.element, atom.ensemble, atom.member, layergen.unstack(moved, space)[0])
 
 

@@ -11,13 +11,13 @@ from benchmarks import atoms
 
 @pytest.fixture
 def wheel(tmp_path, monkeypatch):
-    """A wheel with networks of two elements and two members, small."""
+    """A wheel with networks of two elements and four members, small."""
     monkeypatch.setattr(atoms, "ELEMENTS", "HC")
-    monkeypatch.setattr(atoms, "MEMBERS", 2)
+    monkeypatch.setattr(atoms, "MEMBERS", 4)
     monkeypatch.setattr(atoms, "INPUTS", 6)
     drawn, path = np.random.default_rng(0), tmp_path / "some.whl"
     with ZipFile(path, "w") as archive:
-        for member in range(2):
+        for member in range(4):
             for element, widths in (("H", (6, 5, 4, 3, 1)), ("C", (6, 4, 4, 3, 1))):
                 for layer in range(4):
                     shape = widths[layer + 1], widths[layer]
@@ -31,7 +31,7 @@ def wheel(tmp_path, monkeypatch):
 
 def test_networks_are_read_from_a_wheel(wheel):
     found = atoms.networks(wheel)
-    assert len(found) == 8
+    assert len(found) == 16
     assert found[0].state["0.weight"].shape == (5, 6)
     assert {atom.element for atom in found} == {"H", "C"}
 
