@@ -92,6 +92,11 @@ class Encoder(nn.Module):
         # One value seen, or many equal ones, tell nothing of the scale.
         self.std.copy_(torch.where((seen > 1) & (variance > 0), variance.sqrt(), 1.0))
 
+    def deviations(self, graphs: Batch, side: str) -> Tensor:
+        """The standard deviation of the entries of its kind and name, for each entry, `(entry, channel)`."""
+        roots, buckets = scales(graphs, side)
+        return self.std[buckets] / roots.to(self.std.dtype)
+
     def forward(self, graphs: Batch, labels: Tensor) -> tuple[Tensor, Tensor]:
         nodes = self._held(graphs, "node", labels, graphs.num_nodes)
         edges = self._held(graphs, "edge", labels, graphs.num_edges)
@@ -110,9 +115,15 @@ class Encoder(nn.Module):
 
 def scaled_entries(graphs: Batch, side: str) -> tuple[Tensor, Tensor]:
     """Entries times the square root of their fan, `(entry, channel)`, and the bucket of kind and name of each."""
-    values, labels = graphs[f"{side}_value"], graphs.label[graphs[f"{side}_value_label"]]
-    buckets = labels[:, Column.KIND] * WORDS + labels[:, Column.ROLE]
-    return values * labels[:, Column.FAN, None].to(values.dtype).sqrt(), buckets
+    roots, buckets = scales(graphs, side)
+    values = graphs[f"{side}_value"]
+    return values * roots.to(values.dtype), buckets
+
+
+def scales(graphs: Batch, side: str) -> tuple[Tensor, Tensor]:
+    """The square root of the fan of each entry, `(entry, 1)`, and the bucket of its kind and name."""
+    labels = graphs.label[graphs[f"{side}_value_label"]]
+    return labels[:, Column.FAN, None].double().sqrt(), labels[:, Column.KIND] * WORDS + labels[:, Column.ROLE]
 
 
 class Decoder(nn.Module):

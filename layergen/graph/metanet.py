@@ -65,7 +65,8 @@ class GraphMetanet(nn.Module):
     parallel, vector_nodes
         As for `layergen.graph.parameter_graph`; by default both for "gmn", neither for the other kinds.
     update
-        Whether the network gives `w + γ · output`, with a learned γ for each tensor, by its label, that begins at 0.01.
+        Whether the network gives `w + γ σ · output`, with a learned γ for each tensor, by its label, that begins at
+        0.01, and with the deviation σ of such entries that `fit` has found (before, one over the root of their fan).
     dropout
         The probability, from 0 to 1, with which a number of a layer's output is nought in training.
     blocks
@@ -244,8 +245,8 @@ class GraphMetanet(nn.Module):
         nodes, edges = self.decoder(graphs, labels, x, e)
         if self.gamma is not None:
             gamma = self.gamma(labels)
-            nodes = graphs.node_value + gamma[graphs.node_value_label] * nodes
-            edges = graphs.edge_value + gamma[graphs.edge_value_label] * edges
+            nodes = graphs.node_value + gamma[graphs.node_value_label] * self.encoder.deviations(graphs, "node") * nodes
+            edges = graphs.edge_value + gamma[graphs.edge_value_label] * self.encoder.deviations(graphs, "edge") * edges
         return nodes, edges
 
 

@@ -74,9 +74,7 @@ class Mover:
         """A tensor after its dimensions were permuted in turn; a step is a dimension with the origins of its places."""
         for left, (dim, origins) in zip(reversed(range(len(steps))), steps, strict=True):
             out = self.room(value.numel() if left % 2 else name, value)
-            if (
-                0 < dim == value.ndim - 1
-            ):  # `index_select` takes entries along the last dimension one by one, and slowly
+            if 0 < dim == value.ndim - 1:  # there `index_select` takes entries one by one, and slowly
                 torch.gather(value, dim, origins.expand(value.shape), out=out)
             else:
                 torch.index_select(value, dim, origins, out=out)

@@ -131,6 +131,26 @@ def test_updates_begin_at_the_weights():
             assert 0 < (after[name] - value).abs().max() < 0.1
 
 
+def test_updates_are_in_the_deviations_of_weights():
+    """Weights a hundred times as small are changed a hundred times less."""
+    pairs = random_networks(PERCEPTRON, MIXED)
+    small = [(space, {name: value / 100 for name, value in network.items()}) for space, network in pairs]
+    torch.manual_seed(0)
+    network = GraphMetanet(None, 1, update=True).double()
+    steps = []
+    for given in (pairs, small):
+        found = network.fit(given)(given)
+        steps.append(
+            [after[name] - value for (_, own), after in zip(given, found, strict=True) for name, value in own.items()]
+        )
+    varied = 0
+    for step, other in zip(*steps, strict=True):
+        if not torch.allclose(step, other):  # where there is one value, nothing is known of its deviation
+            torch.testing.assert_close(other, step / 100)
+            varied += 1
+    assert varied >= len(steps[0]) / 2
+
+
 def test_channels():
     network = made("ng-t", out_channels=3, in_channels=2)
     pairs = [(PERCEPTRON, {name: torch.randn(*shape, 2).double() for name, shape in PERCEPTRON.shapes.items()})]
