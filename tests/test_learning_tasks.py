@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 import layergen
-from benchmarks.learning import clothes, cnns, editing, kept, loras, recurrent, sines, tasks, transformers
+from benchmarks.learning import clothes, cnns, editing, embedding, kept, loras, recurrent, sines, tasks, transformers
 from benchmarks.learning.every import METHODS, TASKS
 from benchmarks.learning.graphs import GRAPHS
-from benchmarks.learning.inrs import fit_inrs, grid
+from benchmarks.learning.inrs import evaluated, fit_inrs, grid
 from benchmarks.learning.tasks import ACCURACY, Part, Score, inr_task
 from layergen.testing import assert_function_preserved
 
@@ -36,9 +36,10 @@ def edit(pictures, monkeypatch):
     task, signals = pictures
     monkeypatch.setattr(editing, "SIDE", 4)
     monkeypatch.setattr(editing, "fashion_inrs", lambda count: task)
-    monkeypatch.setattr(editing, "idx", lambda name: 255 * signals)
-    monkeypatch.setattr(torch, "randperm", lambda *given, **options: torch.arange(given[0]))
-    return editing.editing("small", editing.contrast, 48)
+    shown = torch.cat([signals, signals[6:12]])
+    monkeypatch.setattr(editing, "fashion_part", lambda name, first, count: task.test)
+    monkeypatch.setattr(editing, "fashion", lambda first, count: (shown[first : first + count], None))
+    return editing.editing("small", editing.contrast, 48, 6)
 
 
 @pytest.mark.parametrize("signs", [False, True])
@@ -224,41 +225,56 @@ def test_which_methods_a_task_is_for(edit, pictures):
 def test_a_linear_map_is_judged_on_networks_that_it_was_not_fitted_to():
     torch.manual_seed(0)
     true = torch.randn(400, 2)
-    assert sines.linear_r2(true @ torch.randn(2, 16) + 3, true) > 0.99
-    assert sines.linear_r2(torch.randn(400, 16), true) < 0.05
-    assert sines.linear_r2(torch.randn(40, 19), true[:40]) < 0.2, (
+    assert embedding.linear_r2(true @ torch.randn(2, 16) + 3, true) > 0.99
+    assert embedding.linear_r2(torch.randn(400, 16), true) < 0.05
+    assert embedding.linear_r2(torch.randn(40, 19), true[:40]) < 0.2, (
         "as many channels as networks: no fit to those held out"
     )
 
 
 def test_the_loss_of_embeddings_wants_two_views_to_be_nearer_than_others():
     first = torch.eye(8, 16)
-    apart = sines.contrastive(torch.cat([first, first]), torch.zeros(8, 2))
-    mixed = sines.contrastive(torch.cat([first, first.roll(1, 0)]), torch.zeros(8, 2))
+    apart = embedding.contrastive(torch.cat([first, first]), torch.zeros(8, 2))
+    mixed = embedding.contrastive(torch.cat([first, first.roll(1, 0)]), torch.zeros(8, 2))
     assert apart < 0.01 < 5 < mixed
 
 
 def test_views_differ_in_training_alone(pictures):
     task, _ = pictures
-    views = sines.Views(nn.Identity(), task.train.features)
+    views = embedding.Views(nn.Identity(), task.train.features)
     x = task.test.features
     doubled = views(x)
     name = "layers.1.weight"
     first, second = doubled[name].chunk(2)
     assert not torch.allclose(first, second)
     deviation = float((first - x[name]).std() / task.train.features[name].std())
-    assert deviation == pytest.approx(sines.NOISE, rel=0.2)
+    assert deviation == pytest.approx(embedding.NOISE, rel=0.2)
     assert views.eval()(x) is x
 
 
-@pytest.mark.parametrize("name", sines.VIEWERS)
+def test_two_views_may_be_two_networks_of_one_signal(monkeypatch):
+    monkeypatch.setattr(tasks, "FITTED", kept.FITTED)
+    task = embedding.embedded_in_pairs(16, 200)
+    x = task.train.features
+    assert {value.shape[-1] for value in x.values()} == {2}
+    assert task.test.features["layers.0.weight"].shape[-1] == 1
+    shown = [evaluated([value[..., view] for value in x.values()], task.examples)[..., 0] for view in (0, 1)]
+    assert (shown[0] - shown[1]).abs().mean() < 0.3 * (shown[0] - shown[1].roll(1, 0)).abs().mean()
+    assert not torch.allclose(x["layers.1.weight"][..., 0], x["layers.1.weight"][..., 1], atol=1e-2)
+    views = embedding.Views(nn.Identity(), x)(x)["layers.1.weight"].chunk(2)
+    for view, number in zip(views, (0, 1), strict=True):
+        noise = view[..., 0] - x["layers.1.weight"][..., number]
+        assert noise.std() < 0.2 * x["layers.1.weight"].std()
+
+
+@pytest.mark.parametrize("name", embedding.VIEWERS)
 def test_every_embedding_runs(name, pictures):
-    task = replace(pictures[0], outputs=sines.EMBEDDING, loss=sines.contrastive)
+    task = replace(pictures[0], outputs=embedding.EMBEDDING, loss=embedding.contrastive)
     targets = (Part(p.features, torch.randn(len(p), 2)) for p in (task.train, task.validation, task.test))
     train, validation, test = targets
-    score = Score("R²", True, sines.linear_r2)
+    score = Score("R²", True, embedding.linear_r2)
     task = replace(task, train=train, validation=validation, test=test, score=score)
-    assert [method.applies(task) for method in METHODS.values()].count(True) == len(sines.VIEWERS)
+    assert [method.applies(task) for method in METHODS.values()].count(True) == len(embedding.VIEWERS)
     torch.manual_seed(0)
     assert METHODS[name].run(task, 0.2, **METHODS[name].configurations[0]).test < 1
 

@@ -15,7 +15,7 @@ from benchmarks.learning.inrs import evaluated, grid
 from benchmarks.learning.methods import Method, probes_of, propagation_of, trained
 from benchmarks.learning.others import network_spec_from_wsfeat, packed
 from benchmarks.learning.others import nfn as published
-from benchmarks.learning.tasks import ERROR, Part, Task, fashion_inrs, idx, three_parts
+from benchmarks.learning.tasks import ERROR, Part, Task, fashion, fashion_inrs, fashion_part, three_parts
 from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
 from layergen.nn import Metanet, PerTensorLinear, Pointwise, Standardise
@@ -43,16 +43,28 @@ def places() -> Tensor:
     return grid(SIDE).reshape(SIDE, SIDE, 2)[::STRIDE, ::STRIDE].flatten(0, 1)
 
 
-def editing(title: str, edit: Callable[[Tensor], Tensor], count: int = 5_000) -> Task:
-    """A task on INRs of Fashion-MNIST: targets are the pixels `(network, pixel)` of edited pictures."""
-    task = fashion_inrs(count)
-    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))[:count]
-    pictures = idx("train-images-idx3-ubyte.gz")[order].float() / 255
-    wanted = edit(pictures)[:, ::STRIDE, ::STRIDE].flatten(1)
-    parts = zip((task.train, task.validation, task.test), three_parts(Part({}, wanted)), strict=True)
-    train, validation, test = (Part(part.features, edited.targets) for part, edited in parts)
-    asked = {"score": ERROR, "loss": nn.functional.mse_loss, "outputs": wanted.shape[1]}
-    return replace(task, title=f"{title}, {EDITED}", train=train, validation=validation, test=test, **asked)
+def editing(title: str, edit: Callable[[Tensor], Tensor], count: int = 5_000, tested: int = 500) -> Task:
+    """A task on INRs of Fashion-MNIST: targets are the pixels `(network, pixel)` of edited pictures.
+
+    Training and validation are those of E; the test is on INRs of further pictures.
+    """
+    task, test = fashion_inrs(count), fashion_part("fashion-edited", count, tested)
+    train, validation, _ = three_parts(Part({}, wanted(edit, 0, count)))
+    return replace(
+        task,
+        title=f"{title}, {EDITED}",
+        train=Part(task.train.features, train.targets),
+        validation=Part(task.validation.features, validation.targets),
+        test=Part(test.features, wanted(edit, count, tested)),
+        score=ERROR,
+        loss=nn.functional.mse_loss,
+        outputs=train.targets.shape[1],
+    )
+
+
+def wanted(edit: Callable[[Tensor], Tensor], first: int, count: int) -> Tensor:
+    """The pixels that count of edited pictures."""
+    return edit(fashion(first, count)[0])[:, ::STRIDE, ::STRIDE].flatten(1)
 
 
 class Rendered(nn.Module):

@@ -9,12 +9,13 @@ from functools import partial
 from benchmarks.learning import cnns, methods, optimisers, tasks
 from benchmarks.learning.clothes import PICTURED, clothes
 from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
+from benchmarks.learning.embedding import VIEWERS, embedded, embedded_in_pairs, is_embedding
 from benchmarks.learning.graphs import GRAPHS
 from benchmarks.learning.loras import PRODUCTS, lora_updates
 from benchmarks.learning.methods import Method
 from benchmarks.learning.optimisers import RULES, Optimising
 from benchmarks.learning.recurrent import recurrent
-from benchmarks.learning.sines import LINES, VIEWERS, embedded, is_embedding, moved_sines
+from benchmarks.learning.sines import LINES, moved_sines
 from benchmarks.learning.tasks import Task
 from benchmarks.learning.transformers import readers
 
@@ -28,6 +29,7 @@ TASKS: dict[str, Callable[[], Task | Optimising]] = {
     "I": partial(editing, "I: contrast of pictures", contrast),
     "J": moved_sines,
     "K": embedded,
+    "T": embedded_in_pairs,
     "L": partial(clothes, 10_000),
     "M": partial(clothes, 60_000),
     "N": readers,

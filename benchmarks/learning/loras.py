@@ -103,24 +103,36 @@ def fit_loras(networks: int, steps: int, seed: int = 0) -> tuple[Features, Tenso
     return {"lora_A": a.detach()[..., None], "lora_B": b.detach()[..., None]}, asked
 
 
-def lora_updates(networks: int = 2_000, steps: int = 300) -> Task:
-    """G: norm, effective rank and share of an output of low-rank updates (Putterman et al. 2024 ask such of theirs)."""
-    fitted = partial(fit_loras, networks, steps)
-    found, asked = kept_with_targets(f"loras-{networks}-{steps}", "asked", fitted)
-    targets = (asked - asked.mean(0)) / asked.std(0)
-    whole = Part({name: found[name] for name in lora_space(None).names}, targets)
+def lora_updates(networks: int = 2_000, steps: int = 300, tested: int = 500) -> Task:
+    """G: norm, effective rank and share of an output of low-rank updates (Putterman et al. 2024 ask such of theirs).
+
+    The test is on updates of their own; of the others an eighth is for validation.
+    """
+    whole, test = fitted_part("loras", networks, steps, seed=0), fitted_part("loras-tested", tested, steps, seed=1)
+    mean, deviation = whole.targets.mean(0), whole.targets.std(0)
+    whole, test = (Part(part.features, (part.targets - mean) / deviation) for part in (whole, test))
+    train, validation, _ = three_parts(whole)
     return Task(
         "G: norm, rank and direction of LoRAs",
-        *three_parts(whole),
+        train,
+        validation,
+        test,
         R2,
         nn.functional.mse_loss,
-        targets.shape[1],
+        whole.targets.shape[1],
         lora_space(None),
         lora_space("GL"),
         Updated(),
         torch.randn(64, INPUTS, generator=torch.Generator().manual_seed(1)),
         torch.positive,  # nothing is between the factors
     )
+
+
+def fitted_part(name: str, networks: int, steps: int, seed: int) -> Part:
+    """Updates and what is asked of them; `name` begins that of their file in the cache."""
+    make = partial(fit_loras, networks, steps, seed)
+    found, asked = kept_with_targets(f"{name}-{networks}-{steps}", "asked", make)
+    return Part({tensor: found[tensor] for tensor in lora_space(None).names}, asked)
 
 
 class OnProduct(nn.Module):

@@ -1,4 +1,4 @@
-"""J and K: INRs of sines, asked where they begin elsewhere, and embedded without being told what they show."""
+"""J: INRs of sines, asked where they begin elsewhere."""
 
 from __future__ import annotations
 
@@ -10,36 +10,48 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.learning.graphs import CONFIGURATIONS, GraphInvariants, Kind, also
 from benchmarks.learning.inrs import evaluated, fit_inrs, siren_space
 from benchmarks.learning.kept import kept
-from benchmarks.learning.methods import Method, metanet, probes_of, propagation_of, trained
-from benchmarks.learning.others import NfnNet
-from benchmarks.learning.tasks import Part, Score, Task, sines
+from benchmarks.learning.methods import Method
+from benchmarks.learning.tasks import Part, Task, sines
 from benchmarks.learning.training import Outcome
-from demo.baselines import FlatPerceptron, OutputsAlone
 from layergen import Features
 
-__all__ = ["LINES", "VIEWERS", "Views", "contrastive", "embedded", "fitted_sine", "is_embedding", "moved_sines"]
+__all__ = ["HELD", "LINES", "amplitudes", "drawn_sines", "fitted", "fitted_sine", "moved_sines", "standardised"]
 
-WIDTHS, SPREAD, TEMPERATURE, NOISE, EMBEDDING = (1, 32, 32, 1), 1.5, 0.1, 0.1, 16
-"""The INRs; the initial weights of those that begin elsewhere; and of embeddings the temperature of the loss, the noise
-in a view, in deviations of each tensor, and the number of channels."""
+WIDTHS, HELD, SPREAD = (1, 32, 32, 1), 250, 1.5
+"""The INRs, how many are held out, and what the initial weights of those that begin elsewhere are multiplied by."""
 
 
-def moved_sines(networks: int = 2_000, steps: int = 500, held: int = 250) -> Task:
+def moved_sines(networks: int = 2_000, steps: int = 500) -> Task:
     """J: as A, but the test networks were fitted from initial weights that are half as large again."""
     task = sines(networks, steps)
-    drawn = 10 * torch.rand(networks, 2, generator=torch.Generator().manual_seed(0))
-    others = 10 * torch.rand(held, 2, generator=torch.Generator().manual_seed(1))
-    line = torch.linspace(-1, 1, 64)[:, None]
-    signals = others[:, :1, None] * (others[:, 1:, None] * pi * line).sin()
-    found = kept(
-        f"sines-moved-{held}-{steps}", lambda: fit_inrs(line, signals, WIDTHS, steps=steps, seed=1, spread=SPREAD)[0]
-    )
-    features = {name: found[name] for name in siren_space(WIDTHS, signs=False).names}
-    test = Part(features, (others - drawn.mean(0)) / drawn.std(0))
+    test = standardised(drawn_sines("sines-moved", HELD, steps, seed=1, spread=SPREAD), networks)
     return replace(task, title="J: a and b of INRs that begin elsewhere", test=test)
+
+
+def drawn_sines(name: str, networks: int, steps: int, seed: int, **options: Any) -> Part:
+    """INRs of `a sin(b x)` of their own, with a and b; `name` begins the name of their file in the cache."""
+    drawn, line = amplitudes(networks, seed), torch.linspace(-1, 1, 64)[:, None]
+    features = kept(f"{name}-{networks}-{steps}", lambda: fitted(drawn, line, steps, seed, **options))
+    return Part({tensor: features[tensor] for tensor in siren_space(WIDTHS, signs=False).names}, drawn)
+
+
+def amplitudes(networks: int, seed: int) -> Tensor:
+    """The numbers a and b of some signals, uniform from 0 to 10."""
+    return 10 * torch.rand(networks, 2, generator=torch.Generator().manual_seed(seed))
+
+
+def fitted(drawn: Tensor, line: Tensor, steps: int, seed: int, **options: Any) -> Features:
+    """INRs of signals of these a and b, from initial weights of this seed."""
+    signals = drawn[:, :1, None] * (drawn[:, 1:, None] * pi * line).sin()
+    return fit_inrs(line, signals, WIDTHS, steps=steps, seed=seed, **options)[0]
+
+
+def standardised(part: Part, networks: int) -> Part:
+    """The same with a and b standardised as those of the networks of A."""
+    drawn = amplitudes(networks, seed=0)
+    return Part(part.features, (part.targets - drawn.mean(0)) / drawn.std(0))
 
 
 def fitted_sine(values: Tensor, line: Tensor) -> Tensor:
@@ -70,125 +82,8 @@ def fit_of_sines(task: Task, _: float, **options: Any) -> Outcome:
 
 def of_a_line(task: Task) -> bool:
     """Whether networks show signals over a line, and a and b are asked."""
-    return task.examples.shape[-1] == 1 and task.train.targets.is_floating_point() and not is_embedding(task)
+    return task.examples.shape[-1] == 1 and task.loss is nn.functional.mse_loss
 
-
-def embedded(networks: int = 2_000, steps: int = 500) -> Task:
-    """K: as A, but networks are embedded without targets; what is asked is how much a line reads of a and b."""
-    task, score = sines(networks, steps), Score("R² of a linear map", True, linear_r2)
-    return replace(task, title="K: embeddings of sine INRs", score=score, loss=contrastive, outputs=EMBEDDING)
-
-
-def linear_r2(found: Tensor, true: Tensor) -> float:
-    """R² of the linear map from embeddings to targets that one half of the networks gives, on the other half."""
-    half = len(found) // 2
-    rows = torch.cat([found, found.new_ones(len(found), 1)], 1).double()
-    squares = rows[:half].mT @ rows[:half] + 1e-3 * half * torch.eye(rows.shape[1], dtype=torch.float64)
-    line = torch.linalg.solve(squares, rows[:half].mT @ true[:half].double())
-    rest = true[half:].double()
-    return float((1 - (rows[half:] @ line - rest).square().sum(0) / (rest - rest.mean(0)).square().sum(0)).mean())
-
-
-def contrastive(found: Tensor, _: Tensor) -> Tensor:
-    """The loss of embeddings `(2 · network, channel)`, first views before second ones: each finds its other view.
-
-    Chen, Kornblith, Norouzi and Hinton (2020), "A simple framework for contrastive learning of visual representations".
-    """
-    unit = nn.functional.normalize(found, dim=1)
-    alike = unit @ unit.mT / TEMPERATURE
-    alike = alike.masked_fill(torch.eye(len(alike), dtype=torch.bool), -torch.inf)
-    return nn.functional.cross_entropy(alike, torch.arange(len(alike)).roll(len(alike) // 2))
-
-
-class Views(nn.Module):
-    """A network that is trained on two views of each of its inputs, with noise of their own.
-
-    Parameters
-    ----------
-    network
-        What embeds features.
-    features
-        Features of the training networks, from which the deviation of each tensor is taken.
-    """
-
-    def __init__(self, network: nn.Module, features: Features) -> None:
-        super().__init__()
-        self.network = network
-        self.noise = {name: NOISE * float(value.std()) for name, value in features.items()}
-
-    def forward(self, x: Features) -> Tensor:
-        if self.training:
-            x = {name: torch.cat([value, value]) for name, value in x.items()}
-            x = {name: value + self.noise[name] * torch.randn_like(value) for name, value in x.items()}
-        found: Tensor = self.network(x)
-        return found
-
-
-def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, **options: Any) -> Views:
-    """A metanetwork over permutations or signs, with as many probes and channels of propagation as are given."""
-    space = (task.signed if signs else None) or task.space
-    probed = probes_of(task, probes, space) if probes else None
-    propagation = propagation_of(task, carried, space) if carried else None
-    network = metanet(task, space, probes=probed, propagation=propagation, **options)
-    return Views(network, task.train.features)
-
-
-def flat(task: Task, *, hidden: int) -> Views:
-    """A perceptron on the raw weights."""
-    return Views(FlatPerceptron(task.train.features, task.outputs, hidden), task.train.features)
-
-
-def outputs(task: Task, *, count: int) -> Views:
-    """A perceptron on outputs at learned inputs."""
-    network = OutputsAlone(probes_of(task, count), task.train.features, task.outputs)
-    return Views(network, task.train.features)
-
-
-def hnp(task: Task, **options: Any) -> Views:
-    """A network of `HNPLinear`."""
-    return Views(NfnNet(task, "HNP", **options), task.train.features)
-
-
-def graph(task: Task, *, kind: Kind, **options: Any) -> Views:
-    """A graph network."""
-    return Views(GraphInvariants(task, kind, **options), task.train.features)
-
-
-def is_embedding(task: Task) -> bool:
-    """Whether networks are embedded without targets."""
-    return task.loss is contrastive
-
-
-OURS = (
-    {"hidden": 16, "rank": 4},
-    {"hidden": 16, "fourier": 8, "fourier_scale": 0.5, "norm": True},
-    {"hidden": 16, "rate": 1e-3, "statistics": True},
-)
-PROBED = (
-    {"hidden": 16, "rank": 4, "probes": 16},
-    {"hidden": 8, "layers": 0, "probes": 16},
-    {"hidden": 8, "layers": 0, "probes": 64, "rate": 1e-3},
-)
-NFN = ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "fourier": 16})
-CARRIED = (
-    {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True},
-    {"hidden": 16, "layers": 1, "carried": 32, "maximum": False, "fold": True},
-    {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True, "rate": 1e-3},
-)
-WIDE = ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})
-COUNTS = ({"count": 16}, {"count": 48}, {"count": 64})
-VIEWERS: dict[str, Method] = {
-    "view-flat": Method("flat perceptron", trained(flat), WIDE, is_embedding),
-    "view-outputs": Method("outputs at probes alone", trained(outputs), COUNTS, is_embedding),
-    "view-ours": Method("`Metanet`", trained(ours), OURS, is_embedding),
-    "view-signs": Method("… and signs", trained(ours), also(OURS, signs=True), is_embedding),
-    "view-carried": Method("… and propagation", trained(ours), CARRIED, is_embedding),
-    "view-carried-signs": Method("… propagation and signs", trained(ours), also(CARRIED, signs=True), is_embedding),
-    "view-probed": Method("`Metanet` with probes", trained(ours), PROBED, is_embedding),
-    "view-hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN, is_embedding),
-    "view-gmn": Method("`GraphMetanet`, gmn", trained(graph), also(CONFIGURATIONS, kind="gmn"), is_embedding),
-}
-"""By name, each in three configurations."""
 
 LINES: dict[str, Method] = {
     "sine": Method("a fit of `a sin(b x)` to the outputs", fit_of_sines, ({}, {}, {}), of_a_line)

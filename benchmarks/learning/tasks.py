@@ -19,7 +19,7 @@ from benchmarks.learning.inrs import FREQUENCY, Siren, fit_inrs, grid, siren_spa
 from layergen import Features
 from symmetry import WeightSpace
 
-__all__ = ["TASKS", "Part", "Score", "Task", "three_parts"]
+__all__ = ["TASKS", "Part", "Score", "Task", "fashion", "fashion_inrs", "fashion_part", "three_parts"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FITTED = ROOT / ".cache" / "learning"
@@ -125,15 +125,27 @@ def digit_inrs(steps: int = 200) -> Task:
 
 def fashion_inrs(networks: int = 5_000, steps: int = 350) -> Task:
     """E: INRs of some pictures of Fashion-MNIST, 28 × 28 pixels; find the piece of clothing."""
-    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))[:networks]
-    signals = idx("train-images-idx3-ubyte.gz")[order].float().flatten(1)[..., None] / 255
-    widths, labels = (2, 32, 32, 1), idx("train-labels-idx1-ubyte.gz")[order].long()
+    whole = fashion_part("fashion", 0, networks, steps)
+    return inr_task("E: clothes of INRs", whole, (2, 32, 32, 1), ACCURACY, grid(28))
+
+
+def fashion_part(name: str, first: int, networks: int, steps: int = 350) -> Part:
+    """INRs of pictures of Fashion-MNIST, from one on in a random order of all; `name` begins that of their file."""
+    pictures, labels = fashion(first, networks)
+    signals, widths = pictures.flatten(1)[..., None], (2, 32, 32, 1)
     features = cached(
-        f"fashion-{networks}-{steps}",
+        f"{name}-{networks}-{steps}",
         widths,
-        lambda: fit_inrs(grid(28), signals, widths, steps=steps, seed=0, points=196),
+        lambda: fit_inrs(grid(28), signals, widths, steps=steps, seed=first, points=196),
     )
-    return inr_task("E: clothes of INRs", Part(features, labels), widths, ACCURACY, grid(28))
+    return Part(features, labels)
+
+
+def fashion(first: int, count: int) -> tuple[Tensor, Tensor]:
+    """Pictures `(picture, 28, 28)`, from 0 to 1, and their classes, from one on in a random order of the 60,000."""
+    order = torch.randperm(60_000, generator=torch.Generator().manual_seed(0))[first : first + count]
+    pictures, labels = idx("train-images-idx3-ubyte.gz"), idx("train-labels-idx1-ubyte.gz")
+    return pictures[order].float() / 255, labels[order].long()
 
 
 def inr_task(title: str, whole: Part, widths: tuple[int, ...], score: Score, examples: Tensor) -> Task:
