@@ -121,14 +121,31 @@ def test_results_are_kept_and_the_best_configuration_is_run_again(task, tmp_path
         return Outcome(validation=quality, test=10 * quality + len(ran) / 100, epochs=1, seconds=seconds)
 
     monkeypatch.setitem(command.METHODS, "made up", Method("", run, ({"quality": 2}, {"quality": 1}, {"quality": 3})))
-    found = list(command.runs(task, "Z", "made up", 1, 3, 3, tmp_path))
+    kept = command.Results(tmp_path, "these", anew=False)
+    found = list(command.runs(task, "Z", "made up", 1, 3, 3, kept))
     assert ran == [2, 1, 3, 1, 1]
     assert [one["test"] for one in found] == [10.02, 10.04, 10.05]
-    again = list(command.runs(task, "Z", "made up", 1, 3, 3, tmp_path))
-    assert again == found
+    later = command.Results(tmp_path, "others", anew=False)
+    assert list(command.runs(task, "Z", "made up", 1, 3, 3, later)) == found
+    assert {one["sources"] for one in found} == {"these"}
     assert len(ran) == 5
     assert json.loads((tmp_path / "Z-made up-1-0-1s.json").read_text())["options"] == {"quality": 1}
     assert not list(tmp_path.glob("*.unfinished"))
+    anew = list(command.runs(task, "Z", "made up", 1, 3, 3, replace(later, anew=True)))
+    assert {one["sources"] for one in anew} == {"others"}
+    assert list(command.runs(task, "Z", "made up", 1, 3, 3, replace(later, anew=True))) == anew
+    assert len(ran) == 10
+
+
+def test_the_digest_of_sources_changes_with_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    digests = [command.sources()]
+    (tmp_path / "layergen" / "nn").mkdir(parents=True)
+    for text in ("x = 1", "x = 2", "x = 2"):
+        (tmp_path / "layergen" / "nn" / "layer.py").write_text(text)
+        digests.append(command.sources())
+    assert len(set(digests)) == 3
+    assert digests[2] == digests[3]
 
 
 def test_tables():

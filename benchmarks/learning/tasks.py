@@ -19,7 +19,7 @@ from benchmarks.learning.inrs import FREQUENCY, Siren, fit_inrs, grid, siren_spa
 from layergen import Features
 from symmetry import WeightSpace
 
-__all__ = ["TASKS", "Part", "Score", "Task", "fashion", "fashion_inrs", "fashion_part", "three_parts"]
+__all__ = ["ROOT", "TASKS", "Part", "Score", "Task", "fashion", "fashion_inrs", "fashion_part", "three_parts"]
 
 ROOT = Path(__file__).resolve().parents[2]
 FITTED = ROOT / ".cache" / "learning"
