@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,19 @@ from torch import Tensor, nn
 
 from benchmarks.learning.graphs import CONFIGURATIONS, GraphInvariants, also
 from benchmarks.learning.kept import kept
-from benchmarks.learning.methods import Method, flat, hnp, metanet, probes_of, propagation_of, trained
+from benchmarks.learning.methods import (
+    DWS,
+    Method,
+    flat,
+    hnp,
+    metanet,
+    nps,
+    probes_of,
+    propagation_of,
+    rows_of,
+    trained,
+)
+from benchmarks.learning.others import DwsNet
 from benchmarks.learning.sines import HELD, amplitudes, drawn_sines, fitted, standardised
 from benchmarks.learning.tasks import Part, Score, Task, sines
 from benchmarks.learning.training import Outcome
@@ -91,15 +104,32 @@ class Views(nn.Module):
         return found
 
 
+def of_one_view(task: Task) -> Task:
+    """The same with one network of each signal to train on."""
+    features = {name: value[..., :1] for name, value in task.train.features.items()}
+    return replace(task, train=Part(features, task.train.targets))
+
+
 def viewing(network: Callable[..., nn.Module]) -> Callable[..., Outcome]:
     """What trains a network, made of a task and options, on views."""
 
     def viewer(task: Task, **options: Any) -> Views:
-        features = {name: value[..., :1] for name, value in task.train.features.items()}
-        one = replace(task, train=Part(features, task.train.targets))
-        return Views(network(one, **options), features)
+        one = of_one_view(task)
+        return Views(network(one, **options), one.train.features)
 
     return trained(viewer)
+
+
+def components(task: Task, _: float, *, count: int, kept: int = EMBEDDING) -> Outcome:
+    """Principal components of statistics, and of what `count` examples show; nothing is learned but those."""
+    start = time.process_time()
+    parts = rows_of(of_one_view(task), count)
+    mean, deviation = (of(parts[0].features["rows"], 0) for of in (torch.mean, torch.std))
+    train, *others = ((part.features["rows"] - mean) / deviation.clamp_min(1e-6) for part in parts)
+    directions = torch.linalg.svd(train, full_matrices=False).Vh[:kept].mT
+    spent = time.process_time() - start
+    scores = [task.score.of(rows @ directions, part.targets) for rows, part in zip(others, parts[1:], strict=True)]
+    return Outcome(scores[0], scores[1], 1, spent)
 
 
 def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, **options: Any) -> Metanet:
@@ -137,8 +167,10 @@ CARRIED = (
     {"hidden": 16, "layers": 0, "carried": 64, "maximum": False, "fold": True, "rate": 1e-3},
 )
 WIDE = ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})
+SHOWN = ({"count": 0}, {"count": 16}, {"count": 64})
 COUNTS = ({"count": 16}, {"count": 48}, {"count": 64})
 VIEWERS: dict[str, Method] = {
+    "view-components": Method("principal components of statistics and outputs", components, SHOWN, is_embedding),
     "view-flat": Method("flat perceptron", viewing(flat), WIDE, is_embedding),
     "view-outputs": Method("outputs at probes alone", viewing(outputs), COUNTS, is_embedding),
     "view-ours": Method("`Metanet`", viewing(ours), OURS, is_embedding),
@@ -147,6 +179,13 @@ VIEWERS: dict[str, Method] = {
     "view-carried-signs": Method("… propagation and signs", viewing(ours), also(CARRIED, signs=True), is_embedding),
     "view-probed": Method("`Metanet` with probes", viewing(ours), PROBED, is_embedding),
     "view-hnp": Method("nfn, `HNPLinear`", viewing(hnp), NFN, is_embedding),
-    "view-gmn": Method("`GraphMetanet`, gmn", viewing(GraphInvariants), also(CONFIGURATIONS, kind="gmn"), is_embedding),
+    "view-np": Method("nfn, `NPLinear`", viewing(nps), NFN, is_embedding),
+    "view-dws": Method("DWSNets", viewing(DwsNet), DWS, is_embedding),
+    **{
+        f"view-{kind}": Method(
+            f"`GraphMetanet`, {kind}", viewing(GraphInvariants), also(CONFIGURATIONS, kind=kind), is_embedding
+        )
+        for kind in ("gmn", "ng-gnn", "ng-t")
+    },
 }
 """By name, each in three configurations."""

@@ -147,12 +147,17 @@ def signed(run: Callable[..., Outcome]) -> Callable[..., Outcome]:
     return lambda task, seconds, **options: run(task, seconds, space=task.signed, **options)
 
 
+def rows_of(task: Task, count: int = 0) -> list[Part]:
+    """Statistics of each tensor, and of what `count` examples show, as a row for each network, in all three parts."""
+    probes = probes_of(task, count) if count else None
+    network = Metanet(task.space, out_features=1, statistics=True, probes=probes, fuse=False).fit(task.train.features)
+    return [summarised(network, part) for part in (task.train, task.validation, task.test)]
+
+
 def boosting(task: Task, _: float, *, leaves: int, count: int = 0) -> Outcome:
     """Gradient boosting, which ends by itself, on statistics of each tensor, and of what `count` examples show."""
     start = time.process_time()
-    probes = probes_of(task, count) if count else None
-    network = Metanet(task.space, out_features=1, statistics=True, probes=probes, fuse=False).fit(task.train.features)
-    parts = [summarised(network, part) for part in (task.train, task.validation, task.test)]
+    parts = rows_of(task, count)
     rows = [part.features["rows"].numpy() for part in parts]
     answer = boosted(rows[0], task, leaves)
     spent = time.process_time() - start
@@ -230,6 +235,7 @@ NFN: tuple[Options, Options, Options] = (
     {"hidden": 16, "layers": 3, "rate": 1e-3},
     {"hidden": 16, "layers": 2, "fourier": 16},
 )
+DWS: tuple[Options, Options, Options] = ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "rate": 1e-3})
 
 METHODS: dict[str, Method] = {
     "ours": Method("`Metanet`, weights only", weights_only, WEIGHTS),
@@ -238,9 +244,7 @@ METHODS: dict[str, Method] = {
     "carried-signs": Method("… propagation and signs", signed(trained(carrying)), CARRYING, has_signs),
     "hnp": Method("nfn, `HNPLinear`", trained(hnp), NFN),
     "np": Method("nfn, `NPLinear`", trained(nps), NFN),
-    "dws": Method(
-        "DWSNets", trained(DwsNet), ({"hidden": 16}, {"hidden": 32}, {"hidden": 16, "rate": 1e-3}), has_signs
-    ),
+    "dws": Method("DWSNets", trained(DwsNet), DWS, has_signs),
     "flat": Method("flat perceptron", trained(flat), ({"hidden": 64}, {"hidden": 256}, {"hidden": 256, "decay": 0.3})),
     "boosting": Method("statistics + boosting", boosting, LEAVES),
     "summary": Method("statistics of weights and of probes + boosting", boosting, LEAVES_OF_BOTH),
