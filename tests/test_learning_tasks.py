@@ -37,7 +37,7 @@ def edit(pictures, monkeypatch):
     monkeypatch.setattr(editing, "SIDE", 4)
     monkeypatch.setattr(editing, "fashion_inrs", lambda count: task)
     shown = torch.cat([signals, signals[6:12]])
-    monkeypatch.setattr(editing, "fashion_part", lambda name, first, count: task.test)
+    monkeypatch.setattr(editing, "fashion_part", lambda name, first, count, seed: task.test)
     monkeypatch.setattr(editing, "fashion", lambda first, count: (shown[first : first + count], None))
     return editing.editing("small", editing.contrast, 48, 6)
 
@@ -114,6 +114,28 @@ def test_all_clothes_keep_the_parts_of_their_data_set(monkeypatch):
     weight = "layers.1.weight"
     assert torch.equal(few.train.features[weight], all_of_them.train.features[weight][:6])
     assert not torch.equal(few.train.features[weight][:3], few.test.features[weight][:3])
+
+
+def test_several_networks_of_a_picture_are_to_train_on_alone(monkeypatch):
+    shown, labels = torch.rand(16, 28, 28), torch.arange(16) % 10
+    monkeypatch.setattr(tasks, "FITTED", kept.FITTED)
+    monkeypatch.setattr(tasks, "fashion", lambda first, count: (shown[first:][:count], labels[first:][:count]))
+    monkeypatch.setattr(tasks.fashion_part, "__kwdefaults__", {"steps": 100})
+    monkeypatch.setattr(tasks.fashion_inrs, "__defaults__", (16, 100))
+    one, several = tasks.fashion_inrs(16), clothes.clothes_in_views(3, 16)
+    assert [len(part) for part in (several.train, several.validation, several.test)] == [36, 2, 2]
+    assert several.train.targets.tolist() == 3 * labels[4:].tolist()
+    weights = several.train.features["layers.1.weight"].chunk(3)
+    assert torch.equal(weights[0], one.train.features["layers.1.weight"])
+    assert not torch.allclose(weights[1], weights[2], atol=1e-2)
+    pictures = [evaluated([v[..., 0] for v in part.values()], several.examples)[..., 0] for part in apart(several, 3)]
+    errors = [(found - shown[4:].flatten(1)).square().mean() for found in pictures]
+    assert max(errors) < 0.5 * (pictures[0] - shown[4:].flatten(1).roll(1, 0)).square().mean()
+
+
+def apart(task, views):
+    """The features of each view of the networks to train on."""
+    return [{name: value.chunk(views)[view] for name, value in task.train.features.items()} for view in range(views)]
 
 
 def test_cnns_of_clothes_are_trained_on_pictures_made_small(monkeypatch):

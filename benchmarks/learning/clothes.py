@@ -1,6 +1,8 @@
-"""All of Fashion-MNIST as INRs: a network for each of its 70,000 pictures, in the parts that the data set comes in."""
+"""Fashion-MNIST as INRs: a network for each of its 70,000 pictures, or several of some of them."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import torch
 from rich.progress import track
@@ -9,9 +11,9 @@ from torch import Tensor
 from benchmarks.learning.inrs import fit_inrs, grid
 from benchmarks.learning.kept import kept
 from benchmarks.learning.methods import Method, outputs_alone, probed
-from benchmarks.learning.tasks import Part, Task, idx, task_of_clothes
+from benchmarks.learning.tasks import Part, Task, fashion_inrs, fashion_part, idx, task_of_clothes
 
-__all__ = ["PICTURED", "clothes"]
+__all__ = ["PICTURED", "clothes", "clothes_in_views"]
 
 WIDTHS, STEPS, POINTS = (2, 32, 32, 1), 200, 196
 """The layers of a network, the steps it was fitted by, and the pixels that a step took."""
@@ -41,6 +43,32 @@ def clothes(networks: int) -> Task:
     return task_of_clothes(
         f"{'M' if networks > 50_000 else 'L'}: clothes of INRs, {len(train):,} to train on", train, validation, test
     )
+
+
+def clothes_in_views(views: int = 4, networks: int = 5_000) -> Task:
+    """V: as E, with several networks of each picture to train on, from initial weights of their own.
+
+    Parameters
+    ----------
+    views
+        How many networks there are of a picture to train on; one of them is that of E.
+    networks
+        How many pictures there are in all.
+
+    Returns
+    -------
+    Task
+        The task; networks for validation and test are those of E.
+    """
+    task = fashion_inrs(networks)
+    count = len(task.train)
+    others = [
+        fashion_part(f"fashion-again-{view}", networks - count, count, seed=10_000 + view) for view in range(1, views)
+    ]
+    several = [task.train, *others]
+    features = {name: torch.cat([part.features[name] for part in several]) for name in task.space.names}
+    train = Part(features, torch.cat([part.targets for part in several]))
+    return replace(task, title=f"V: clothes of INRs, {views} networks a picture", train=train)
 
 
 def part(name: str, networks: int) -> Part:

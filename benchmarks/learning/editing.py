@@ -48,7 +48,7 @@ def editing(title: str, edit: Callable[[Tensor], Tensor], count: int = 5_000, te
 
     Training and validation are those of E; the test is on INRs of further pictures.
     """
-    task, test = fashion_inrs(count), fashion_part("fashion-edited", count, tested)
+    task, test = fashion_inrs(count), fashion_part("fashion-edited", count, tested, seed=5_000)
     train, validation, _ = three_parts(Part({}, wanted(edit, 0, count)))
     return replace(
         task,

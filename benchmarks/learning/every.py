@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from benchmarks.learning import cnns, methods, optimisers, tasks
-from benchmarks.learning.clothes import PICTURED, clothes
+from benchmarks.learning.clothes import PICTURED, clothes, clothes_in_views
 from benchmarks.learning.editing import EDITORS, contrast, dilation, editing, edits
 from benchmarks.learning.embedding import VIEWERS, embedded, embedded_in_pairs, is_embedding
 from benchmarks.learning.graphs import GRAPHS
@@ -33,6 +33,7 @@ TASKS: dict[str, Callable[[], Task | Optimising]] = {
     "L": partial(clothes, 10_000),
     "M": partial(clothes, 60_000),
     "N": readers,
+    "V": clothes_in_views,
     **optimisers.TASKS,
 }
 """By letter, what makes each task; what has to be fitted is fitted once and kept in the cache. L and M take an hour."""

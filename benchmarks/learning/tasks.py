@@ -125,18 +125,18 @@ def digit_inrs(steps: int = 200) -> Task:
 
 def fashion_inrs(networks: int = 5_000, steps: int = 350) -> Task:
     """E: INRs of some pictures of Fashion-MNIST, 28 × 28 pixels; find the piece of clothing."""
-    whole = fashion_part("fashion", 0, networks, steps)
+    whole = fashion_part("fashion", 0, networks, seed=0, steps=steps)
     return inr_task("E: clothes of INRs", whole, (2, 32, 32, 1), ACCURACY, grid(28))
 
 
-def fashion_part(name: str, first: int, networks: int, steps: int = 350) -> Part:
+def fashion_part(name: str, first: int, networks: int, *, seed: int, steps: int = 350) -> Part:
     """INRs of pictures of Fashion-MNIST, from one on in a random order of all; `name` begins that of their file."""
     pictures, labels = fashion(first, networks)
     signals, widths = pictures.flatten(1)[..., None], (2, 32, 32, 1)
     features = cached(
         f"{name}-{networks}-{steps}",
         widths,
-        lambda: fit_inrs(grid(28), signals, widths, steps=steps, seed=first, points=196),
+        lambda: fit_inrs(grid(28), signals, widths, steps=steps, seed=seed, points=196),
     )
     return Part(features, labels)
 
