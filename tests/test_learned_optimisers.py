@@ -39,7 +39,7 @@ def test_a_rate_is_chosen_on_the_digits_that_others_are_taught_on(monkeypatch):
     outcome = METHODS["step-adam"].run(SHORT, 1, form="constant")
     assert asked[-1][:2] == (NEW, pytest.approx(0.06))
     assert {digits for digits, _, _ in asked[:-1]} == {OLD}
-    assert {seed for _, _, seed in asked} == {2_000_003}
+    assert {seed for _, _, seed in asked} == {2_000_009}
     assert (outcome.validation, outcome.test) == (pytest.approx(0), pytest.approx(0.056))
 
 
@@ -91,8 +91,8 @@ def test_rules_are_taught_once_for_all_tasks_and_judged_on_other_digits(monkeypa
     assert len(made) == 2
     rule = nn.Sequential(*teach(made[0], []))
     falling = nn.Sequential(rule[0], Falling(rule[1], 1.0, 12, "linear"), rule[2])
-    assert first.test == pytest.approx(final_loss(SHORT, falling, NEW, 2_000_005))
-    assert first.validation == pytest.approx(final_loss(SHORT, falling, OLD, 2_000_005))
+    assert first.test == pytest.approx(final_loss(SHORT, falling, NEW, 2_000_015))
+    assert first.validation == pytest.approx(final_loss(SHORT, falling, OLD, 2_000_015))
 
 
 @pytest.mark.parametrize("name", ["step-each", "step-ours-taught", "step-adding"])

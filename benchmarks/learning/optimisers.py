@@ -26,8 +26,9 @@ from layergen.nn import Metanet, PerTensorLinear, Pointwise
 
 __all__ = ["RULES", "TASKS", "Falling", "Optimising", "Steered", "each_weight", "final_loss"]
 
-TAUGHT, LAST = 100, 10
-"""How many steps the runs have that rules are taught on; of how many at the end of a run the loss is the mean."""
+TAUGHT, LAST, RUNS = 100, 10, 3
+"""How many steps the runs have that rules are taught on; of how many steps at the end, and of how many runs, the loss
+is the mean."""
 FACTORS = (0.1, 0.3, 0.5, 1, 1.5, 2, 3, 5)
 """The rates that are tried, as multiples of a usual one, or of the one that a rule was taught with."""
 LOSS = Score("loss at the end", False, lambda found, _: float(found))
@@ -44,9 +45,25 @@ class Optimising:
 
 
 def final_loss(task: Optimising, rule: nn.Module, digits: range, seed: int) -> float:
-    """The mean loss of the last steps of a run by a rule, over eight perceptrons."""
-    losses = [loss.item() for loss in training(rule, digits, task.width, task.steps, seed=seed)]
-    return sum(losses[-LAST:]) / LAST
+    """The mean loss of the last steps of a run by a rule, over some runs of eight perceptrons each."""
+    still, total = Still(rule), 0.0
+    for number in range(RUNS):
+        losses = [loss.item() for loss in training(still, digits, task.width, task.steps, seed=seed + number)]
+        total += sum(losses[-LAST:]) / LAST
+    return total / RUNS
+
+
+class Still(nn.Module):
+    """A rule that is not taught, so that nothing is kept for gradients of its steps."""
+
+    def __init__(self, rule: nn.Module) -> None:
+        super().__init__()
+        self.rule = rule
+
+    @torch.no_grad()
+    def forward(self, x: Features) -> Features:
+        found: Features = self.rule(x)
+        return found
 
 
 class Falling(nn.Module):
@@ -154,8 +171,8 @@ def within(seconds: float, numbers: Iterator[int]) -> Iterator[int]:
 
 
 def seed_of(seed: int) -> int:
-    """The seed of the runs that rules are judged on, the same for all rules."""
-    return 2_000_000 + seed
+    """The first seed of the runs that rules are judged on, the same for all rules."""
+    return 2_000_000 + RUNS * seed
 
 
 def metanet(*, added: bool = False, **options: Any) -> Steered:
