@@ -9,7 +9,7 @@ from torch import nn
 from benchmarks.learning import optimisers
 from benchmarks.learning.every import METHODS, TASKS
 from benchmarks.learning.optimisers import Falling, Optimising, Steered, final_loss, up_to, within
-from examples.learned_optimiser import NEW, OLD, teach
+from examples.learned_optimiser import NEW, OLD, teach, training
 
 SHORT = Optimising("short", 16, 12)
 
@@ -57,6 +57,12 @@ def test_a_factor_for_each_weight_keeps_the_direction_of_adam_and_what_is_added_
     added = Steered(lambda x: {"w": torch.stack([0 * adam, 1 + 0 * adam], -1)[..., 0, :]})(features)["w"] - adam
     size = adam.square().mean((1, 2)).sqrt()
     assert torch.allclose(added, 0.1 * size[:, None, None].expand_as(added))
+
+
+def test_a_loss_is_the_mean_of_runs_of_their_own():
+    rule = Falling(up_to(4), 0.02, 12, "linear")
+    losses = [[loss.item() for loss in training(rule, NEW, 16, 12, seed=seed)][-10:] for seed in (7, 8, 9)]
+    assert final_loss(SHORT, rule, NEW, 7) == pytest.approx(sum(map(sum, losses)) / 30)
 
 
 class Taught(nn.Module):

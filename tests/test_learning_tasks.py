@@ -289,6 +289,33 @@ def test_two_views_may_be_two_networks_of_one_signal(monkeypatch):
         assert noise.std() < 0.2 * x["layers.1.weight"].std()
 
 
+def test_networks_to_test_on_are_none_of_the_others(monkeypatch):
+    monkeypatch.setattr(tasks, "FITTED", kept.FITTED)
+    updates, waves, moved = loras.lora_updates(32, 40, 32), embedding.embedded(16, 200), sines.moved_sines(16, 200)
+    for task in (updates, waves, moved):
+        assert len(task.test) >= 32
+        seen = torch.cat([task.train.targets, task.validation.targets])
+        assert torch.cdist(task.test.targets, seen).min() > 1e-4
+    for task in (waves, moved):
+        assert (task.test.targets.mean(0).abs() < 0.6).all(), "a and b are standardised as those to train on"
+        values = evaluated([value[..., 0] for value in task.test.features.values()], task.examples)[..., 0]
+        found = sines.fitted_sine(values, task.examples[:, 0])
+        given = torch.cat([sines.amplitudes(16, seed=0), found])
+        mean, deviation = given[:16].mean(0), given[:16].std(0)
+        near = ((found - mean) / deviation - task.test.targets).abs().amax(1)
+        assert near.median() < 0.2
+
+
+def test_principal_components_are_those_of_the_largest_variance(pictures, monkeypatch):
+    torch.manual_seed(0)
+    signal = torch.randn(400, 1)
+    rows = torch.cat([signal + 0.1 * torch.randn(400, 4), torch.randn(400, 8)], 1)
+    parts = [Part({"rows": rows[places]}, signal[places]) for places in (slice(200), slice(200, 300), slice(300, 400))]
+    monkeypatch.setattr(embedding, "rows_of", lambda task, count: parts)
+    task = replace(pictures[0], score=Score("R²", True, embedding.linear_r2))
+    assert embedding.components(task, 1, count=0, kept=1).test > 0.9
+
+
 @pytest.mark.parametrize("name", embedding.VIEWERS)
 def test_every_embedding_runs(name, pictures):
     task = replace(pictures[0], outputs=embedding.EMBEDDING, loss=embedding.contrastive)
