@@ -242,6 +242,7 @@ def test_which_methods_a_task_is_for(edit, pictures):
     torch.manual_seed(0)
     for task, name in ((updates, "product"), (updates, "signs"), (strings, "ours"), (strings, "gmn")):
         METHODS[name].run(task, 0.1, **METHODS[name].configurations[0])
+    METHODS["signs"].run(updates, 0.1, **METHODS["signs"].configurations[1])  # with statistics, which GL has none of
 
 
 def test_a_linear_map_is_judged_on_networks_that_it_was_not_fitted_to():

@@ -107,13 +107,11 @@ def weights_only(
     space: WeightSpace | None = None,
     **options: Any,
 ) -> Outcome:
-    """A metanetwork that reads weights, for a share `first` of the time their statistics alone."""
+    """A metanetwork that reads weights, for a share `first` of the time their statistics alone, where there are any."""
     network, recipe = metanet(task, space, **options), Recipe(rate, decay)
-    return (
-        in_two(network, task, seconds, first, Recipe(3e-3, decay), recipe)
-        if first
-        else fit(network, task, recipe, seconds)
-    )
+    if network.fused is None or not first:
+        return fit(network, task, recipe, seconds)
+    return in_two(network, task, seconds, first, Recipe(3e-3, decay), recipe)
 
 
 def probed(

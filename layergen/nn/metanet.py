@@ -440,7 +440,10 @@ class Metanet(nn.Module):
     def _fused(self) -> nn.Module:
         """The perceptron of the summary."""
         if self.fused is None:
-            raise ValueError("the network has no summary: give out_features, and probes or statistics=True")
+            raise ValueError(
+                "the network has no summary: give out_features, and probes or statistics=True (of tensors with an "
+                "axis of vectors there are none)"
+            )
         return self.fused
 
 

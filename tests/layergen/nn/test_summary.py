@@ -148,3 +148,10 @@ def test_statistics_are_of_whole_networks():
         Metanet(INR, out_channels=1, statistics=True)
     with pytest.raises(ValueError, match="no summary"):
         Metanet(INR, out_features=1).summary(random_features(INR))
+
+
+def test_tensors_with_vectors_have_no_summary():
+    space = WeightSpace({"a": "r i", "b": "o r^-1"}, vectors={"r": {"size": 2, "group": "GL"}}, free={"i": 3, "o": 3})
+    network = Metanet(space, out_features=1, statistics=True)
+    with pytest.raises(ValueError, match="of vectors there are none"):
+        network.summary({"a": torch.randn(2, 2, 3, 1), "b": torch.randn(2, 3, 2, 1)})
