@@ -17,7 +17,10 @@ __all__ = ["FixedValues", "SetAttention", "SetMax", "SetStatistics", "outputs"]
 
 
 class SetPool(nn.Module):
-    """Pool over positions of each piece of each tensor, and flatten what is left: `(batch, out_features)`."""
+    """Pool over positions of each piece of each tensor, and flatten what is left: `(batch, out_features)`.
+
+    Where no piece has anything to pool, as vectors have no statistics, there are no features.
+    """
 
     def __init__(
         self, space: WeightSpace, channels: int, make: Callable[[Piece], Iterable[nn.Module]], sizes: Iterable[int]
@@ -27,7 +30,9 @@ class SetPool(nn.Module):
         self.pools = PiecePools(space, make)
 
     def forward(self, x: Features) -> Tensor:
-        return torch.cat([pooled.flatten(1) for pooled in self.pools(x)], dim=-1)
+        first = next(iter(x.values()))
+        nothing = first.new_zeros(len(first), 0)
+        return torch.cat([nothing, *(pooled.flatten(1) for pooled in self.pools(x))], dim=-1)
 
 
 class SetMax(SetPool):

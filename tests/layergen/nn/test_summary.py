@@ -155,3 +155,16 @@ def test_tensors_with_vectors_have_no_summary():
     network = Metanet(space, out_features=1, statistics=True)
     with pytest.raises(ValueError, match="of vectors there are none"):
         network.summary({"a": torch.randn(2, 2, 3, 1), "b": torch.randn(2, 3, 2, 1)})
+
+
+def test_beside_vectors_statistics_of_what_probes_show_are_left():
+    module = nn.Sequential(nn.Linear(3, 2, bias=False), nn.Linear(2, 3, bias=False))
+    tensors, vectors = {"0.weight": "r i", "1.weight": "o r^-1"}, {"r": {"size": 2, "group": "GL"}}
+    space = WeightSpace(tensors, vectors=vectors, free={"i": 3, "o": 3})
+    probes = Probes(module, [torch.randn(4, 3)], count=4, space=space, prove=False)
+    network = Metanet(space, out_features=1, statistics=True, probes=probes, fuse=False)
+    x = {name: torch.randn(5, *shape, 1) for name, shape in space.shapes.items()}
+    assert SetStatistics(space, 1)(x).shape == (5, 0)
+    rows = network.fit(x).summary(x)
+    assert rows.shape == (5, 3 * Distribution.numbers)
+    assert rows.std(0).min() > 0
