@@ -137,6 +137,18 @@ def test_results_are_kept_and_the_best_configuration_is_run_again(task, tmp_path
     assert len(ran) == 10
 
 
+def test_the_command_says_how_many_runs_are_of_other_sources(task, tmp_path, monkeypatch, capsys):
+    method = Method("", lambda *_, **options: Outcome(1, 2, 1, 1), ({}, {}, {}), lambda _: True)
+    monkeypatch.setattr(command, "METHODS", {"ours": method})
+    monkeypatch.setattr(command, "TASKS", {"Z": lambda: task})
+    said = []
+    for digest, anew in (("these", False), ("others", False), ("others", True)):
+        monkeypatch.setattr(command, "sources", lambda digest=digest: digest)
+        command.main("Z", "ours", 1, 3, 1, tmp_path, anew)
+        said.append("3 of the runs are of other sources" in capsys.readouterr().out)
+    assert said == [False, True, False]
+
+
 def test_the_digest_of_sources_changes_with_them(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "ROOT", tmp_path)
     digests = [command.sources()]

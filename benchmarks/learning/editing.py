@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from benchmarks.learning.graphs import CONFIGURATIONS, GraphSteps, Kind, also
 from benchmarks.learning.inrs import evaluated, grid
-from benchmarks.learning.methods import Method, probes_of, propagation_of, trained
+from benchmarks.learning.methods import Method, probes_of, reads, trained
 from benchmarks.learning.others import network_spec_from_wsfeat, packed
 from benchmarks.learning.others import nfn as published
 from benchmarks.learning.tasks import ERROR, Part, Task, fashion, fashion_inrs, fashion_part, three_parts
@@ -202,10 +202,8 @@ def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, 
 
     It has as many probes and channels of propagation as are given.
     """
-    space = (task.signed if signs else None) or task.space
-    probed = probes_of(task, probes, space) if probes else None
-    propagation = propagation_of(task, carried, space) if carried else None
-    editor = Metanet(space, out_channels=1, update=True, probes=probed, propagation=propagation, **options)
+    space, given = reads(task, signs=signs, probes=probes, carried=carried)
+    editor = Metanet(space, out_channels=1, update=True, **given, **options)
     return Rendered(editor.fit(task.train.features))
 
 

@@ -20,7 +20,7 @@ from benchmarks.learning.methods import (
     metanet,
     nps,
     probes_of,
-    propagation_of,
+    reads,
     rows_of,
     trained,
 )
@@ -48,9 +48,10 @@ def embedded(networks: int = 2_000, steps: int = 500) -> Task:
 
 def embedded_in_pairs(networks: int = 2_000, steps: int = 500) -> Task:
     """T: as K, but there are two networks of each signal to train on, which are two channels of the features."""
-    task, line = embedded(networks, steps), torch.linspace(-1, 1, 64)[:, None]
+    task = embedded(networks, steps)
     others = kept(
-        f"sines-again-{networks}-{steps}", lambda: fitted(amplitudes(networks, seed=0), line, steps, seed=1_000)
+        f"sines-again-{networks}-{steps}",
+        lambda: fitted(amplitudes(networks, seed=0), task.examples, steps, seed=1_000),
     )
     count = len(task.train)
     pairs = {name: torch.cat([value, others[name][-count:]], -1) for name, value in task.train.features.items()}
@@ -134,10 +135,8 @@ def components(task: Task, _: float, *, count: int, kept: int = EMBEDDING) -> Ou
 
 def ours(task: Task, *, signs: bool = False, probes: int = 0, carried: int = 0, **options: Any) -> Metanet:
     """A metanetwork over permutations or signs, with as many probes and channels of propagation as are given."""
-    space = (task.signed if signs else None) or task.space
-    probed = probes_of(task, probes, space) if probes else None
-    propagation = propagation_of(task, carried, space) if carried else None
-    return metanet(task, space, probes=probed, propagation=propagation, **options)
+    space, given = reads(task, signs=signs, probes=probes, carried=carried)
+    return metanet(task, space, **given, **options)
 
 
 def outputs(task: Task, *, count: int) -> OutputsAlone:

@@ -68,6 +68,13 @@ def probes_of(task: Task, count: int, space: WeightSpace | None = None) -> Probe
     return Probes(task.module, [examples], count=count, space=space or task.space, prove=False)
 
 
+def reads(task: Task, *, signs: bool, probes: int, carried: int) -> tuple[WeightSpace, Options]:
+    """What a metanetwork is made of: the space, over signs if wanted and there are any, its probes and propagation."""
+    space = (task.signed if signs else None) or task.space
+    probed = probes_of(task, probes, space) if probes else None
+    return space, {"probes": probed, "propagation": propagation_of(task, carried, space) if carried else None}
+
+
 class FromSummary(nn.Module):
     """What a network answers on rows that were made once of each network; the parameters are the network's."""
 
